@@ -1,0 +1,91 @@
+/**
+ * Every error a user can meet. A message is one line: which operation, what was expected, what was got, what to do.
+ * Impossible states throw a plain `Error` that begins with `internal:`.
+ */
+
+abstract class DescentError extends Error {
+  /** Stable name for programs, such as `shape` or `checkpoint`. */
+  abstract readonly code: string;
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** Sizes that do not fit together, found while tracing. */
+export class ShapeError extends DescentError {
+  readonly code = "shape";
+}
+
+/** An element type that an operation does not take. */
+export class DTypeError extends DescentError {
+  readonly code = "dtype";
+}
+
+/** A derivative was asked of an operation that has none, or of something that is not a scalar. */
+export class GradientError extends DescentError {
+  readonly code = "gradient";
+}
+
+/** A device that is not there, or that lacks an operation. */
+export class DeviceError extends DescentError {
+  readonly code = "device";
+}
+
+/** An option or a key of a configuration that is unknown, missing or out of range. */
+export class ConfigError extends DescentError {
+  readonly code = "config";
+}
+
+/** A file of weights, a run directory or a training state that is damaged or belongs to something else. */
+export class CheckpointError extends DescentError {
+  readonly code = "checkpoint";
+}
+
+/** Training text, data sets and batches that cannot be used. */
+export class DataError extends DescentError {
+  readonly code = "data";
+}
+
+/** Text that cannot be turned into ids, or a tokenizer file that cannot be read. */
+export class TokenizerError extends DescentError {
+  readonly code = "tokenizer";
+}
+
+/** Training met a value that is not finite. */
+export class NonFiniteError extends DescentError {
+  readonly code = "non-finite";
+  constructor(
+    message: string,
+    /** The step in which it happened, counted from 1. */
+    readonly step: number,
+    /** The value: NaN, Infinity or -Infinity. */
+    readonly value: number,
+  ) {
+    super(message);
+  }
+}
+
+export { DescentError };
+
+/** `name` among `known` by edit distance, as ` (did you mean "x"?)`, or nothing when none is near. */
+export function nearest(name: string, known: Iterable<string>): string {
+  let best = "";
+  let least = Math.max(2, name.length / 2);
+  for (const candidate of known) {
+    const distance = editDistance(name, candidate);
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best && ` (did you mean "${best}"?)`;
+}
+
+/** Levenshtein distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++)
+      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + Number(a[i] !== b[j])));
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
