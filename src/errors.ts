@@ -54,14 +54,14 @@ export class TokenizerError extends DescentError {
 /** Training met a value that is not finite. */
 export class NonFiniteError extends DescentError {
   readonly code = "non-finite";
-  constructor(
-    message: string,
-    /** The step in which it happened, counted from 1. */
-    readonly step: number,
-    /** The value: NaN, Infinity or -Infinity. */
-    readonly value: number,
-  ) {
+  /** The step in which it happened, counted from 1. */
+  readonly step: number;
+  /** The value: NaN, Infinity or -Infinity. */
+  readonly value: number;
+  constructor(message: string, step: number, value: number) {
     super(message);
+    this.step = step;
+    this.value = value;
   }
 }
 
