@@ -1,0 +1,15 @@
+export { safeParts } from "./paths.ts";
+export {
+  dataStart,
+  type Header,
+  LIMITS,
+  type Limits,
+  parseHeader,
+  readSafetensors,
+  type StoredDType,
+  type StoredTensor,
+  type TensorInfo,
+  writeSafetensors,
+} from "./safetensors.ts";
+export { checkShards, parseIndex } from "./sharded.ts";
+export { toFloat32, view } from "./values.ts";

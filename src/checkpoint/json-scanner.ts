@@ -1,0 +1,160 @@
+/**
+ * A strict JSON scanner for headers that come from strangers. Unlike `JSON.parse` it refuses a key given twice, keeps
+ * the exact spelling of numbers, builds only what its caller asks for, and never nests deeper than it is told.
+ */
+import { CheckpointError } from "../errors.ts";
+
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const LITERAL = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const WHOLE = /^(?:0|[1-9]\d*)$/;
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** A foreign name as it may stand in a message: JSON spelling, at most 60 characters. */
+export function quoted(name: string): string {
+  return JSON.stringify(name.length > 60 ? `${name.slice(0, 59)}…` : name);
+}
+
+/** Strict UTF-8; a byte order mark stays in the text. Throws CheckpointError with rule InvalidHeader. */
+export function decodeUtf8(bytes: Uint8Array, what: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new CheckpointError(`${what}: InvalidHeader: expected UTF-8 text, got other bytes; the file is damaged`);
+  }
+}
+
+/** Reads one JSON text from left to right; every method takes the next value or throws a CheckpointError. */
+export class JsonScanner {
+  readonly #text: string;
+  readonly #what: string;
+  #at = 0;
+
+  constructor(text: string, what: string) {
+    this.#text = text;
+    this.#what = what;
+  }
+
+  fail(rule: string, detail: string): never {
+    throw new CheckpointError(`${this.#what}: ${rule}: ${detail}`);
+  }
+
+  /** An object: `read` is called after each key and must take its value. */
+  object(read: (key: string) => void): void {
+    const keys = new Set<string>();
+    this.#sequence("{", "}", () => {
+      const key = this.string();
+      if (keys.has(key)) this.fail("DuplicateKey", `expected each key once, got ${quoted(key)} twice`);
+      keys.add(key);
+      this.#expect(":");
+      read(key);
+    });
+  }
+
+  /** An array: `read` must take each element. */
+  array(read: () => void): void {
+    this.#sequence("[", "]", read);
+  }
+
+  string(): string {
+    this.#space();
+    const start = this.#at;
+    if (this.#text.charCodeAt(start) !== QUOTE) this.#unexpected("a string");
+    let escaped = false;
+    for (let at = start + 1; at < this.#text.length; at++) {
+      const unit = this.#text.charCodeAt(at);
+      if (unit < SPACE) this.#unexpected("no control character inside a string", at);
+      if (unit === BACKSLASH) {
+        escaped = true;
+        at++;
+      } else if (unit === QUOTE) {
+        this.#at = at + 1;
+        return escaped ? this.#unescape(start) : this.#text.slice(start + 1, at);
+      }
+    }
+    return this.#unexpected("the end of a string", this.#text.length);
+  }
+
+  /** A whole number from 0 to 2^53 - 1 in plain digits; `rule` and `what` go into the error. */
+  whole(rule: string, what: string): number {
+    this.#space();
+    const token = /[^\s,\]}]*/y;
+    token.lastIndex = this.#at;
+    const text = token.exec(this.#text)?.[0] ?? "";
+    if (!WHOLE.test(text) || !Number.isSafeInteger(Number(text)))
+      this.fail(rule, `expected a whole number from 0 to 2^53 - 1 for ${what}, got ${quoted(text)}`);
+    this.#at = token.lastIndex;
+    return Number(text);
+  }
+
+  /** Any value, passed over; at most `depth` levels of nesting. */
+  skip(depth: number): void {
+    if (depth < 0) this.#unexpected("less nesting");
+    const next = this.#peek();
+    if (next === "{") this.object(() => this.skip(depth - 1));
+    else if (next === "[") this.array(() => this.skip(depth - 1));
+    else if (next === '"') this.string();
+    else this.#literal();
+  }
+
+  /** The end of the text, after spaces (0x20) only. */
+  end(): void {
+    while (this.#text.charCodeAt(this.#at) === SPACE) this.#at++;
+    if (this.#at < this.#text.length) this.#unexpected("only spaces after the closing brace");
+  }
+
+  #sequence(open: string, close: string, read: () => void): void {
+    this.#expect(open);
+    if (this.#take(close)) return;
+    do read();
+    while (this.#take(","));
+    this.#expect(close);
+  }
+
+  #literal(): void {
+    LITERAL.lastIndex = this.#at;
+    if (!LITERAL.test(this.#text)) this.#unexpected("a value");
+    this.#at = LITERAL.lastIndex;
+  }
+
+  #unescape(start: number): string {
+    let text: unknown;
+    try {
+      text = JSON.parse(this.#text.slice(start, this.#at));
+    } catch {
+      this.#unexpected("a valid escape sequence", start);
+    }
+    if (typeof text !== "string" || LONE_SURROGATE.test(text)) this.#unexpected("surrogates in pairs", start);
+    return text;
+  }
+
+  #expect(character: string): void {
+    if (!this.#take(character)) this.#unexpected(`"${character}"`);
+  }
+
+  #take(character: string): boolean {
+    const found = this.#peek() === character;
+    if (found) this.#at++;
+    return found;
+  }
+
+  #peek(): string | undefined {
+    this.#space();
+    return this.#text[this.#at];
+  }
+
+  /** JSON's white space: space, tab, line feed, carriage return. */
+  #space(): void {
+    for (;;) {
+      const unit = this.#text.charCodeAt(this.#at);
+      if (unit !== SPACE && unit !== 0x09 && unit !== 0x0a && unit !== 0x0d) return;
+      this.#at++;
+    }
+  }
+
+  #unexpected(expected: string, at = this.#at): never {
+    const got = at < this.#text.length ? quoted(this.#text.slice(at, at + 12)) : "the end";
+    this.fail("InvalidHeaderDeserialization", `expected ${expected} at character ${at}, got ${got}`);
+  }
+}
