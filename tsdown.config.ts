@@ -1,0 +1,31 @@
+import { writeFileSync } from "node:fs";
+import { defineConfig } from "tsdown";
+
+/**
+ * One build for every platform, file for file, so that a bundler or Node loads only what is imported.
+ *
+ * `#runtime` stays in the output as it is. In the repository the package's own `imports` lead it to `src/runtime`; in
+ * `dist`, a package scope of its own leads it to the files beside it, for Node, for bundlers and for declarations.
+ */
+const scope = {
+  type: "module",
+  sideEffects: false,
+  imports: {
+    "#runtime": {
+      browser: { types: "./runtime/browser.d.ts", default: "./runtime/browser.js" },
+      default: { types: "./runtime/node.d.ts", default: "./runtime/node.js" },
+    },
+  },
+};
+
+export default defineConfig({
+  entry: ["src/**/*.ts"],
+  format: "esm",
+  target: "node20.19",
+  platform: "neutral",
+  dts: false,
+  unbundle: true,
+  fixedExtension: false,
+  deps: { neverBundle: ["#runtime", /^node:/], skipNodeModulesBundle: true },
+  onSuccess: () => writeFileSync("dist/package.json", `${JSON.stringify(scope, null, 2)}\n`),
+});
