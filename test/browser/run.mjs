@@ -1,0 +1,156 @@
+/**
+ * Runs the conformance suite in headless Chromium, on WebAssembly and on WebGPU (in software, so it needs no GPU).
+ *
+ *   node test/browser/run.mjs [wasm] [webgpu]
+ *
+ * The suite is bundled as an application would bundle it, save that ONNX Runtime stays outside: an import map leads to
+ * the files of the package, beside which they find their WebAssembly. Test data is served under /fixtures/.
+ */
+import { accessSync, constants, createReadStream, mkdtempSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, extname, join, normalize, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { build } from "tsdown";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, "../..");
+const engine = dirname(createRequire(import.meta.url).resolve("onnxruntime-web"));
+
+const DEVICES = ["wasm", "webgpu"];
+const NAMES = ["chromium", "chromium-browser", "google-chrome"];
+const FLAGS = [
+  "--headless=new",
+  "--no-sandbox",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  "--enable-features=Vulkan",
+];
+const TYPES = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".json": "application/json",
+  ".wasm": "application/wasm",
+};
+
+const PAGE = `<!doctype html>
+<link rel="icon" href="data:,">
+<script type="importmap">
+{ "imports": {
+  "onnxruntime-web": "/engine/ort.webgpu.min.mjs",
+  "onnxruntime-web/wasm": "/engine/ort.wasm.min.mjs",
+  "onnxruntime-web/webgpu": "/engine/ort.webgpu.min.mjs"
+} }
+</script>
+<script type="module" src="/entry.js"></script>`;
+
+/** The browser, or nothing. */
+function findChromium() {
+  const paths = (process.env.PATH ?? "").split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
+  return [...paths, "/usr/bin/chromium"].find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The suite with everything it imports but ONNX Runtime. */
+async function bundle(outDir) {
+  await build({
+    config: false,
+    cwd: root,
+    entry: { entry: join(here, "entry.ts") },
+    outDir,
+    platform: "browser",
+    target: "es2022",
+    dts: false,
+    logLevel: "error",
+    outExtensions: () => ({ js: ".js" }),
+    deps: { neverBundle: [/^onnxruntime-web/], alwaysBundle: [/^(?!onnxruntime-web)/], onlyBundle: false },
+  });
+}
+
+/** Files of `folders` by the first part of the address; the headers allow shared memory, hence threads. */
+function serve(folders) {
+  const server = createServer((request, response) => {
+    response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
+    response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
+    const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
+    if (path === "/") return response.setHeader("Content-Type", "text/html").end(PAGE);
+    const prefix = Object.keys(folders).find((name) => path.startsWith(name));
+    const file = prefix && normalize(join(folders[prefix], path.slice(prefix.length)));
+    if (!file?.startsWith(folders[prefix] + sep) || !statSync(file, { throwIfNoEntry: false })?.isFile())
+      return response.writeHead(404).end();
+    response.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream");
+    createReadStream(file).pipe(response);
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
+}
+
+/** Outcomes of the suite on one device, in a page of its own. */
+async function runDevice(browser, address, device) {
+  const page = await browser.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("requestfailed", (request) => errors.push(`${request.url()}: ${request.failure()?.errorText}`));
+  await page.goto(address);
+  try {
+    await page.waitForFunction(() => "runSuite" in globalThis, undefined, { timeout: 30_000 });
+    return await page.evaluate((name) => globalThis.runSuite(name), device);
+  } catch (error) {
+    return [{ name: "the page", ok: false, error: [...errors, error.message].join("; ") }];
+  } finally {
+    await page.close();
+  }
+}
+
+async function main(devices) {
+  const executablePath = findChromium();
+  if (!executablePath) throw new Error("no Chromium found: install it with `apt-get install chromium`");
+  const built = mkdtempSync(join(tmpdir(), "descent-browser-"));
+  let server;
+  let browser;
+  try {
+    await bundle(built);
+    server = await serve({ "/engine/": engine, "/fixtures/": join(root, "test/fixtures"), "/": built });
+    browser = await chromium.launch({ executablePath, args: FLAGS });
+    console.log(`Chromium ${browser.version()}`);
+    const outcomes = [];
+    for (const device of devices) {
+      const results = await runDevice(browser, `http://127.0.0.1:${server.address().port}/`, device);
+      for (const { name, ok, error } of results)
+        console.log(`${ok ? "ok  " : "FAIL"} ${device} ${name}${ok ? "" : `: ${error}`}`);
+      outcomes.push(...results);
+    }
+    const failed = outcomes.filter(({ ok }) => !ok).length;
+    console.log(`${outcomes.length - failed} passed, ${failed} failed`);
+    return failed > 0 || outcomes.length === 0 ? 1 : 0;
+  } finally {
+    await browser?.close();
+    server?.close();
+    rmSync(built, { recursive: true, force: true });
+  }
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.find((name) => !DEVICES.includes(name));
+if (unknown) {
+  console.error(`unknown device "${unknown}", expected one of ${DEVICES.join(", ")}`);
+  process.exitCode = 2;
+} else {
+  process.exitCode = await main(wanted.length > 0 ? wanted : DEVICES).catch((error) => {
+    console.error(`browser tests: ${error.message}`);
+    return 1;
+  });
+}
