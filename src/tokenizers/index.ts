@@ -1,0 +1,5 @@
+export { type BpeModel, bpeTokenizer } from "./bpe.ts";
+export { type BpeTraining, trainBpe } from "./bpe-train.ts";
+export { charTokenizer, trainChar } from "./char.ts";
+export { readTokenizer } from "./read.ts";
+export type { Tokenizer } from "./tokenizer.ts";

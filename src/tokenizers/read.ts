@@ -1,0 +1,195 @@
+/**
+ * A tokenizer.json -> Tokenizer. Our own two forms go to our own code; everything else to @huggingface/tokenizers,
+ * which is loaded only then.
+ */
+import type { Tokenizer as ForeignTokenizer } from "@huggingface/tokenizers";
+import { nearest, TokenizerError } from "../errors.ts";
+import { type BpeModel, BYTE_CHARACTERS, bpeTokenizer } from "./bpe.ts";
+import { ANY_CHARACTER, charTokenizer, unknownId } from "./char.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** Ids are below this, so that a small file cannot ask for a huge table. */
+const MAX_VOCABULARY = 2 ** 24;
+/** Sections that the Python library lets a file leave out. */
+const ABSENT = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
+const MODELS = ["BPE", "WordPiece", "Unigram", "WordLevel"];
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+function fail(detail: string): never {
+  throw new TokenizerError(`tokenizer.json: ${detail}`);
+}
+
+/** The tokenizer that the parsed content of a tokenizer.json describes. Throws TokenizerError on damage, such as an id given twice. */
+export async function readTokenizer(json: unknown): Promise<Tokenizer> {
+  if (!isObject(json) || !isObject(json.model)) return fail('expected an object with a "model", got something else');
+  const ids = vocabulary(json.model);
+  const added = addedTokens(json, ids);
+  const tokens = inOrder(ids);
+  if (added.size === 0 && tokens && isChar(json, json.model, tokens)) return charTokenizer(tokens);
+  const merges = added.size === 0 && tokens && isBpe(json, json.model, ids) && readMerges(json.model);
+  if (merges && tokens) return bpeTokenizer({ tokens, merges });
+  return foreign(json, new Map([...ids, ...added]));
+}
+
+/** Ids by token, each id once. Unigram lists its tokens; the others map them. */
+function vocabulary(model: Json): Map<string, number> {
+  const { type, vocab } = model;
+  if (type !== undefined && !MODELS.includes(String(type)))
+    fail(
+      `expected model BPE, WordPiece, Unigram or WordLevel, got ${JSON.stringify(type)}${nearest(String(type), MODELS)}`,
+    );
+  if (Array.isArray(vocab)) return new Map(vocab.map((row, id) => [unigramToken(row, id), id]));
+  if (!isObject(vocab)) return fail('expected a "vocab" in the model, got none');
+  const ids = new Map(Object.entries(vocab).map(([token, id]) => [token, checkedId(token, id)]));
+  refuseDuplicates(ids);
+  return ids;
+}
+
+function unigramToken(row: unknown, id: number): string {
+  const token: unknown = list(row)[0];
+  return typeof token === "string" ? token : fail(`expected [token, score] at place ${id} of the vocab`);
+}
+
+function checkedId(token: string, id: unknown): number {
+  if (typeof id === "number" && Number.isInteger(id) && id >= 0 && id < MAX_VOCABULARY) return id;
+  return fail(`expected an id from 0 to ${MAX_VOCABULARY - 1} for ${JSON.stringify(token)}, got ${JSON.stringify(id)}`);
+}
+
+function refuseDuplicates(ids: ReadonlyMap<string, number>): void {
+  const tokens = new Map<number, string>();
+  for (const [token, id] of ids) {
+    const other = tokens.get(id);
+    if (other !== undefined)
+      fail(`expected each id once, got ${id} for ${JSON.stringify(other)} and ${JSON.stringify(token)}`);
+    tokens.set(id, token);
+  }
+}
+
+function addedTokens(json: Json, ids: ReadonlyMap<string, number>): Map<string, number> {
+  const added = new Map<string, number>();
+  for (const token of list(json.added_tokens)) {
+    if (!isObject(token) || typeof token.content !== "string") return fail("expected added_tokens with id and content");
+    if (added.has(token.content)) fail(`expected each added token once, got ${JSON.stringify(token.content)} twice`);
+    added.set(token.content, checkedId(token.content, token.id));
+  }
+  refuseDuplicates(new Map([...ids, ...added]));
+  return added;
+}
+
+/** Tokens by id when the ids are 0, 1, 2 and so on without a gap. */
+function inOrder(ids: ReadonlyMap<string, number>): string[] | undefined {
+  const tokens: string[] = Array(ids.size).fill("");
+  for (const [token, id] of ids) {
+    if (id >= tokens.length) return undefined;
+    tokens[id] = token;
+  }
+  return tokens;
+}
+
+/** Every option of `step` is the given one or absent. */
+function has(step: unknown, options: Json): boolean {
+  return (
+    isObject(step) && Object.entries(options).every(([key, value]) => step[key] === undefined || step[key] === value)
+  );
+}
+
+function isChar(json: Json, model: Json, tokens: readonly string[]): boolean {
+  const { pre_tokenizer: split, decoder } = json;
+  return (
+    model.type === "WordLevel" &&
+    plain(json) &&
+    isObject(split) &&
+    has(split, { type: "Split", behavior: "Isolated", invert: false }) &&
+    isObject(split.pattern) &&
+    split.pattern.Regex === ANY_CHARACTER &&
+    isObject(decoder) &&
+    decoder.type === "Fuse" &&
+    tokens.every((token) => [...token].length === 1)
+  );
+}
+
+function isBpe(json: Json, model: Json, ids: ReadonlyMap<string, number>): boolean {
+  const { pre_tokenizer: split, decoder } = json;
+  const without = { unk_token: null, byte_fallback: false, ignore_merges: false };
+  return (
+    model.type === "BPE" &&
+    plain(json) &&
+    has(model, without) &&
+    !model.dropout &&
+    !model.continuing_subword_prefix &&
+    !model.end_of_word_suffix &&
+    isObject(split) &&
+    split.type === "ByteLevel" &&
+    split.add_prefix_space === false &&
+    split.use_regex !== false &&
+    isObject(decoder) &&
+    decoder.type === "ByteLevel" &&
+    BYTE_CHARACTERS.every((character) => ids.has(character))
+  );
+}
+
+/** Nothing before and nothing after the model. */
+const plain = (json: Json) => !json.normalizer && !json.post_processor && !json.truncation && !json.padding;
+
+/** Merges as pairs or, as in older files, as "left right". */
+function readMerges(model: Json): BpeModel["merges"] {
+  return list(model.merges).map((merge) => {
+    const [left, right, ...more]: readonly unknown[] = typeof merge === "string" ? merge.split(" ") : list(merge);
+    if (typeof left === "string" && typeof right === "string" && more.length === 0) return [left, right] as const;
+    return fail(`expected merges of two tokens, got ${JSON.stringify(merge)?.slice(0, 60)}`);
+  });
+}
+
+async function foreign(json: Json, ids: ReadonlyMap<string, number>): Promise<Tokenizer> {
+  const { Tokenizer: Foreign } = await import("@huggingface/tokenizers");
+  const tokenizer = attempt(() => new Foreign({ ...ABSENT, ...json }, {}));
+  const known = new Set(ids.values());
+  const vocabSize = ids.size === 0 ? 0 : Math.max(...known) + 1;
+  return {
+    kind: "huggingface",
+    vocabSize,
+    encode: (text, options) => attempt(() => foreignIds(tokenizer, text, options?.specialTokens ?? false)),
+    decode: (sequence) => foreignText(tokenizer, sequence, known, vocabSize),
+    idOf: (token) => ids.get(token),
+    toJSON: () => json,
+  };
+}
+
+function foreignIds(tokenizer: ForeignTokenizer, text: string, specialTokens: boolean): Int32Array {
+  const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: specialTokens });
+  return Int32Array.from(ids, (id, i) => {
+    // A token without an id comes back as undefined, whatever the library's types say.
+    if (typeof id === "number") return id;
+    throw new TokenizerError(
+      `encode: expected only known tokens, got ${JSON.stringify(tokens[i])} and the file has no unknown token`,
+    );
+  });
+}
+
+function foreignText(
+  tokenizer: ForeignTokenizer,
+  sequence: Iterable<number>,
+  known: ReadonlySet<number>,
+  vocabSize: number,
+): string {
+  const ids = Array.from(sequence, (id) => (known.has(id) ? id : unknownId(id, vocabSize)));
+  if (ids.length === 0) return "";
+  return attempt(() => tokenizer.decode(ids, { skip_special_tokens: true, clean_up_tokenization_spaces: false }));
+}
+
+function attempt<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (cause instanceof TokenizerError) throw cause;
+    const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
+    throw new TokenizerError(`tokenizer.json: expected a form that @huggingface/tokenizers reads, got: ${reason}`, {
+      cause,
+    });
+  }
+}
