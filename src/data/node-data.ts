@@ -1,0 +1,234 @@
+/** Texts from files and from named public data sets, for Node only. A named set is downloaded once and checked. */
+import { mkdir, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { readFileBounded, reason, sha256, writeAtomic } from "../checkpoint/node-files.ts";
+import { CheckpointError, DataError, nearest } from "../errors.ts";
+import { builtInText } from "./corpus.ts";
+
+/** Largest text read, in bytes; V8's strings end near 2^29 characters. */
+const MAX_BYTES = 500_000_000;
+
+/** A public text with one home, one size and one content. */
+export interface TextSet {
+  /** Where it lies in a local data directory. */
+  file: string;
+  url: string;
+  /** Size in bytes. */
+  bytes: number;
+  sha256: string;
+}
+
+/** The named sets, besides "builtin". */
+export const TEXT_SETS: Readonly<Record<string, TextSet>> = {
+  shakespeare: {
+    file: "tinyshakespeare/input.txt",
+    url: "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+    bytes: 1_115_394,
+    sha256: "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+  },
+  names: {
+    file: "names/names.txt",
+    url: "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
+    bytes: 228_145,
+    sha256: "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+  },
+};
+
+const ALIASES: Readonly<Record<string, string>> = { tinyshakespeare: "shakespeare" };
+
+export interface LoadOptions {
+  /** A folder that may hold the named sets already; default the environment variable DESCENT_DATA. */
+  dataDir?: string;
+  /** Where downloads are kept; default descent/data in XDG_CACHE_HOME or ~/.cache. */
+  cacheDir?: string;
+  /** Stops a download, which then rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Bytes received and expected. */
+  onProgress?: (received: number, total: number) => void;
+  /** Longest silence of the server, in milliseconds; default 30 000. */
+  timeout?: number;
+  /** The named sets; default TEXT_SETS. */
+  sets?: Readonly<Record<string, TextSet>>;
+}
+
+/** A text and what to call it. */
+export interface LoadedText {
+  name: string;
+  text: string;
+  /** "builtin", or the file the text was read from. */
+  source: string;
+}
+
+/** The built-in text, a named set (which goes before a file of that name), or a UTF-8 file. Throws DataError. */
+export async function loadText(nameOrFile: string, options: LoadOptions = {}): Promise<LoadedText> {
+  const name = ALIASES[nameOrFile] ?? nameOrFile;
+  if (name === "builtin") return { name, text: builtInText(), source: name };
+  const sets = options.sets ?? TEXT_SETS;
+  const set = Object.hasOwn(sets, name) ? sets[name] : undefined;
+  if (!set) return loadFile(nameOrFile, sets);
+  const { bytes, source } = await findSet(name, set, options);
+  return { name, text: decodeText(bytes, source), source };
+}
+
+async function loadFile(path: string, sets: Readonly<Record<string, TextSet>>): Promise<LoadedText> {
+  const status = await stat(path).catch((cause: unknown) => {
+    throw new DataError(missing(path, sets, cause), { cause });
+  });
+  if (status.isDirectory()) throw new DataError(`text ${path}: expected a file, got a folder; name a file inside it`);
+  return { name: path, text: decodeText(await readBytes(path), path), source: path };
+}
+
+function missing(path: string, sets: Readonly<Record<string, TextSet>>, cause: unknown): string {
+  const names = ["builtin", ...Object.keys(sets)];
+  const hint = nearest(path, [...names, ...Object.keys(ALIASES)]);
+  return `text ${path}: ${reason(cause)}${hint}; expected a text file or one of ${names.join(", ")}`;
+}
+
+/** The bytes of a file, with errors that speak of text. */
+async function readBytes(path: string): Promise<Uint8Array> {
+  return readFileBounded(path, MAX_BYTES).catch((cause: unknown) => {
+    throw cause instanceof CheckpointError ? new DataError(cause.message, { cause }) : cause;
+  });
+}
+
+/** From the data directory, else from the cache, else from the network. */
+async function findSet(
+  name: string,
+  set: TextSet,
+  options: LoadOptions,
+): Promise<{ bytes: Uint8Array; source: string }> {
+  const dataDir = options.dataDir ?? process.env.DESCENT_DATA;
+  const local = dataDir && join(dataDir, set.file);
+  const found = local && (await present(local));
+  if (found) return { bytes: checked(found, name, set, local), source: local };
+  const cached = join(options.cacheDir ?? defaultCache(), set.file);
+  const kept = await present(cached);
+  if (kept && sha256(kept) === set.sha256) return { bytes: kept, source: cached };
+  const bytes = checked(await download(name, set, options), name, set, set.url);
+  await keep(cached, bytes);
+  return { bytes, source: cached };
+}
+
+function defaultCache(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "descent", "data");
+}
+
+/** The bytes of `path`, or nothing where there is no such file. */
+async function present(path: string): Promise<Uint8Array | undefined> {
+  const there = await stat(path).then(
+    (status) => status.isFile(),
+    () => false,
+  );
+  return there ? readBytes(path) : undefined;
+}
+
+function checked(bytes: Uint8Array, name: string, set: TextSet, source: string): Uint8Array {
+  const got = sha256(bytes);
+  if (got === set.sha256) return bytes;
+  throw new DataError(
+    `data set ${name}: expected SHA-256 ${set.sha256}, got ${got} (${bytes.length} of ${set.bytes} bytes) from ${source}; ` +
+      "it was changed or damaged on the way: try again, or give your own file by its path",
+  );
+}
+
+async function keep(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeAtomic(path, [bytes]);
+  } catch (cause) {
+    throw new DataError(
+      `data set: cannot keep ${path}: ${reason(cause)}; set XDG_CACHE_HOME to a folder you may write to`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+async function download(name: string, set: TextSet, options: LoadOptions): Promise<Uint8Array> {
+  const { signal, timeout = 30_000 } = options;
+  signal?.throwIfAborted();
+  const silence = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, silence.signal]) : silence.signal;
+  const timer = setTimeout(() => silence.abort(new Error(`no answer for ${timeout} ms`)), timeout);
+  try {
+    return await receive(set, stop, (received) => {
+      timer.refresh();
+      options.onProgress?.(received, set.bytes);
+    });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const where = `put the file at ${set.file} in a folder named by DESCENT_DATA`;
+    throw new DataError(
+      `data set ${name}: cannot download ${set.url}: ${why(cause)}; check the connection, or ${where}`,
+      {
+        cause,
+      },
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** `fetch` hides the reason in `cause`. */
+function why(error: unknown): string {
+  return error instanceof Error && error.cause instanceof Error ? reason(error.cause) : reason(error);
+}
+
+async function receive(set: TextSet, signal: AbortSignal, onProgress: (received: number) => void): Promise<Uint8Array> {
+  const response = await fetch(set.url, { signal });
+  if (!response.ok || !response.body)
+    throw new Error(`the server answered ${response.status} ${response.statusText}`.trim());
+  const bytes = new Uint8Array(set.bytes);
+  let at = 0;
+  for await (const chunk of response.body) {
+    if (at + chunk.length > bytes.length) throw new Error(`expected ${set.bytes} bytes, got more`);
+    bytes.set(chunk, at);
+    at += chunk.length;
+    onProgress(at);
+  }
+  return bytes.subarray(0, at);
+}
+
+/** Strict UTF-8 without a byte order mark; DataError with the place of the first byte that is no text. */
+export function decodeText(bytes: Uint8Array, source: string): string {
+  if (bytes.length === 0) throw new DataError(`text ${source}: expected text, got an empty file`);
+  const nul = bytes.indexOf(0);
+  if (nul >= 0)
+    throw new DataError(`text ${source}: expected UTF-8 text, got a NUL byte at offset ${nul}; ${binaryHint(bytes)}`);
+  const damage = firstInvalid(bytes);
+  if (damage < 0) return new TextDecoder().decode(bytes);
+  throw new DataError(
+    `text ${source}: expected UTF-8 text, got byte 0x${(bytes[damage] ?? 0).toString(16)} at offset ${damage}; ` +
+      "save the file as UTF-8 (for example with `iconv -f latin1 -t utf-8`)",
+  );
+}
+
+function binaryHint(bytes: Uint8Array): string {
+  const mark = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
+  return mark === 0xfffe || mark === 0xfeff ? "it is UTF-16: save it as UTF-8" : "it is binary, not text";
+}
+
+/** Where the first character that is no UTF-8 begins, or -1: after the longest whole prefix, found by halving. */
+function firstInvalid(bytes: Uint8Array): number {
+  if (isUtf8(bytes, false)) return -1;
+  let [good, bad] = [0, bytes.length + 1];
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    if (isUtf8(bytes.subarray(0, middle), true)) good = middle;
+    else bad = middle;
+  }
+  while (!isUtf8(bytes.subarray(0, good), false)) good--;
+  return good;
+}
+
+/** With `open`, the last character may be unfinished. */
+function isUtf8(bytes: Uint8Array, open: boolean): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: open });
+    return true;
+  } catch {
+    return false;
+  }
+}
