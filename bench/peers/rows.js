@@ -101,7 +101,10 @@ export const ADAMW = { rate: 1e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, decay
 
 const peakMB = () => Math.round(process.resourceUsage().maxRSS / 102.4) / 10;
 
-const oneLine = (error) => String(error?.message ?? error).split("\n", 1)[0].slice(0, 300);
+const oneLine = (error) =>
+  String(error?.message ?? error)
+    .split("\n", 1)[0]
+    .slice(0, 300);
 
 /** Build a row and warm it up. `make(request)` gives `{ step, parameters, note }`; `step()` resolves to the loss. */
 async function ready(make, request, about) {
@@ -109,10 +112,10 @@ async function ready(make, request, about) {
     throw new Error(`started with --threads ${threads}, asked for ${request.threads}`);
   const start = performance.now();
   const { step, ...rest } = await make(request);
-  const firstLoss = await step();
+  const losses = [await step()];
   const compileMs = performance.now() - start;
-  for (let i = 0; i < (request.warmup ?? 3); i++) await step();
-  return { step, answer: { ready: true, compileMs, ...about, ...rest, firstLoss, peakMB: peakMB() } };
+  for (let i = 0; i < (request.warmup ?? 3); i++) losses.push(await step());
+  return { step, answer: { ready: true, compileMs, ...about, ...rest, losses, peakMB: peakMB() } };
 }
 
 async function go(step, count) {

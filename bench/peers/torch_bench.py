@@ -183,12 +183,12 @@ def peak_mb():
 def ready(request):
     start = time.perf_counter()
     step, about = build(request)
-    first = step()
+    losses = [step()]
     ms = (time.perf_counter() - start) * 1e3
     for _ in range(request.get("warmup", 3)):
-        step()
+        losses.append(step())
     mode = request.get("mode", "eager")
-    return step, {"ready": True, "compileMs": ms, **about, "firstLoss": first, "peakMB": peak_mb(), "mode": mode,
+    return step, {"ready": True, "compileMs": ms, **about, "losses": losses, "peakMB": peak_mb(), "mode": mode,
                   "version": torch.__version__}
 
 

@@ -127,10 +127,18 @@ function gpt(name) {
     const split = (t) => t.reshape([B, T, heads, C / heads]).transpose([0, 2, 1, 3]); // [B, heads, T, C / heads]
     const [q, k, v] = tf.split(x, 3, 1).map(split);
     const scores = tf.matMul(q, k, false, true).mul((C / heads) ** -0.5);
-    return tf.softmax(scores.add(mask)).matMul(v).transpose([0, 2, 1, 3]).reshape([B * T, C]);
+    return tf
+      .softmax(scores.add(mask))
+      .matMul(v)
+      .transpose([0, 2, 1, 3])
+      .reshape([B * T, C]);
   };
   const loss = () => {
-    let x = ids.matMul(p["wte.weight"]).reshape([B, T, C]).add(p["wpe.weight"]).reshape([B * T, C]);
+    let x = ids
+      .matMul(p["wte.weight"])
+      .reshape([B, T, C])
+      .add(p["wpe.weight"])
+      .reshape([B * T, C]);
     for (let i = 0; i < layers; i++) {
       const part = `h.${i}`;
       x = x.add(linear(attention(linear(norm(x, `${part}.ln_1`), `${part}.c_attn`)), `${part}.attn_proj`));
@@ -161,7 +169,10 @@ function adamwStep(loss, variables) {
         const g = grads[v.name].mul(scale);
         first[i].assign(first[i].mul(beta1).add(g.mul(1 - beta1)));
         second[i].assign(second[i].mul(beta2).add(g.square().mul(1 - beta2)));
-        const denominator = second[i].div(1 - beta2 ** count).sqrt().add(epsilon);
+        const denominator = second[i]
+          .div(1 - beta2 ** count)
+          .sqrt()
+          .add(epsilon);
         const kept = v.rank > 1 ? v.mul(1 - rate * decay) : v;
         v.assign(kept.sub(first[i].mul(rate / (1 - beta1 ** count)).div(denominator)));
       }
