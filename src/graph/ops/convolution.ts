@@ -1,0 +1,209 @@
+/**
+ * Convolution and pooling over one or two axes, in PyTorch's layout.
+ *
+ * x [N, C, L..] * w [O, C/G, K..] -> y [N, O, M..], M = ⌊(L + 2·padding - dilation·(K - 1) - 1) / stride⌋ + 1.
+ *
+ * N batch · C channels in · O channels out · G groups · K kernel · L, M places in and out, one letter per axis
+ */
+import { DTypeError, ShapeError } from "../../errors.ts";
+import { type Dim, formatShape, type Shape, staticShape } from "../../tensor/dim.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Spec } from "../node.ts";
+import type { Gradient, Lowering, Op } from "../op.ts";
+
+/** One number per axis; `groups` splits the channels into parts that do not mix. */
+export interface Window {
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+  readonly groups: number;
+}
+export interface TransposedWindow extends Window {
+  /** Places added at the end of each axis, to choose among the sizes that convolve to the same one. */
+  readonly outputPadding: readonly number[];
+}
+export interface Pool {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+}
+
+const places = (shape: Shape, name: string): number[] => staticShape(shape.slice(2), name);
+
+function requireFloats(name: string, inputs: readonly (Spec | undefined)[]): void {
+  if (inputs.every((input) => input?.dtype === "f32" && input.shape.length === inputs[0]?.shape.length)) return;
+  const got = inputs.map((input) => `${input?.dtype} ${formatShape(input?.shape ?? [])}`).join(" and ");
+  throw new DTypeError(`${name}: expected f32 input and kernel of equal rank, got ${got}; cast or reshape one of them`);
+}
+
+function requireChannels(name: string, x: Shape, expected: Dim, groups: number): void {
+  if (x[1] === expected) return;
+  throw new ShapeError(`${name}: expected ${expected} channels for ${groups} group(s), got input ${formatShape(x)}; check in_channels and groups`);
+}
+
+function outputPlaces(name: string, sizes: readonly number[], kernel: readonly number[], window: Omit<Window, "groups">): number[] {
+  return sizes.map((size, i) => {
+    const span = (window.dilation[i] ?? 1) * ((kernel[i] ?? 1) - 1) + 1;
+    const room = size + 2 * (window.padding[i] ?? 0) - span;
+    if (room < 0) throw new ShapeError(`${name}: kernel spans ${span} places, axis ${i + 2} has ${size + 2 * (window.padding[i] ?? 0)} with padding; use a smaller kernel or more padding`);
+    return Math.floor(room / (window.stride[i] ?? 1)) + 1;
+  });
+}
+
+function convRule([x, w]: readonly Spec[], window: Window): readonly Spec[] {
+  requireFloats("conv", [x, w]);
+  if (!x || !w) return [];
+  const [O = 0, perGroup = 0] = staticShape(w.shape, "conv");
+  requireChannels("conv", x.shape, perGroup * window.groups, window.groups);
+  if (O % window.groups !== 0) throw new ShapeError(`conv: ${O} output channels do not divide into ${window.groups} groups; change one of them`);
+  return [{ shape: [x.shape[0] ?? 0, O, ...outputPlaces("conv", places(x.shape, "conv"), places(w.shape, "conv"), window)], dtype: x.dtype }];
+}
+
+/** Size of what convolves to `size`: (M - 1)·stride - 2·padding + dilation·(K - 1) + 1 + outputPadding. */
+const unconvolved = (size: number, kernel: number, i: number, window: TransposedWindow): number =>
+  (size - 1) * (window.stride[i] ?? 1) -
+  2 * (window.padding[i] ?? 0) +
+  (window.dilation[i] ?? 1) * (kernel - 1) +
+  1 +
+  (window.outputPadding[i] ?? 0);
+
+function convTransposeRule([x, w]: readonly Spec[], window: TransposedWindow): readonly Spec[] {
+  requireFloats("convTranspose", [x, w]);
+  if (!x || !w) return [];
+  const [C = 0, perGroup = 0, ...kernel] = staticShape(w.shape, "convTranspose");
+  requireChannels("convTranspose", x.shape, C, window.groups);
+  const sizes = places(x.shape, "convTranspose").map((size, i) => unconvolved(size, kernel[i] ?? 1, i, window));
+  return [{ shape: [x.shape[0] ?? 0, perGroup * window.groups, ...sizes], dtype: x.dtype }];
+}
+
+const windowOnnx = ({ stride, padding, dilation, groups }: Window) => ({
+  strides: stride,
+  pads: [...padding, ...padding],
+  dilations: dilation,
+  group: groups,
+});
+
+/** By x: the transposed convolution; at stride 1 a convolution with the kernel turned round, which uses all threads. */
+const convGrad: Gradient<Window> = ({ grads: [g], inputs: [x, w], attrs, needs }) => {
+  if (!g || !x || !w) return [];
+  return [needs(0) ? inputGrad(g, x, w, attrs) : undefined, needs(1) ? kernelGrad(g, x, w, attrs) : undefined];
+};
+
+function inputGrad(g: Tensor, x: Tensor, w: Tensor, window: Window): Tensor {
+  const [kernel, sizes, from] = [places(w.shape, "conv"), places(x.shape, "conv"), places(g.shape, "conv")];
+  const spans = kernel.map((k, i) => (window.dilation[i] ?? 1) * (k - 1));
+  if (window.groups === 1 && window.stride.every((s) => s === 1) && spans.every((span, i) => span >= (window.padding[i] ?? 0))) {
+    const turned = w.transpose([1, 0, ...kernel.map((_, i) => i + 2)]).slices(kernel.map((_, i) => flip(i + 2)));
+    return g.conv(turned, { ...window, padding: spans.map((span, i) => span - (window.padding[i] ?? 0)) });
+  }
+  const outputPadding = sizes.map((size, i) => size - unconvolved(from[i] ?? 0, kernel[i] ?? 1, i, { ...window, outputPadding: [] }));
+  return g.convTranspose(w, { ...window, outputPadding });
+}
+
+const flip = (axis: number) => ({ axis, start: Number.MAX_SAFE_INTEGER, end: Number.MIN_SAFE_INTEGER, step: -1 });
+
+/** By w: one matrix product per place of the kernel, over the places of the input that it met. */
+function kernelGrad(g: Tensor, x: Tensor, w: Tensor, window: Window): Tensor {
+  const G = window.groups;
+  const [N = 0, C = 0] = staticShape(x.shape, "conv");
+  const [, O = 0, ...out] = staticShape(g.shape, "conv");
+  const kernel = places(w.shape, "conv");
+  const M = out.reduce((a, b) => a * b, 1);
+  const none = [0, 0];
+  const padded = x.pad([...none, ...window.padding], [...none, ...window.padding]);
+  const gradients = g.reshape([N, G, O / G, M]).transpose([1, 2, 0, 3]).reshape([G, O / G, N * M]);
+  const parts = everyPlace(kernel).map((place) => {
+    const seen = padded.slices(place.map((k, i) => met(k, i, out[i] ?? 0, window))); // [N, C, M..]
+    const rows = seen.reshape([N, G, C / G, M]).transpose([1, 2, 0, 3]).reshape([G, C / G, N * M]);
+    return gradients.matmul(rows, { transA: false, transB: true }).reshape([O, C / G, 1]);
+  });
+  const [first, ...rest] = parts;
+  return (first ? first.concat(rest, 2) : w).reshape(w.shape);
+}
+
+/** The places of the padded input that place `k` of the kernel meets on axis i. */
+function met(k: number, i: number, count: number, { stride, dilation }: Window) {
+  const [start, step] = [k * (dilation[i] ?? 1), stride[i] ?? 1];
+  return { axis: i + 2, start, end: start + (count - 1) * step + 1, step };
+}
+
+/** All index vectors below `sizes`, the last one running fastest. */
+export const everyPlace = (sizes: readonly number[]): number[][] =>
+  sizes.reduce<number[][]>(
+    (places, size) => places.flatMap((place) => Array.from({ length: size }, (_, k) => [...place, k])),
+    [[]],
+  );
+
+/** With y = convTranspose(x, w): dx = conv(g, w), and dw is the gradient of conv(g, ·) seen from x. */
+const convTransposeGrad: Gradient<TransposedWindow> = ({ grads: [g], inputs: [x, w], attrs, needs }) => {
+  if (!g || !x || !w) return [];
+  const window: Window = { stride: attrs.stride, padding: attrs.padding, dilation: attrs.dilation, groups: attrs.groups };
+  const trimmed = attrs.outputPadding.every((size) => size === 0) ? g : trimEnds(g, x, w, attrs);
+  return [needs(0) ? trimmed.conv(w, window) : undefined, needs(1) ? kernelGrad(x, trimmed, w, window) : undefined];
+};
+
+/** Drops the added places when the convolution back would count a window in them. */
+function trimEnds(g: Tensor, x: Tensor, w: Tensor, window: TransposedWindow): Tensor {
+  const [sizes, kernel, now] = [places(x.shape, "conv"), places(w.shape, "conv"), places(g.shape, "conv")];
+  const fits = outputPlaces("convTranspose", now, kernel, window).every((size, i) => size === sizes[i]);
+  if (fits) return g;
+  return g.slices(now.map((size, i) => ({ axis: i + 2, start: 0, end: size - (window.outputPadding[i] ?? 0), step: 1 })));
+}
+
+const poolRule =
+  (name: string, indices: boolean) =>
+  ([x]: readonly Spec[], pool: Pool): readonly Spec[] => {
+    requireFloats(name, [x]);
+    const sizes = outputPlaces(name, places(x?.shape ?? [], name), pool.kernel, { ...pool, dilation: [] });
+    const shape = [...(x?.shape.slice(0, 2) ?? []), ...sizes];
+    const values: Spec = { shape, dtype: x?.dtype ?? "f32" };
+    return indices ? [values, { shape, dtype: "i64" }] : [values];
+  };
+
+const poolOnnx = ({ kernel, stride, padding }: Pool) => ({ kernel_shape: kernel, strides: stride, pads: [...padding, ...padding] });
+
+/** Every value of g goes back to the place its maximum came from. Indices count through the whole tensor. */
+const maxPoolGrad: Gradient<Pool> = ({ grads: [g], inputs: [x], outputs: [, indices] }) => {
+  if (!g || !x || !indices) return [];
+  const size = staticShape(x.shape, "maxPool").reduce((a, b) => a * b, 1);
+  return [indices.reshape([-1]).putAlong(g.reshape([-1]), 0, size).reshape(x.shape)];
+};
+
+/** g / K spread over each window: a transposed convolution with ones, every channel its own group. */
+const averagePoolGrad: Gradient<Pool> = ({ grads: [g], inputs: [x], attrs: { kernel, stride, padding } }) => {
+  if (!g || !x) return [];
+  const [, C = 0, ...sizes] = staticShape(x.shape, "averagePool");
+  const share = 1 / kernel.reduce((a, b) => a * b, 1);
+  const ones = g.like(share, [C, 1, ...kernel]);
+  const window = { stride, padding, dilation: kernel.map(() => 1), groups: C };
+  const from = places(g.shape, "averagePool");
+  const outputPadding = sizes.map((size, i) => size - unconvolved(from[i] ?? 0, kernel[i] ?? 1, i, { ...window, outputPadding: [] }));
+  return [g.convTranspose(ones, { ...window, outputPadding })];
+};
+
+export const convolutionOps = {
+  conv: {
+    shape: convRule,
+    grad: convGrad,
+    onnx: ({ inputs, attrs, emit }) => [emit("Conv", inputs, windowOnnx(attrs))],
+  } satisfies Op<Window>,
+  convTranspose: {
+    shape: convTransposeRule,
+    grad: convTransposeGrad,
+    onnx: ({ inputs, attrs, emit }: Lowering<TransposedWindow>) => [
+      emit("ConvTranspose", inputs, { ...windowOnnx(attrs), output_padding: attrs.outputPadding }),
+    ],
+  } satisfies Op<TransposedWindow>,
+  /** The largest value of each window, and its place in the flattened input. */
+  maxPool: {
+    shape: poolRule("maxPool", true),
+    grad: maxPoolGrad,
+    onnx: ({ inputs, attrs, emitMany }) => emitMany("MaxPool", inputs, poolOnnx(attrs), 2),
+  } satisfies Op<Pool>,
+  /** The mean of each window; padding counts as zeros. */
+  averagePool: {
+    shape: poolRule("averagePool", false),
+    grad: averagePoolGrad,
+    onnx: ({ inputs, attrs, emit }) => [emit("AveragePool", inputs, { ...poolOnnx(attrs), count_include_pad: 1 })],
+  } satisfies Op<Pool>,
+};

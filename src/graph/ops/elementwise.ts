@@ -1,0 +1,197 @@
+/** Elementwise operations: y_i = f(a_i, b_i, ...), sizes broadcast from the right. */
+import { DTypeError } from "../../errors.ts";
+import { broadcastShapes } from "../../tensor/dim.ts";
+import type { DType } from "../../tensor/dtype.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Spec } from "../node.ts";
+import type { Gradient, Lead, Lowering, Op } from "../op.ts";
+
+type None = Record<never, never>;
+type Unary = Op<None>;
+
+const numeric: readonly DType[] = ["f32", "f64", "i32", "i64"];
+const floats: readonly DType[] = ["f32", "f64"];
+const bools: readonly DType[] = ["bool"];
+const any: readonly DType[] = [...numeric, "bool"];
+
+function requireTypes(name: string, inputs: readonly Spec[], allowed: readonly DType[]): void {
+  const types = inputs.map((input) => input.dtype);
+  if (types.every((type) => type === types[0] && allowed.includes(type))) return;
+  throw new DTypeError(
+    `${name}: expected ${types.length > 1 ? "equal types out of" : "one of"} ${allowed.join(", ")}, got ${types.join(" and ")}; cast with .cast(dtype)`,
+  );
+}
+
+/** Shape rule of all rows here; `result` fixes the type of the output, which else is that of the inputs. */
+const rule =
+  (name: string, allowed: readonly DType[], result?: DType) =>
+  (inputs: readonly Spec[]): readonly Spec[] => {
+    requireTypes(name, inputs, allowed);
+    const shape = broadcastShapes(inputs.map((input) => input.shape), name);
+    return [{ shape, dtype: result ?? inputs[0]?.dtype ?? "f32" }];
+  };
+
+/** Puts axes of size 1 behind the stacked one, so that slices of less than the full rank still meet from the right. */
+export function alignLead(inputs: readonly Tensor[], lead: Lead): Tensor[] {
+  const rank = Math.max(...inputs.map((input, i) => input.shape.length - Number(lead.has[i])));
+  return inputs.map((input, i) => {
+    const missing = rank + 1 - input.shape.length;
+    if (!lead.has[i] || missing === 0) return input;
+    return input.reshape([lead.length, ...Array<number>(missing).fill(1), ...input.shape.slice(1)]);
+  });
+}
+
+/** A row whose lowering is one ONNX node. */
+function elementwise(name: string, onnx: string, allowed: readonly DType[], grad: Op<None>["grad"], result?: DType): Op<None> {
+  return {
+    shape: rule(name, allowed, result),
+    grad,
+    onnx: ({ inputs, emit }) => [emit(onnx, inputs)],
+    lead: (inputs, _, lead) => [again(name, alignLead(inputs, lead))],
+  };
+}
+
+/** The method of `Tensor` has the name of the row. */
+function again(name: string, [first, ...rest]: readonly Tensor[]): Tensor {
+  const method = first && (Reflect.get(first, name) as (...inputs: readonly Tensor[]) => Tensor);
+  if (!method) throw new Error(`internal: Tensor has no method ${name}`);
+  return method.apply(first, rest);
+}
+
+type Rule = (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => readonly Tensor[];
+
+/** A gradient rule in mathematics: from g = ∂L/∂y, the inputs a, b and the result y. */
+const from =
+  (formula: Rule): Gradient<None> =>
+  ({ grads, inputs, outputs, needs }) => {
+    const [g, a, y] = [grads[0], inputs[0], outputs[0]];
+    if (!g || !a || !y) return [];
+    return formula(g, a, inputs[1] ?? a, y).map((d, i) => (needs(i) ? d.sumTo(inputs[i]?.shape ?? []) : undefined));
+  };
+
+const unary = (name: string, onnx: string, formula: Rule): Unary => elementwise(name, onnx, floats, from(formula));
+const compare = (name: string, onnx: string): Op<None> => elementwise(name, onnx, numeric, "none", "bool");
+
+/** a < b spelled for both; ONNX has no kernel of LessOrEqual for every device, so >= is not(<). */
+const negated = (name: string, onnx: string): Op<None> => ({
+  ...compare(name, onnx),
+  onnx: ({ inputs, emit }) => [emit("Not", [emit(onnx, inputs)])],
+});
+
+const selectRule = (inputs: readonly Spec[]): readonly Spec[] => {
+  const [condition, a, b] = inputs;
+  if (condition?.dtype !== "bool")
+    throw new DTypeError(`where: expected a bool condition, got ${condition?.dtype}; compare first, as in x.greater(0)`);
+  requireTypes("where", [a, b].filter((x) => x !== undefined), any);
+  return [{ shape: broadcastShapes(inputs.map((input) => input.shape), "where"), dtype: a?.dtype ?? "f32" }];
+};
+
+/** √(2/π), of GELU's tanh form. */
+const root = Math.sqrt(2 / Math.PI);
+
+/** ½x(1 + tanh u) with u = √(2/π)(x + 0.044715x³), or x·Φ(x). Hendrycks & Gimpel 2016, arXiv 1606.08415. */
+function geluOnnx({ inputs, attrs, specs, emit, scalar }: Lowering<{ approximate: "tanh" | "none" }>): string[] {
+  const dtype = specs.inputs[0]?.dtype ?? "f32";
+  const [x = ""] = inputs;
+  if (dtype === "f32") return [emit("Gelu", [x], { approximate: attrs.approximate })];
+  const times = (a: string, c: number) => emit("Mul", [a, scalar(c, dtype)]);
+  const cube = emit("Mul", [emit("Mul", [x, x]), x]);
+  const inner =
+    attrs.approximate === "tanh"
+      ? emit("Tanh", [times(emit("Add", [x, times(cube, 0.044715)]), root)])
+      : emit("Erf", [times(x, Math.SQRT1_2)]);
+  return [times(emit("Mul", [x, emit("Add", [inner, scalar(1, dtype)])]), 0.5)];
+}
+
+const geluGrad: Gradient<{ approximate: "tanh" | "none" }> = ({ grads: [g], inputs: [x], attrs }) => {
+  if (!g || !x) return [];
+  if (attrs.approximate === "none") {
+    const density = x.mul(x).mul(-0.5).exp().mul(1 / Math.sqrt(2 * Math.PI));
+    return [g.mul(x.mul(Math.SQRT1_2).erf().add(1).mul(0.5).add(x.mul(density)))];
+  }
+  const square = x.mul(x);
+  const t = x.mul(square.mul(0.044715 * root).add(root)).tanh();
+  const slope = square.mul(3 * 0.044715 * root).add(root); // du/dx
+  const side = t.mul(t).mul(-1).add(1).mul(x.mul(slope)); // (1 - t²)·x·u'
+  return [g.mul(t.add(1).add(side).mul(0.5))];
+};
+
+export const elementwiseOps = {
+  add: elementwise("add", "Add", numeric, from((g) => [g, g])),
+  sub: elementwise("sub", "Sub", numeric, from((g) => [g, g.neg()])),
+  mul: elementwise("mul", "Mul", numeric, from((g, a, b) => [g.mul(b), g.mul(a)])),
+  div: elementwise("div", "Div", numeric, from((g, _, b, y) => [g.div(b), g.mul(y).div(b).neg()])),
+  pow: elementwise(
+    "pow",
+    "Pow",
+    floats,
+    from((g, a, b, y) => {
+      // At a = 0, log a is -Inf but the derivative by the exponent is 0 (for b > 0).
+      const log = a.greater(0).where(a, a.onesLike()).log();
+      return [g.mul(b.mul(a.pow(b.sub(1)))), g.mul(y.mul(log))];
+    }),
+  ),
+  /** At a tie each input takes half. */
+  maximum: elementwise("maximum", "Max", numeric, from((g, a, b) => [g.mul(share(a, b)), g.mul(share(b, a))])),
+  minimum: elementwise("minimum", "Min", numeric, from((g, a, b) => [g.mul(share(b, a)), g.mul(share(a, b))])),
+  neg: elementwise("neg", "Neg", numeric, from((g) => [g.neg()])),
+  exp: unary("exp", "Exp", (g, _a, _b, y) => [g.mul(y)]),
+  log: unary("log", "Log", (g, a) => [g.div(a)]),
+  sqrt: unary("sqrt", "Sqrt", (g, _a, _b, y) => [g.div(y.mul(2))]),
+  abs: elementwise("abs", "Abs", numeric, from((g, a) => [g.mul(a.sign())])),
+  sin: unary("sin", "Sin", (g, a) => [g.mul(a.cos())]),
+  cos: unary("cos", "Cos", (g, a) => [g.mul(a.sin()).neg()]),
+  tanh: unary("tanh", "Tanh", (g, _a, _b, y) => [g.mul(y.mul(y).rsub(1))]),
+  sigmoid: unary("sigmoid", "Sigmoid", (g, _a, _b, y) => [g.mul(y.mul(y.rsub(1)))]),
+  relu: unary("relu", "Relu", (g, _a, _b, y) => [y.greater(0).where(g, g.zerosLike())]),
+  erf: unary("erf", "Erf", (g, a) => [g.mul(a.mul(a).neg().exp().mul(2 / Math.sqrt(Math.PI)))]),
+  softplus: unary("softplus", "Softplus", (g, a) => [g.mul(a.sigmoid())]),
+  sign: elementwise("sign", "Sign", numeric, "stop"),
+  floor: elementwise("floor", "Floor", floats, "stop"),
+  ceil: elementwise("ceil", "Ceil", floats, "stop"),
+  round: elementwise("round", "Round", floats, "stop"),
+  isNaN: elementwise("isNaN", "IsNaN", floats, "none", "bool"),
+  equal: elementwise("equal", "Equal", any, "none", "bool"),
+  less: compare("less", "Less"),
+  greater: compare("greater", "Greater"),
+  lessEqual: negated("lessEqual", "Greater"),
+  greaterEqual: negated("greaterEqual", "Less"),
+  and: elementwise("and", "And", bools, "none"),
+  or: elementwise("or", "Or", bools, "none"),
+  not: elementwise("not", "Not", bools, "none"),
+  where: {
+    shape: selectRule,
+    grad: ({ grads: [g], inputs: [condition, a, b] }) => {
+      if (!g || !condition) return [];
+      const zero = g.zerosLike();
+      return [undefined, condition.where(g, zero).sumTo(a?.shape ?? []), condition.where(zero, g).sumTo(b?.shape ?? [])];
+    },
+    onnx: ({ inputs, emit }) => [emit("Where", inputs)],
+    lead: (inputs, _, lead) => [again("where", alignLead(inputs, lead))],
+  } satisfies Op<None>,
+  gelu: {
+    shape: rule("gelu", floats),
+    grad: geluGrad,
+    onnx: geluOnnx,
+    lead: ([x], { approximate }) => (x ? [x.gelu(approximate)] : []),
+  } satisfies Op<{ approximate: "tanh" | "none" }>,
+  cast: {
+    shape: ([x], { to }) => [{ shape: x?.shape ?? [], dtype: to }],
+    grad: ({ grads: [g], inputs: [x] }) => [g && x && floats.includes(x.dtype) ? g.cast(x.dtype) : undefined],
+    onnx: ({ inputs, attrs, emit }) => [emit("Cast", inputs, { to: onnxType[attrs.to] })],
+    lead: ([x], { to }) => (x ? [x.cast(to)] : []),
+  } satisfies Op<{ to: DType }>,
+  /** Identity forward, no gradient backward. */
+  stopGradient: {
+    shape: ([x]) => (x ? [x] : []),
+    grad: "stop",
+    onnx: ({ inputs }) => inputs,
+    lead: ([x]) => (x ? [x.stopGradient()] : []),
+  } satisfies Op<None>,
+};
+
+/** 1 where a > b, ½ where they are equal, 0 elsewhere. */
+const share = (a: Tensor, b: Tensor): Tensor => a.sub(b).sign().add(1).mul(0.5);
+
+/** Numbers of the element types in onnx.proto's TensorProto.DataType. */
+export const onnxType: Readonly<Record<DType, number>> = { f32: 1, i32: 6, i64: 7, bool: 9, f64: 11 };

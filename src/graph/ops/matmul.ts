@@ -1,0 +1,95 @@
+/** The matrix product: y = op(a) op(b) over the last two axes, the others broadcast. */
+import { DTypeError, ShapeError } from "../../errors.ts";
+import { broadcastShapes, formatShape, type Shape } from "../../tensor/dim.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Spec } from "../node.ts";
+import type { Gradient, Lowering, Op } from "../op.ts";
+import { alignLead } from "./elementwise.ts";
+
+/** Whether the last two axes of a, of b are exchanged before the product. */
+export interface Transposed {
+  readonly transA: boolean;
+  readonly transB: boolean;
+}
+
+const turned = (shape: Shape, transposed: boolean): [rows: Shape[number], columns: Shape[number]] => {
+  const [rows = 0, columns = 0] = shape.slice(-2);
+  return transposed ? [columns, rows] : [rows, columns];
+};
+
+function rule([a, b]: readonly Spec[], { transA, transB }: Transposed): readonly Spec[] {
+  if (!a || !b || a.shape.length < 2 || b.shape.length < 2)
+    throw new ShapeError(
+      `matmul: expected two matrices, got ${formatShape(a?.shape ?? [])} × ${formatShape(b?.shape ?? [])}; add an axis with .unsqueeze(axis)`,
+    );
+  if (a.dtype !== b.dtype || (a.dtype !== "f32" && a.dtype !== "f64"))
+    throw new DTypeError(`matmul: expected equal float types, got ${a.dtype} × ${b.dtype}; cast with .cast(dtype)`);
+  const [m, k] = turned(a.shape, transA);
+  const [k2, n] = turned(b.shape, transB);
+  if (k !== k2)
+    throw new ShapeError(
+      `matmul: inner sizes differ, ${formatShape(a.shape)}${transA ? "ᵀ" : ""} × ${formatShape(b.shape)}${transB ? "ᵀ" : ""} (${k} ≠ ${k2}); transpose one of them or check the layer's widths`,
+    );
+  return [{ shape: [...broadcastShapes([a.shape.slice(0, -2), b.shape.slice(0, -2)], "matmul"), m, n], dtype: a.dtype }];
+}
+
+/** y = ab: da = g bᵀ, db = aᵀ g; with a factor transposed, so is its gradient. Sums over axes that were stretched. */
+const grad: Gradient<Transposed> = ({ grads: [g], inputs: [a, b], attrs: { transA, transB }, needs }) => {
+  if (!g || !a || !b) return [];
+  if (b.shape.length === 2 && a.shape.length > 2 && !transA) return flatGrad(g, a, b, transB, needs);
+  const da = transA ? b.matmul(g, { transA: transB, transB: true }) : g.matmul(b, { transA: false, transB: !transB });
+  const db = transB ? g.matmul(a, { transA: true, transB: transA }) : a.matmul(g, { transA: !transA, transB: false });
+  return [needs(0) ? da.sumTo(a.shape) : undefined, needs(1) ? db.sumTo(b.shape) : undefined];
+};
+
+/** With one matrix b for the whole batch, its gradient is one product over all rows of the batch. */
+function flatGrad(g: Tensor, a: Tensor, b: Tensor, transB: boolean, needs: (i: number) => boolean) {
+  const [rows, gradients] = [a.flattenRows(), g.flattenRows()];
+  const db = transB
+    ? gradients.matmul(rows, { transA: true, transB: false })
+    : rows.matmul(gradients, { transA: true, transB: false });
+  return [needs(0) ? g.matmul(b, { transA: false, transB: !transB }) : undefined, needs(1) ? db : undefined];
+}
+
+/** Two matrices are a Gemm, which takes them transposed as they lie; batches are MatMul, which the runtime fuses with Transpose. */
+function onnx({ inputs: [a = "", b = ""], attrs, specs, emit }: Lowering<Transposed>): string[] {
+  const { transA, transB } = attrs;
+  const ranks = specs.inputs.map((input) => input.shape.length);
+  if (!transA && !transB) return [emit("MatMul", [a, b])];
+  if (ranks.every((rank) => rank === 2)) return [emit("Gemm", [a, b], { transA: Number(transA), transB: Number(transB) })];
+  const turn = (name: string, rank = 2) => {
+    const perm = Array.from({ length: rank }, (_, i) => i);
+    [perm[rank - 2], perm[rank - 1]] = [rank - 1, rank - 2];
+    return emit("Transpose", [name], { perm });
+  };
+  return [emit("MatMul", [transA ? turn(a, ranks[0]) : a, transB ? turn(b, ranks[1]) : b])];
+}
+
+/** Y = op(a) op(b) + c for two matrices: what simplification makes of a product and a sum. */
+const gemm: Op<Transposed> = {
+  shape: ([a, b, c], attrs) => {
+    const [product] = rule([a, b].filter((x) => x !== undefined), attrs);
+    if (!product || !c) throw new Error("internal: gemm takes three inputs");
+    return [product];
+  },
+  grad: (context) => {
+    const [g, c] = [context.grads[0], context.inputs[2]];
+    return [...grad(context).slice(0, 2), g && c && g.sumTo(c.shape)];
+  },
+  onnx: ({ inputs, attrs, emit }) => [
+    emit("Gemm", inputs, { transA: Number(attrs.transA), transB: Number(attrs.transB) }),
+  ],
+};
+
+export const matmulOps = {
+  gemm,
+  matmul: {
+    shape: rule,
+    grad,
+    onnx,
+    lead: (inputs, attrs, lead) => {
+      const [a, b] = alignLead(inputs, lead);
+      return a && b ? [a.matmul(b, attrs)] : [];
+    },
+  } satisfies Op<Transposed>,
+};

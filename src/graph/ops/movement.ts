@@ -1,0 +1,195 @@
+/** Operations that move elements and change none. Axes count from the front. */
+import { DTypeError, ShapeError } from "../../errors.ts";
+import { addDims, type Dim, divideDims, formatShape, sameShape, type Shape, sizeOf } from "../../tensor/dim.ts";
+import type { Spec } from "../node.ts";
+import type { Lowering, Op } from "../op.ts";
+
+/** One range per axis: from `start` up to before `end`, every `step`-th; a negative step walks backwards. */
+export interface Range {
+  readonly axis: number;
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+}
+
+/** Largest whole number that ONNX's Slice takes for "to the end", and the smallest for "to before the start". */
+export const toEnd = Number.MAX_SAFE_INTEGER;
+export const toStart = Number.MIN_SAFE_INTEGER;
+
+/** How many elements a range takes out of an axis of size `n`, by the rules of Python's slices. */
+export function rangeLength(n: number, { start, end, step }: Range): number {
+  const clamp = (at: number, least: number, most: number) => Math.min(Math.max(at < 0 ? at + n : at, least), most);
+  return step > 0
+    ? Math.max(0, Math.ceil((clamp(end, 0, n) - clamp(start, 0, n)) / step))
+    : Math.max(0, Math.ceil((clamp(end, -1, n - 1) - clamp(start, -1, n - 1)) / step));
+}
+
+/** On a symbolic axis only ranges that keep all, or drop a fixed number at an end, have a known size. */
+function slicedDim(dim: Dim, range: Range): Dim {
+  if (typeof dim === "number") return rangeLength(dim, range);
+  const { start, end, step } = range;
+  if (step === -1 && start === toEnd && end === toStart) return dim;
+  if (step !== 1) throw new ShapeError(`slice: steps need a fixed size, got the symbol "${dim}"; give it a number`);
+  const [from, to] = [start < 0 ? addDims(dim, start) : start, end === toEnd ? dim : end < 0 ? addDims(dim, end) : end];
+  const length = typeof to === "number" && typeof from === "number" ? to - from : addDims(to, typeof from === "number" ? -from : `-1*${from}`);
+  return length;
+}
+
+const i64 = (lower: Lowering<never>, values: readonly number[]): string =>
+  lower.constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
+
+/** The gradient of a slice: g spread by the steps, turned back, with zeros around it. */
+const sliceGrad: Op<{ ranges: readonly Range[] }>["grad"] = ({ grads: [g], inputs: [x], attrs }) => {
+  if (!g || !x) return [];
+  let spread = g;
+  for (const { axis, start, step } of attrs.ranges) {
+    const n = x.shape[axis];
+    const length = g.shape[axis];
+    if (typeof n !== "number" || typeof length !== "number")
+      throw new ShapeError(`slice: its gradient needs a fixed size of axis ${axis}, got "${n}"; give it a number`);
+    spread = spread.unslice(axis, { size: n, start: startOf(n, start, step), step });
+  }
+  return [spread];
+};
+
+function startOf(n: number, start: number, step: number): number {
+  const from = start < 0 ? start + n : start;
+  return step > 0 ? Math.min(Math.max(from, 0), n) : Math.min(Math.max(from, -1), n - 1);
+}
+
+function reshapeRule([x]: readonly Spec[], { shape }: { shape: Shape }): readonly Spec[] {
+  if (!x || sizeOf(x.shape) !== sizeOf(shape))
+    throw new ShapeError(
+      `reshape: ${formatShape(x?.shape ?? [])} has ${sizeOf(x?.shape ?? [])} elements, ${formatShape(shape)} has ${sizeOf(shape)}; the counts must be equal`,
+    );
+  return [{ shape, dtype: x.dtype }];
+}
+
+/** ONNX's Reshape copies a size with 0 and infers one with -1, so at most one symbol has to be computed. */
+function reshapeOnnx(lower: Lowering<{ shape: Shape }>): string[] {
+  const from = lower.specs.inputs[0]?.shape ?? [];
+  const { shape } = lower.attrs;
+  const code = shape.map((dim, i) => (typeof dim === "number" ? dim : from[i] === dim ? 0 : -1));
+  const simple = code.filter((dim) => dim === -1).length <= 1 && !shape.includes(0);
+  const target = simple
+    ? lower.constant(BigInt64Array.from(code, BigInt), "i64", [code.length])
+    : lower.dims(shape);
+  return [lower.emit("Reshape", [lower.inputs[0] ?? "", target], simple ? {} : { allowzero: 1 })];
+}
+
+function concatRule(inputs: readonly Spec[], { axis }: { axis: number }): readonly Spec[] {
+  const [first] = inputs;
+  if (!first) throw new ShapeError("concat: expected at least one tensor, got none; pass a list that is not empty");
+  const rest = (shape: Shape) => shape.map((dim, i) => (i === axis ? 0 : dim));
+  for (const { shape, dtype } of inputs) {
+    if (dtype !== first.dtype) throw new DTypeError(`concat: expected equal types, got ${first.dtype} and ${dtype}; cast one of them`);
+    if (!sameShape(rest(shape), rest(first.shape)))
+      throw new ShapeError(`concat: sizes differ beside axis ${axis}, ${formatShape(first.shape)} and ${formatShape(shape)}; only axis ${axis} may`);
+  }
+  const size = inputs.map((input) => input.shape[axis] ?? 0).reduce(addDims, 0);
+  return [{ shape: first.shape.map((dim, i) => (i === axis ? size : dim)), dtype: first.dtype }];
+}
+
+function splitRule([x]: readonly Spec[], { axis, sizes }: { axis: number; sizes: readonly number[] }): readonly Spec[] {
+  const total = sizes.reduce((a, b) => a + b, 0);
+  if (!x || total !== x.shape[axis])
+    throw new ShapeError(`split: parts [${sizes.join(", ")}] sum to ${total}, axis ${axis} of ${formatShape(x?.shape ?? [])} has ${x?.shape[axis]}; they must be equal`);
+  return sizes.map((size) => ({ shape: x.shape.map((dim, i) => (i === axis ? size : dim)), dtype: x.dtype }));
+}
+
+const shift = (ranges: readonly Range[]): Range[] => ranges.map((range) => ({ ...range, axis: range.axis + 1 }));
+
+export const movementOps = {
+  reshape: {
+    shape: reshapeRule,
+    grad: ({ grads: [g], inputs: [x] }) => [x && g?.reshape(x.shape)],
+    onnx: reshapeOnnx,
+    lead: ([x], { shape }, { length }) => (x ? [x.reshape([length, ...shape])] : []),
+  } satisfies Op<{ shape: Shape }>,
+  transpose: {
+    shape: ([x], { perm }) => [{ shape: perm.map((from) => x?.shape[from] ?? 0), dtype: x?.dtype ?? "f32" }],
+    grad: ({ grads: [g], attrs: { perm } }) => [g?.transpose(perm.map((_, i) => perm.indexOf(i)))],
+    onnx: ({ inputs, attrs, emit }) => [emit("Transpose", inputs, { perm: attrs.perm })],
+    lead: ([x], { perm }) => (x ? [x.transpose([0, ...perm.map((from) => from + 1)])] : []),
+  } satisfies Op<{ perm: readonly number[] }>,
+  /** Stretches axes of size 1 and puts new ones in front. */
+  expand: {
+    shape: ([x], { shape }) => [{ shape, dtype: x?.dtype ?? "f32" }],
+    grad: ({ grads: [g], inputs: [x] }) => [g?.sumTo(x?.shape ?? [])],
+    onnx: ({ inputs: [x = ""], attrs, emit, dims }) => [emit("Expand", [x, dims(attrs.shape)])],
+  } satisfies Op<{ shape: Shape }>,
+  concat: {
+    shape: concatRule,
+    grad: ({ grads: [g], inputs, attrs: { axis } }) => {
+      let start = 0;
+      return inputs.map((input) => {
+        const size = input.shape[axis];
+        if (typeof size !== "number")
+          throw new ShapeError(`concat: its gradient needs a fixed size of axis ${axis}, got "${size}"; give it a number`);
+        start += size;
+        return g?.slice(axis, start - size, start);
+      });
+    },
+    onnx: ({ inputs, attrs, emit }) => [emit("Concat", inputs, { axis: attrs.axis })],
+    lead: (inputs, { axis }, { has }) => {
+      const [first, ...rest] = inputs;
+      return first && has.every(Boolean) ? [first.concat(rest, axis + 1)] : [];
+    },
+  } satisfies Op<{ axis: number }>,
+  split: {
+    shape: splitRule,
+    grad: ({ grads, outputs, attrs: { axis } }) => {
+      const [first, ...rest] = outputs.map((output, i) => grads[i] ?? output.zerosLike());
+      return [first?.concat(rest, axis)];
+    },
+    onnx: ({ inputs: [x = ""], attrs: { axis, sizes }, emitMany, constant }) =>
+      emitMany("Split", [x, constant(BigInt64Array.from(sizes, BigInt), "i64", [sizes.length])], { axis }, sizes.length),
+    lead: ([x], { axis, sizes }) => (x ? x.split([...sizes], axis + 1) : []),
+  } satisfies Op<{ axis: number; sizes: readonly number[] }>,
+  slice: {
+    shape: ([x], { ranges }) => {
+      const shape = [...(x?.shape ?? [])];
+      for (const range of ranges) shape[range.axis] = slicedDim(shape[range.axis] ?? 0, range);
+      return [{ shape, dtype: x?.dtype ?? "f32" }];
+    },
+    grad: sliceGrad,
+    onnx: (lower) => {
+      const of = (key: keyof Range) => i64(lower as Lowering<never>, lower.attrs.ranges.map((range) => range[key]));
+      return [lower.emit("Slice", [lower.inputs[0] ?? "", of("start"), of("end"), of("axis"), of("step")])];
+    },
+    lead: ([x], { ranges }) => (x ? [x.slices(shift(ranges))] : []),
+  } satisfies Op<{ ranges: readonly Range[] }>,
+  /** Zeros, or `value`, before and after each axis. */
+  pad: {
+    shape: ([x], { before, after }) => [
+      {
+        shape: (x?.shape ?? []).map((dim, i) => addDims(dim, (before[i] ?? 0) + (after[i] ?? 0))),
+        dtype: x?.dtype ?? "f32",
+      },
+    ],
+    grad: ({ grads: [g], attrs: { before, after } }) => [
+      g?.slices(before.map((start, axis) => ({ axis, start, end: after[axis] ? -after[axis] : toEnd, step: 1 }))),
+    ],
+    onnx: (lower) => {
+      const { before, after, value } = lower.attrs;
+      const pads = i64(lower as Lowering<never>, [...before, ...after]);
+      return [lower.emit("Pad", [lower.inputs[0] ?? "", pads, lower.scalar(value, lower.specs.inputs[0]?.dtype ?? "f32")])];
+    },
+    lead: ([x], { before, after, value }) => (x ? [x.pad([0, ...before], [0, ...after], value)] : []),
+  } satisfies Op<{ before: readonly number[]; after: readonly number[]; value: number }>,
+  /** x, but not before `after` is known: keeps a recomputation in the backward pass from being done in the forward one. */
+  barrier: {
+    shape: ([x]) => (x ? [x] : []),
+    grad: ({ grads: [g] }) => [g],
+    onnx: barrierOnnx,
+  } satisfies Op<Record<never, never>>,
+};
+
+/** A slice from 0·(first element of `after` ≠ 0): the runtime can neither fold it away nor run it early. */
+function barrierOnnx({ inputs: [x = "", after = ""], specs, emit, constant }: Lowering<Record<never, never>>): string[] {
+  if ((specs.inputs[0]?.shape.length ?? 0) === 0 || divideDims(sizeOf(specs.inputs[1]?.shape ?? []), 1) === 0) return [x];
+  const vector = (...values: number[]) => constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
+  const element = emit("Slice", [emit("Reshape", [after, vector(-1)]), vector(0), vector(1), vector(0), vector(1)]);
+  const zero = emit("Mul", [emit("Cast", [emit("Cast", [element], { to: 9 })], { to: 7 }), vector(0)]);
+  return [emit("Slice", [x, zero, vector(toEnd), vector(0), vector(1)])];
+}

@@ -1,0 +1,66 @@
+/** Softmax and layer normalisation, which the runtime has as single kernels. */
+import { DTypeError, ShapeError } from "../../errors.ts";
+import { formatShape, sameShape } from "../../tensor/dim.ts";
+import type { Spec } from "../node.ts";
+import type { Gradient, Op } from "../op.ts";
+
+interface Axis {
+  readonly axis: number;
+}
+
+function floatRule(name: string, x: Spec | undefined): Spec {
+  if (x?.dtype === "f32" || x?.dtype === "f64") return x;
+  throw new DTypeError(`${name}: expected f32 or f64, got ${x?.dtype}; cast with .cast("f32")`);
+}
+
+function layerNormRule(inputs: readonly Spec[]): readonly Spec[] {
+  const x = floatRule("layerNorm", inputs[0]);
+  const width = x.shape.slice(-1);
+  for (const part of inputs.slice(1))
+    if (!sameShape(part.shape, width))
+      throw new ShapeError(`layerNorm: expected weight and bias ${formatShape(width)} for input ${formatShape(x.shape)}, got ${formatShape(part.shape)}; give the layer the width of its input`);
+  const statistic: Spec = { shape: [...x.shape.slice(0, -1), 1], dtype: x.dtype };
+  return [x, statistic, statistic];
+}
+
+/** With x̂ = (x - μ)·r and ĝ = g·w: dx = r·(ĝ - mean ĝ - x̂·mean(ĝ·x̂)), dw = Σ g·x̂, db = Σ g. Statistics count as results. */
+const layerNormGrad: Gradient<{ epsilon: number }> = ({ grads: [g], inputs: [x, weight, bias], outputs: [, mean, deviation], needs }) => {
+  if (!g || !x || !weight || !bias || !mean || !deviation) return [];
+  const centred = x.sub(mean).mul(deviation);
+  const scaled = g.mul(weight);
+  const dx = scaled
+    .sub(scaled.mean(-1, true))
+    .sub(centred.mul(scaled.mul(centred).mean(-1, true)))
+    .mul(deviation);
+  return [dx, needs(1) ? g.mul(centred).sumTo(weight.shape) : undefined, needs(2) ? g.sumTo(bias.shape) : undefined];
+};
+
+export const normalizeOps = {
+  /** y_i = exp x_i / Σ_j exp x_j along an axis. */
+  softmax: {
+    shape: ([x]) => [floatRule("softmax", x)],
+    grad: ({ grads: [g], outputs: [y], attrs: { axis } }) => {
+      if (!g || !y) return [];
+      const weighted = g.mul(y);
+      return [weighted.sub(y.mul(weighted.sum(axis, true)))];
+    },
+    onnx: ({ inputs, attrs, emit }) => [emit("Softmax", inputs, { axis: attrs.axis })],
+    lead: ([x], { axis }) => (x ? [x.softmax(axis + 1)] : []),
+  } satisfies Op<Axis>,
+  /** y_i = x_i - log Σ_j exp x_j along an axis. */
+  logSoftmax: {
+    shape: ([x]) => [floatRule("logSoftmax", x)],
+    grad: ({ grads: [g], outputs: [y], attrs: { axis } }) => [g && y && g.sub(y.exp().mul(g.sum(axis, true)))],
+    onnx: ({ inputs, attrs, emit }) => [emit("LogSoftmax", inputs, { axis: attrs.axis })],
+    lead: ([x], { axis }) => (x ? [x.logSoftmax(axis + 1)] : []),
+  } satisfies Op<Axis>,
+  /** y = (x - μ)/√(σ² + ε)·w + b over the last axis; also gives μ and 1/√(σ² + ε). Ba et al. 2016, arXiv 1607.06450. */
+  layerNorm: {
+    shape: layerNormRule,
+    grad: layerNormGrad,
+    onnx: ({ inputs, attrs, emitMany }) =>
+      emitMany("LayerNormalization", inputs, { axis: -1, epsilon: { float: attrs.epsilon } }, 3),
+    lead: ([x, weight, bias], { epsilon }, { has }) =>
+      x && weight && bias && !has[1] && !has[2] ? x.layerNorm(weight, bias, epsilon) : [],
+  } satisfies Op<{ epsilon: number }>,
+};

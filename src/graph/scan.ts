@@ -1,0 +1,150 @@
+/**
+ * Recurrence as a primitive: `scan(cell, state, xs)` traces one step and repeats it along time.
+ *
+ * What a step computes from its input alone, such as x·W for the gates, is moved out of the loop and done for all
+ * steps at once; what depends on neither state nor input is computed once. Only what the state needs stays inside.
+ */
+import { ShapeError } from "../errors.ts";
+import { input } from "../tensor/create.ts";
+import type { Dim } from "../tensor/dim.ts";
+import { formatShape } from "../tensor/dim.ts";
+import { record, Tensor } from "../tensor/tensor.ts";
+import { type Body, type Node, type Spec, sortNodes } from "./node.ts";
+import type { Lead } from "./op.ts";
+import { rowOf } from "./ops/index.ts";
+import { substitute } from "./substitute.ts";
+
+/** Tensors in records and lists. */
+export type Tree = Tensor | readonly Tree[] | { readonly [key: string]: Tree };
+
+/** The tensors of a tree, in the order of its keys. */
+export function leaves(tree: Tree): Tensor[] {
+  if (tree instanceof Tensor) return [tree];
+  return Object.values(tree).flatMap(leaves);
+}
+
+/** A tree like `tree` with its tensors replaced one after the other. */
+export function refill<T extends Tree>(tree: T, tensors: Iterator<Tensor>): T {
+  if (tree instanceof Tensor) return tensors.next().value as T;
+  if (Array.isArray(tree)) return tree.map((branch: Tree) => refill(branch, tensors)) as unknown as T;
+  return Object.fromEntries(Object.entries(tree).map(([key, branch]) => [key, refill(branch, tensors)])) as T;
+}
+
+export const placeholder = ({ shape, dtype }: Spec): Tensor => input("step", shape, dtype);
+
+/** `node`'s operation on inputs some of which have one more axis in front; `undefined` where it cannot be. */
+export function lead(node: Node, inputs: readonly Tensor[], how: Lead): readonly Tensor[] | undefined {
+  const outputs = rowOf(node.op).lead?.(inputs, node.attrs, how) ?? [];
+  return outputs.length === node.outputs.length ? outputs : undefined;
+}
+
+/** Where each tensor of a body belongs. */
+interface Plan {
+  /** Tensors that follow from the sequences alone, each with its values for all steps. */
+  readonly whole: Map<Tensor, Tensor>;
+  /** Tensors that the state has a part in, or that could not be moved out. */
+  readonly inside: Set<Tensor>;
+}
+
+function plan(body: Body, sequences: ReadonlyMap<Tensor, Tensor>, length: Dim): Plan {
+  const states = body.inputs.filter((tensor) => !sequences.has(tensor));
+  const { whole, inside }: Plan = { whole: new Map(sequences), inside: new Set(states) };
+  for (const node of sortNodes(body.outputs, (tensor) => whole.has(tensor) || inside.has(tensor))) {
+    if (node.inputs.some((tensor) => inside.has(tensor))) keepInside(node, inside);
+    else if (node.inputs.some((tensor) => whole.has(tensor)) && !moveOut(node, whole, length)) keepInside(node, inside);
+  }
+  return { whole, inside };
+}
+
+function keepInside(node: Node, inside: Set<Tensor>): void {
+  for (const output of node.outputs) inside.add(output);
+}
+
+function moveOut(node: Node, whole: Map<Tensor, Tensor>, length: Dim): boolean {
+  const has = node.inputs.map((tensor) => whole.has(tensor));
+  const outputs = lead(node, node.inputs.map((tensor) => whole.get(tensor) ?? tensor), { has, length });
+  if (!outputs) return false;
+  for (const [i, output] of node.outputs.entries()) {
+    const moved = outputs[i];
+    if (moved) whole.set(output, moved);
+  }
+  return true;
+}
+
+const isConstant = (tensor: Tensor): boolean => tensor.node.op === "constant";
+
+/**
+ * Records a scan. `body.inputs` are placeholders for the states, then for slices of the sequences [T, ..];
+ * `body.outputs` are the next states, then what is stacked.
+ */
+export function buildScan(
+  states: readonly Tensor[],
+  sequences: readonly Tensor[],
+  body: Body,
+  { reverse }: { reverse: boolean },
+): readonly Tensor[] {
+  const n = states.length;
+  const length = sequences[0]?.shape[0] ?? 0;
+  const slices = body.inputs.slice(n);
+  const { whole, inside } = plan(body, new Map(slices.map((slice, i) => [slice, sequences[i] ?? slice])), length);
+
+  const ends = body.outputs.filter((output, i) => i < n || inside.has(output));
+  const border = new Set<Tensor>(ends.filter((tensor) => !inside.has(tensor)));
+  for (const node of sortNodes(ends, (tensor) => !inside.has(tensor)))
+    for (const tensor of node.inputs) if (!inside.has(tensor) && !isConstant(tensor)) border.add(tensor);
+
+  const replacements = new Map([...border].map((tensor) => [tensor, placeholder(tensor)] as const));
+  const [varying, captured] = [[...border].filter((t) => whole.has(t)), [...border].filter((t) => !whole.has(t))];
+  const inner = [...varying, ...captured].map((tensor) => replacements.get(tensor) ?? tensor);
+  const results = record("scan", [...states, ...varying.map((t) => whole.get(t) ?? t), ...captured], {
+    body: { inputs: [...body.inputs.slice(0, n), ...inner], outputs: substitute(ends, replacements) },
+    states: n,
+    sequences: varying.length,
+    reverse,
+  });
+  const rest = results.slice(n);
+  const stacks = body.outputs.slice(n).map((output) => {
+    if (inside.has(output)) return rest.shift() ?? output;
+    return whole.get(output) ?? output.expand([length, ...output.shape]);
+  });
+  return [...results.slice(0, n), ...stacks];
+}
+
+/** One step of a recurrence: state and input -> next state and output. */
+export type Step<S extends Tree, X extends Tree, Y extends Tree> = (state: S, x: X) => readonly [S, Y];
+
+/** How a scan walks: axis 1 of the sequences forward, unless said otherwise. */
+export interface ScanOptions {
+  readonly reverse?: boolean;
+  readonly axis?: number;
+}
+
+/**
+ * Applies `cell` along the time axis of `xs` (axis 1 of [B, T, ..]) and returns the last state and all outputs stacked
+ * along that axis. Throws ShapeError where the next state's shape is not the state's.
+ */
+export function scan<S extends Tree, X extends Tree, Y extends Tree>(
+  cell: Step<S, X, Y>,
+  state: S,
+  xs: X,
+  { reverse = false, axis = 1 }: ScanOptions = {},
+): [S, Y] {
+  const sequences = leaves(xs).map((x) => x.moveAxes(axis, 1, 0)); // [T, B, ..]
+  const lengths = new Set(sequences.map((x) => x.shape[0]));
+  if (lengths.size !== 1)
+    throw new ShapeError(`scan: expected sequences of one length along axis ${axis}, got ${[...lengths].join(" and ") || "none"}; pad or slice them`);
+  const states = leaves(state);
+  const inner = [...states.map(placeholder), ...sequences.map((x) => placeholder({ shape: x.shape.slice(1), dtype: x.dtype }))];
+  const [next, y] = cell(refill(state, inner.slice(0, states.length).values()), refill(xs, inner.slice(states.length).values()));
+  const outputs = [...leaves(next), ...leaves(y)];
+  requireStates(states, leaves(next));
+  const results = buildScan(states, sequences, { inputs: inner, outputs }, { reverse });
+  const stacks = results.slice(states.length).map((stack) => stack.moveAxes(0, 1, axis));
+  return [refill(next, results.slice(0, states.length).values()), refill(y, stacks.values())];
+}
+
+function requireStates(states: readonly Tensor[], next: readonly Tensor[]): void {
+  const show = (tensors: readonly Tensor[]) => tensors.map(({ dtype, shape }) => `${dtype}${formatShape(shape)}`).join(", ");
+  if (show(states) === show(next)) return;
+  throw new ShapeError(`scan: expected the next state to be like the state, ${show(states)}, got ${show(next)}; the cell must return what it takes`);
+}

@@ -1,0 +1,150 @@
+/**
+ * GPT-2 (Radford et al. 2019): token + position embeddings, a stack of causal blocks, a head tied to the embedding.
+ * Reference: https://github.com/openai/gpt-2/blob/master/src/model.py
+ *
+ * B batch · T tokens · S tokens seen so far · C width (n_embd) · H heads · D = C / H · V vocabulary
+ */
+import { z } from "zod";
+import type { Spec } from "../graph/index.ts";
+import { causalAttention, Conv1D, Dropout, Embedding, type KVCache, type LayerCache, LayerNorm, module, times } from "../nn/index.ts";
+import { arange, type Dim, type Tensor } from "../tensor/index.ts";
+import type { Architecture, Carried, CheckpointNames, LanguageModel } from "./language-model.ts";
+
+const probability = z.number().min(0).lt(1).default(0);
+
+/** Keys as in the checkpoint's `config.json`. */
+export const gptConfig = z
+  .strictObject({
+    vocab_size: z.int().min(1).max(1e7),
+    n_positions: z.int().min(1).max(1e6).default(64),
+    n_embd: z.int().min(1).max(65536).default(128),
+    n_layer: z.int().min(1).max(512).default(4),
+    n_head: z.int().min(1).max(1024).default(4),
+    activation_function: z.enum(["gelu_new", "gelu"]).default("gelu_new"),
+    layer_norm_epsilon: z.number().min(0).max(1).default(1e-5),
+    initializer_range: z.number().gt(0).max(10).default(0.02),
+    embd_pdrop: probability,
+    attn_pdrop: probability,
+    resid_pdrop: probability,
+  })
+  .refine(({ n_embd, n_head }) => n_embd % n_head === 0, { message: "n_head must divide n_embd", path: ["n_head"] });
+export type GPTConfig = z.infer<typeof gptConfig>;
+
+/** Projections into the residual stream start smaller, by 1/√(2·layers). */
+const residual = (config: GPTConfig) => config.initializer_range / Math.sqrt(2 * config.n_layer);
+
+/** x [B, T, C] -> [B, T, C]. Conv1D keeps GPT-2's [in, out] weights, so nothing is transposed on loading. */
+const Attention = (config: GPTConfig) => {
+  const { n_embd: C, n_head: H, initializer_range } = config;
+  const [dropWeights, dropOutput] = [Dropout(config.attn_pdrop), Dropout(config.resid_pdrop)];
+  return module(
+    "Attention",
+    { c_attn: Conv1D(C, 3 * C, initializer_range), c_proj: Conv1D(C, C, residual(config)) },
+    ({ c_attn, c_proj }, x: Tensor, cache?: LayerCache) => {
+      const heads = (part: Tensor) => part.rearrange("b t (h d) -> b h t d", { h: H });
+      const [q, k, v] = c_attn(x).chunk(3).map(heads) as [Tensor, Tensor, Tensor]; // 3 × [B, H, T, D]
+      const [keys, values] = cache ? cache.append(k, v) : [k, v]; //                  2 × [B, H, S, D]
+      const mixed = causalAttention(q, keys, values, dropWeights); //                 [B, H, T, D]
+      return dropOutput(c_proj(mixed.rearrange("b h t d -> b t (h d)")));
+    },
+  );
+};
+
+/** x [B, T, C] -> [B, T, C], through 4C. */
+const MLP = (config: GPTConfig) => {
+  const { n_embd: C, initializer_range, activation_function } = config;
+  const drop = Dropout(config.resid_pdrop);
+  return module(
+    "MLP",
+    { c_fc: Conv1D(C, 4 * C, initializer_range), c_proj: Conv1D(4 * C, C, residual(config)) },
+    ({ c_fc, c_proj }, x: Tensor) => drop(c_proj(c_fc(x).gelu(activation_function === "gelu_new" ? "tanh" : "none"))),
+  );
+};
+
+const Block = (config: GPTConfig) =>
+  module(
+    "Block",
+    {
+      ln_1: LayerNorm(config.n_embd, config.layer_norm_epsilon),
+      attn: Attention(config),
+      ln_2: LayerNorm(config.n_embd, config.layer_norm_epsilon),
+      mlp: MLP(config),
+    },
+    ({ ln_1, attn, ln_2, mlp }, x: Tensor, cache?: LayerCache) => {
+      const attended = x.add(attn(ln_1(x), cache));
+      return attended.add(mlp(ln_2(attended)));
+    },
+  );
+
+/** ids [B, T] -> logits [B, T, V]. */
+export const GPT = (config: GPTConfig) => {
+  const drop = Dropout(config.embd_pdrop);
+  return module(
+    "GPT",
+    {
+      wte: Embedding(config.vocab_size, config.n_embd, config.initializer_range),
+      wpe: Embedding(config.n_positions, config.n_embd, config.initializer_range),
+      h: times(config.n_layer, () => Block(config)),
+      ln_f: LayerNorm(config.n_embd, config.layer_norm_epsilon),
+    },
+    ({ wte, wpe, h, ln_f }, ids: Tensor, cache?: KVCache) => {
+      const order = arange(ids.dim(1));
+      const positions = cache ? order.add(cache.past) : order; // [T]
+      let x = drop(wte(ids).add(wpe(positions))); //              [B, T, C]
+      for (const [i, block] of h.entries()) x = block(x, cache?.layer(i));
+      return ln_f(x).linear(wte.weight);
+    },
+  );
+};
+
+/** Keys and values by name, and the count of tokens before these. */
+class NamedCache implements KVCache {
+  readonly past: Tensor;
+  readonly next: Record<string, Tensor> = {};
+  readonly #before: Carried;
+  constructor(before: Carried, T: Dim, ids: Tensor) {
+    const { past } = before;
+    if (!past) throw new Error("internal: the cache holds no position");
+    this.past = past;
+    this.#before = before;
+    this.next.past = typeof T === "number" ? past.add(T) : past.add(ids.onesLike().slice(0, 0, 1).sum());
+  }
+  layer(index: number): LayerCache {
+    const grow = (name: string, part: Tensor): Tensor => {
+      const grown = this.#before[`${name}.${index}`]?.concat([part], 2) ?? part;
+      this.next[`${name}.${index}`] = grown;
+      return grown;
+    };
+    return { append: (k, v) => [grow("key", k), grow("value", v)] };
+  }
+}
+
+function languageModel(config: GPTConfig): LanguageModel {
+  const gpt = GPT(config);
+  const { n_embd: C, n_head: H, n_layer } = config;
+  const layers = Array.from({ length: n_layer }, (_, i) => i);
+  return {
+    parts: gpt,
+    vocabulary: config.vocab_size,
+    context: config.n_positions,
+    forward: (ids) => gpt(ids),
+    carried(B) {
+      const past: Spec = { shape: [B, H, "P", C / H], dtype: "f32" };
+      const names = layers.flatMap((i) => [`key.${i}`, `value.${i}`]);
+      return { past: { shape: [], dtype: "i32" }, ...Object.fromEntries(names.map((name) => [name, past])) };
+    },
+    step(ids, carried) {
+      const cache = new NamedCache(carried, ids.dim(1), ids);
+      return { logits: gpt(ids, cache), carried: cache.next };
+    },
+  };
+}
+
+/** Files with a head prefix every name; old files also carry the causal mask as a buffer, and some repeat the tied head. */
+export const checkpoint: CheckpointNames = {
+  modelType: "gpt2",
+  prefix: "transformer.",
+  ignore: /(\.attn\.(masked_)?bias|^lm_head\.weight)$/,
+};
+
+export const architecture: Architecture<GPTConfig> = { checkpoint, config: gptConfig, build: languageModel };

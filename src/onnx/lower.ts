@@ -1,0 +1,183 @@
+/** From a graph of tensors to an ONNX model: every node is written by its row, leaves become inputs. */
+import { type Body, type Lowering, type Node, type OnnxAttribute, type OnnxBody, type OnnxNode, rowOf, simplify, sortNodes } from "../graph/index.ts";
+import { type Dim, type DType, type HostArray, hostArray, type Shape, type Tensor } from "../tensor/index.ts";
+import { terms } from "../tensor/dim.ts";
+import { encodeModel, type Initializer, type NamedSpec, OPSET } from "./encode.ts";
+
+/** Tensors by the names they are fed and fetched under. */
+export type Named = Readonly<Record<string, Tensor>>;
+
+/** An ONNX model and what it wants and gives. */
+export interface OnnxModel {
+  readonly bytes: Uint8Array;
+  readonly inputs: readonly NamedSpec[];
+  readonly outputs: readonly NamedSpec[];
+  readonly opset: number;
+}
+
+/** Writes nodes into one list, and constants and sizes into the list of the outermost graph. */
+class Writer {
+  readonly nodes: OnnxNode[] = [];
+  readonly #names = new Map<Tensor, string>();
+  readonly #outermost: Outermost;
+  constructor(outermost: Outermost) {
+    this.#outermost = outermost;
+  }
+
+  bind(tensor: Tensor, name: string): void {
+    this.#names.set(tensor, name);
+  }
+  name(tensor: Tensor): string {
+    const name = this.#names.get(tensor);
+    if (name === undefined) throw new Error(`internal: ${tensor} was not lowered before its use`);
+    return name;
+  }
+  isLowered(tensor: Tensor): boolean {
+    return this.#names.has(tensor);
+  }
+
+  lower(node: Node): void {
+    const names = rowOf(node.op).onnx(this.#pen(node));
+    for (const [i, output] of node.outputs.entries()) this.#names.set(output, names[i] ?? "");
+  }
+
+  emitMany(op: string, inputs: readonly string[], attrs: Readonly<Record<string, OnnxAttribute>>, count: number): string[] {
+    const outputs = Array.from({ length: count }, () => this.#outermost.fresh());
+    this.nodes.push({ op, domain: "", inputs, outputs, attrs });
+    return outputs;
+  }
+  emit(op: string, inputs: readonly string[], attrs: Readonly<Record<string, OnnxAttribute>> = {}): string {
+    return this.emitMany(op, inputs, attrs, 1)[0] ?? "";
+  }
+
+  #pen(node: Node): Lowering<unknown> {
+    const outermost = this.#outermost;
+    return {
+      inputs: node.inputs.map((input) => this.name(input)),
+      attrs: node.attrs,
+      specs: { inputs: node.inputs, outputs: node.outputs },
+      emit: (op, inputs, attrs) => this.emit(op, inputs, attrs),
+      emitMany: (op, inputs, attrs, count) => this.emitMany(op, inputs, attrs, count),
+      constant: (data, dtype, shape) => outermost.constant(data, dtype, shape),
+      scalar: (value, dtype) => outermost.constant(hostArray([value], dtype), dtype, []),
+      dims: (shape) => outermost.dims(shape),
+      body: (body, captures) => this.#body(body, captures),
+    };
+  }
+
+  #body(body: Body, captures: readonly string[]): OnnxBody {
+    const inner = new Writer(this.#outermost);
+    const own = body.inputs.slice(0, body.inputs.length - captures.length);
+    for (const [i, name] of captures.entries()) {
+      const placeholder = body.inputs[own.length + i];
+      if (placeholder) inner.bind(placeholder, name);
+    }
+    const inputs = own.map((spec) => ({ name: this.#outermost.fresh(), spec }));
+    for (const [i, { name }] of inputs.entries()) if (own[i]) inner.bind(own[i], name);
+    for (const node of sortNodes(body.outputs, (tensor) => inner.isLowered(tensor))) inner.lower(node);
+    const taken = new Set([...captures, ...inputs.map(({ name }) => name)]);
+    const outputs = body.outputs.map((spec) => ({ name: inner.output(spec, taken), spec }));
+    return { inputs, outputs, nodes: inner.nodes };
+  }
+
+  /** A name that only this output has. */
+  output(tensor: Tensor, taken: Set<string>): string {
+    const name = this.name(tensor);
+    const own = taken.has(name) || this.#outermost.isConstant(name) ? this.emit("Identity", [name]) : name;
+    taken.add(own);
+    return own;
+  }
+}
+
+/** Names, constants, and sizes that are only known when the graph runs. */
+class Outermost {
+  readonly initializers = new Map<string, Initializer>();
+  readonly prelude = new Writer(this);
+  readonly #byValue = new Map<string, string>();
+  readonly #sources: readonly NamedSpec[];
+  #count = 0;
+  constructor(sources: readonly NamedSpec[]) {
+    this.#sources = sources;
+  }
+
+  fresh(): string {
+    return `v${this.#count++}`;
+  }
+  isConstant(name: string): boolean {
+    return this.initializers.has(name);
+  }
+
+  constant(data: HostArray, dtype: DType, shape: readonly number[]): string {
+    const key = data.length <= 16 ? `${dtype}[${shape}]${[...(data as Iterable<unknown>)].map((value) => (Object.is(value, -0) ? "-0" : value))}` : "";
+    const known = this.#byValue.get(key);
+    if (key && known) return known;
+    const name = `c${this.initializers.size}`;
+    this.initializers.set(name, { name, data, dtype, shape });
+    this.#byValue.set(key, name);
+    return name;
+  }
+
+  dims(shape: Shape): string {
+    if (shape.every((dim) => typeof dim === "number"))
+      return this.constant(BigInt64Array.from(shape, (size) => BigInt(size)), "i64", [shape.length]);
+    return this.prelude.emit("Concat", shape.map((dim) => this.#size(dim)), { axis: 0 });
+  }
+
+  /** A dimension as a vector of one: Σ coefficient · Π symbols. */
+  #size(dim: Dim): string {
+    const whole = (value: number) => this.constant(BigInt64Array.of(BigInt(value)), "i64", [1]);
+    if (typeof dim === "number") return whole(dim);
+    const products = [...terms(dim)].map(([product, coefficient]) =>
+      product
+        .split("*")
+        .filter(Boolean)
+        .map((symbol) => this.#symbol(symbol))
+        .reduce((a, b) => (a ? this.prelude.emit("Mul", [a, b]) : b), coefficient === 1 && product ? "" : whole(coefficient)),
+    );
+    return products.reduce((a, b) => this.prelude.emit("Add", [a, b]));
+  }
+
+  /** The size that a symbol has in one of the inputs. */
+  #symbol(symbol: string): string {
+    for (const { name, spec } of this.#sources) {
+      const axis = spec.shape.indexOf(symbol);
+      if (axis >= 0) return this.prelude.emit("Shape", [name], { start: axis, end: axis + 1 });
+    }
+    throw new Error(`internal: no input has a size called ${symbol}`);
+  }
+}
+
+/** The leaves that `outputs` need besides `inputs`, such as noise. */
+export function freeLeaves(outputs: readonly Tensor[], inputs: readonly Tensor[]): Tensor[] {
+  const bound = new Set(inputs);
+  const isLeaf = (node: Node) => node.op === "input" || node.op === "parameter" || node.op === "noise";
+  return sortNodes(outputs)
+    .filter((node) => isLeaf(node))
+    .flatMap((node) => node.outputs)
+    .filter((tensor) => !bound.has(tensor));
+}
+
+/**
+ * Simplifies the graph between `inputs` and `outputs` and writes it as an ONNX model. Inputs that nothing reads stay
+ * inputs of the model.
+ */
+export function lower(inputs: Named, outputs: Named): OnnxModel {
+  const sources = Object.entries(inputs).map(([name, spec]) => ({ name, spec }));
+  const outermost = new Outermost(sources);
+  const writer = new Writer(outermost);
+  for (const { name, spec } of sources) writer.bind(spec, name);
+  const results = simplify(Object.values(outputs));
+  const names = Object.keys(outputs);
+  for (const node of sortNodes(results, (tensor) => writer.isLowered(tensor))) writer.lower(node);
+
+  const taken = new Set(Object.keys(inputs));
+  const renamed = new Map(results.map((result, i) => [writer.output(result, taken), names[i] ?? ""]));
+  const graph = {
+    inputs: sources,
+    outputs: results.map((spec, i) => ({ name: names[i] ?? "", spec })),
+    nodes: [...outermost.prelude.nodes, ...writer.nodes],
+    initializers: [...outermost.initializers.values()],
+  };
+  const bytes = encodeModel(graph, (name) => renamed.get(name) ?? name);
+  return { bytes, inputs: graph.inputs, outputs: graph.outputs, opset: OPSET };
+}

@@ -1,0 +1,102 @@
+/** A graph made runnable: lowered, compiled once per graph and shapes, fed and fetched by name. */
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
+import { platform } from "#runtime";
+import { DeviceError, nearest, ShapeError } from "../errors.ts";
+import type { Spec } from "../graph/index.ts";
+import { lower, type Named, type OnnxModel } from "../onnx/index.ts";
+import { formatShape } from "../tensor/index.ts";
+import { type Device, type Engine, fromOrt, type HostTensor, sessionOptions, toOrt } from "./session.ts";
+
+/** Where and how to run. */
+export interface RunOptions {
+  /** Default: `cpu` in Node, `wasm` in the browser. */
+  readonly device?: Device | undefined;
+  /** Threads inside one operation. Default: all processors. */
+  readonly threads?: number | undefined;
+  /** File name prefix under which the native engine writes the time of every node. */
+  readonly profile?: string | undefined;
+}
+
+/** Tensors on the host by name. */
+export type Feeds = Readonly<Record<string, HostTensor>>;
+
+/** Checks that a device is there and loads its engine. Throws DeviceError that names those that are. */
+export async function loadEngine(device: Device = platform.defaultDevice): Promise<Engine> {
+  if (platform.devices.includes(device)) return platform.load(device);
+  throw new DeviceError(`device "${device}" is not here; there is ${platform.devices.join(" and ")}${nearest(device, platform.devices)}`);
+}
+
+/** A compiled graph. */
+export class Program {
+  readonly model: OnnxModel;
+  /** Milliseconds that compiling took; 0 when it came out of the cache. */
+  readonly compileMs: number;
+  readonly engine: Engine;
+  readonly #session: InferenceSession;
+  constructor(model: OnnxModel, engine: Engine, session: InferenceSession, compileMs: number) {
+    this.model = model;
+    this.engine = engine;
+    this.#session = session;
+    this.compileMs = compileMs;
+  }
+
+  /** Runs the graph once. Throws ShapeError where a feed does not fit. */
+  async run(feeds: Feeds): Promise<Record<string, HostTensor>> {
+    const inputs: Record<string, OrtTensor> = {};
+    for (const { name, spec } of this.model.inputs) inputs[name] = toOrt(this.engine, checked(name, spec, feeds[name]));
+    const outputs = await this.runOrt(inputs);
+    return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, fromOrt(tensor)]));
+  }
+
+  /** Runs on the engine's own tensors; `fetches` are written where the engine can. */
+  async runOrt(inputs: Readonly<Record<string, OrtTensor>>, fetches?: Readonly<Record<string, OrtTensor>>): Promise<Record<string, OrtTensor>> {
+    const used = Object.fromEntries(this.#session.inputNames.map((name) => [name, inputs[name] as OrtTensor]));
+    const names = Object.fromEntries(this.model.outputs.map(({ name }) => [name, fetches?.[name] ?? null]));
+    return (await this.#session.run(used, names)) as Record<string, OrtTensor>;
+  }
+
+  /** Ends a profile, which the engine writes into a file. */
+  endProfiling(): void {
+    this.#session.endProfiling();
+  }
+}
+
+function checked(name: string, spec: Spec, feed: HostTensor | undefined): HostTensor {
+  const fits = feed?.dtype === spec.dtype && feed.shape.length === spec.shape.length && spec.shape.every((dim, i) => typeof dim !== "number" || dim === feed.shape[i]);
+  if (feed && fits && feed.data.length === feed.shape.reduce((a, b) => a * b, 1)) return feed;
+  const got = feed ? `${feed.dtype}${formatShape(feed.shape)} of ${feed.data.length} numbers` : "nothing";
+  throw new ShapeError(`run: input "${name}" expects ${spec.dtype}${formatShape(spec.shape)}, got ${got}; feed one of that shape`);
+}
+
+const cache = new Map<string, { bytes: Uint8Array; program: Promise<Program> }[]>();
+
+/** FNV-1a over the bytes, in 32 bits. */
+function hash(bytes: Uint8Array): number {
+  let value = 0x811c9dc5;
+  for (const byte of bytes) value = Math.imul(value ^ byte, 0x01000193);
+  return value >>> 0;
+}
+
+const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+async function createProgram(model: OnnxModel, options: Required<Pick<RunOptions, "device" | "threads">> & RunOptions): Promise<Program> {
+  const engine = await loadEngine(options.device as Device);
+  const start = performance.now();
+  const session = await engine.InferenceSession.create(model.bytes, sessionOptions(options as Required<RunOptions>));
+  return new Program(model, engine, session, performance.now() - start);
+}
+
+/** Compiles an ONNX model, or finds it compiled already. */
+export function compileModel(model: OnnxModel, options: RunOptions = {}): Promise<Program> {
+  const { device = platform.defaultDevice, threads = platform.processors, profile } = options;
+  const key = `${device} ${threads} ${profile} ${hash(model.bytes)}`;
+  const bucket = cache.get(key) ?? [];
+  const known = bucket.find(({ bytes }) => equalBytes(bytes, model.bytes));
+  if (known) return known.program;
+  const program = createProgram(model, { device, threads, profile });
+  cache.set(key, [...bucket, { bytes: model.bytes, program }]);
+  return program;
+}
+
+/** Lowers the graph between `inputs` and `outputs` and compiles it. */
+export const compile = (inputs: Named, outputs: Named, options?: RunOptions): Promise<Program> => compileModel(lower(inputs, outputs), options);

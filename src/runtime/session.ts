@@ -1,0 +1,61 @@
+/** What a device must offer, whichever build of ONNX Runtime is behind it. */
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
+import type { DType, HostArray } from "../tensor/index.ts";
+
+/** `cpu`: native threads (Node). `wasm`: WebAssembly (Node, browser). `webgpu`: the graphics processor (browser). */
+export type Device = "cpu" | "wasm" | "webgpu";
+
+/** Numbers on the host. */
+export interface HostTensor {
+  readonly data: HostArray;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+export interface SessionOptions {
+  readonly device: Device;
+  /** Threads inside one operation. */
+  readonly threads: number;
+  /** File name prefix of a profile per node; the native engine only. */
+  readonly profile?: string | undefined;
+}
+
+/** The part of ONNX Runtime that is used here. */
+export interface Engine {
+  readonly Tensor: typeof OrtTensor;
+  readonly InferenceSession: { create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession> };
+}
+
+/** What `node.ts` and `browser.ts` both export as `platform`. */
+export interface Platform {
+  /** Devices that may be there; loading the engine can still fail. */
+  readonly devices: readonly Device[];
+  readonly defaultDevice: Device;
+  /** Processors that a computation may use. */
+  readonly processors: number;
+  load(device: Device): Promise<Engine>;
+}
+
+const ortTypes = { f32: "float32", f64: "float64", i32: "int32", i64: "int64", bool: "bool" } as const;
+const dtypes: Readonly<Record<string, DType>> = { float32: "f32", float64: "f64", int32: "i32", int64: "i64", bool: "bool" };
+
+/** `tensor` as the engine takes it; the numbers are not copied. */
+export const toOrt = (engine: Engine, { data, shape, dtype }: HostTensor): OrtTensor =>
+  new engine.Tensor(ortTypes[dtype], data as Float32Array, shape);
+
+/** The engine's tensor as the host sees it; the numbers are not copied. */
+export function fromOrt(tensor: OrtTensor): HostTensor {
+  const dtype = dtypes[tensor.type];
+  if (!dtype) throw new Error(`internal: the engine gave a tensor of type ${tensor.type}`);
+  return { data: tensor.data as HostArray, shape: tensor.dims, dtype };
+}
+
+export const sessionOptions = ({ device, threads, profile }: SessionOptions): InferenceSession.SessionOptions => ({
+  executionProviders: [device],
+  intraOpNumThreads: threads,
+  interOpNumThreads: 1,
+  graphOptimizationLevel: "all",
+  executionMode: "sequential",
+  logSeverityLevel: 3,
+  ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
+});

@@ -1,0 +1,39 @@
+/** Element types, and the typed array that holds each of them on the host. */
+
+export type DType = "f32" | "f64" | "i32" | "i64" | "bool";
+
+/** What a tensor's elements look like on the host. Booleans are bytes, 0 or 1. */
+export type HostArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
+
+const arrays = {
+  f32: Float32Array,
+  f64: Float64Array,
+  i32: Int32Array,
+  i64: BigInt64Array,
+  bool: Uint8Array,
+} as const;
+
+export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f64";
+
+/** `length` zeros of type `dtype`. */
+export const emptyArray = (dtype: DType, length: number): HostArray => new arrays[dtype](length);
+
+export const bytesPerElement = (dtype: DType): number => arrays[dtype].BYTES_PER_ELEMENT;
+
+/** `values` rounded to `dtype`. */
+export function hostArray(values: ArrayLike<number>, dtype: DType): HostArray {
+  if (dtype === "i64") return BigInt64Array.from(values, (value) => BigInt(Math.trunc(value)));
+  if (dtype === "bool") return Uint8Array.from(values, (value) => Number(value !== 0));
+  return arrays[dtype].from(values);
+}
+
+/** The bytes of `array`, not copied. */
+export const bytesOf = (array: HostArray): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+
+/** `bytes` seen as elements of `dtype`; copied only where the alignment asks for it. */
+export function arrayOf(bytes: Uint8Array, dtype: DType): HostArray {
+  const size = bytesPerElement(dtype);
+  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  return new arrays[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);
+}

@@ -1,0 +1,484 @@
+/**
+ * The symbolic tensor: what a model is written with. A method checks shapes and records a node; nothing is computed
+ * until the graph is compiled and run.
+ */
+import { DTypeError, ShapeError } from "../errors.ts";
+import { makeNode, type Node, type Spec } from "../graph/node.ts";
+import type { Window, TransposedWindow, Pool } from "../graph/ops/convolution.ts";
+import { type Attrs, type OpName, rowOf } from "../graph/ops/index.ts";
+import type { Transposed } from "../graph/ops/matmul.ts";
+import { type Range, toEnd, toStart } from "../graph/ops/movement.ts";
+import {
+  broadcastShapes,
+  type Dim,
+  divideDims,
+  formatShape,
+  multiplyDims,
+  normalizeAxis,
+  sameShape,
+  type Shape,
+  sizeOf,
+} from "./dim.ts";
+import { type DType, hostArray, isFloat } from "./dtype.ts";
+import { parseRearrange } from "./rearrange.ts";
+
+/** A tensor or a number that takes the type of the tensor beside it. */
+export type Operand = Tensor | number;
+
+/** Records one operation and returns its outputs. */
+export function record<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: Attrs<K>): readonly Tensor[] {
+  const specs = rowOf(op).shape(inputs, attrs);
+  return makeNode(op, inputs, attrs, specs, (node, spec) => new Tensor(node, spec)).outputs;
+}
+
+function recordOne<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: Attrs<K>): Tensor {
+  const [output] = record(op, inputs, attrs);
+  if (!output) throw new Error(`internal: ${op} has no output`);
+  return output;
+}
+
+const allAxes = (shape: Shape): number[] => shape.map((_, i) => i);
+type Axes = number | readonly number[];
+
+/** A symbolic tensor of known shape and element type. */
+export class Tensor implements Spec {
+  readonly node: Node;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Use the functions of `tensor/create.ts`, or methods of other tensors. */
+  constructor(node: Node, { shape, dtype }: Spec) {
+    this.node = node;
+    this.shape = shape;
+    this.dtype = dtype;
+  }
+
+  toString(): string {
+    return `Tensor(${this.dtype}${formatShape(this.shape)}, ${this.node.op})`;
+  }
+  get rank(): number {
+    return this.shape.length;
+  }
+  /** The size of `axis`; negative counts from the back. */
+  dim(axis: number): Dim {
+    return this.shape[normalizeAxis(axis, this.rank, "dim")] ?? 0;
+  }
+  /** A constant of this tensor's type. */
+  like(value: number, shape: Shape = []): Tensor {
+    const data = hostArray([value], this.dtype);
+    const scalar = recordOne("constant", [], { spec: { shape: [], dtype: this.dtype }, data });
+    return shape.length === 0 ? scalar : scalar.expand(shape);
+  }
+  zerosLike(): Tensor {
+    return this.like(0, this.shape);
+  }
+  onesLike(): Tensor {
+    return this.like(1, this.shape);
+  }
+
+  // Elementwise. Sizes broadcast from the right.
+  add(other: Operand): Tensor {
+    return this.#binary("add", other);
+  }
+  sub(other: Operand): Tensor {
+    return this.#binary("sub", other);
+  }
+  /** other - this. */
+  rsub(other: number): Tensor {
+    return recordOne("sub", [this.like(other), this], {});
+  }
+  mul(other: Operand): Tensor {
+    return this.#binary("mul", other);
+  }
+  div(other: Operand): Tensor {
+    return this.#binary("div", other);
+  }
+  pow(exponent: Operand): Tensor {
+    return this.#binary("pow", exponent);
+  }
+  maximum(other: Operand): Tensor {
+    return this.#binary("maximum", other);
+  }
+  minimum(other: Operand): Tensor {
+    return this.#binary("minimum", other);
+  }
+  /** Limits every element to [low, high]. */
+  clamp(low: number, high: number): Tensor {
+    return this.maximum(low).minimum(high);
+  }
+  neg(): Tensor {
+    return recordOne("neg", [this], {});
+  }
+  exp(): Tensor {
+    return recordOne("exp", [this], {});
+  }
+  log(): Tensor {
+    return recordOne("log", [this], {});
+  }
+  sqrt(): Tensor {
+    return recordOne("sqrt", [this], {});
+  }
+  /** 1/√x. */
+  rsqrt(): Tensor {
+    return this.like(1).div(this.sqrt());
+  }
+  abs(): Tensor {
+    return recordOne("abs", [this], {});
+  }
+  sign(): Tensor {
+    return recordOne("sign", [this], {});
+  }
+  sin(): Tensor {
+    return recordOne("sin", [this], {});
+  }
+  cos(): Tensor {
+    return recordOne("cos", [this], {});
+  }
+  tanh(): Tensor {
+    return recordOne("tanh", [this], {});
+  }
+  /** 1/(1 + e^-x). */
+  sigmoid(): Tensor {
+    return recordOne("sigmoid", [this], {});
+  }
+  relu(): Tensor {
+    return recordOne("relu", [this], {});
+  }
+  erf(): Tensor {
+    return recordOne("erf", [this], {});
+  }
+  /** log(1 + e^x). */
+  softplus(): Tensor {
+    return recordOne("softplus", [this], {});
+  }
+  /** x·Φ(x), or its form with tanh. */
+  gelu(approximate: "none" | "tanh" = "none"): Tensor {
+    return recordOne("gelu", [this], { approximate });
+  }
+  floor(): Tensor {
+    return recordOne("floor", [this], {});
+  }
+  ceil(): Tensor {
+    return recordOne("ceil", [this], {});
+  }
+  /** To the nearest whole number, halves to the even one. */
+  round(): Tensor {
+    return recordOne("round", [this], {});
+  }
+  isNaN(): Tensor {
+    return recordOne("isNaN", [this], {});
+  }
+  equal(other: Operand): Tensor {
+    return this.#binary("equal", other);
+  }
+  less(other: Operand): Tensor {
+    return this.#binary("less", other);
+  }
+  greater(other: Operand): Tensor {
+    return this.#binary("greater", other);
+  }
+  lessEqual(other: Operand): Tensor {
+    return this.#binary("lessEqual", other);
+  }
+  greaterEqual(other: Operand): Tensor {
+    return this.#binary("greaterEqual", other);
+  }
+  and(other: Tensor): Tensor {
+    return recordOne("and", [this, other], {});
+  }
+  or(other: Tensor): Tensor {
+    return recordOne("or", [this, other], {});
+  }
+  not(): Tensor {
+    return recordOne("not", [this], {});
+  }
+  /** `a` where this is true, `b` elsewhere. */
+  where(a: Operand, b: Operand): Tensor {
+    const typed = a instanceof Tensor ? a : b instanceof Tensor ? b : undefined;
+    if (!typed) throw new DTypeError("where: expected at least one tensor to choose from, got two numbers; make one with scalar(value)");
+    const operand = (x: Operand) => (x instanceof Tensor ? x : typed.like(x));
+    return recordOne("where", [this, operand(a), operand(b)], {});
+  }
+  cast(to: DType): Tensor {
+    return to === this.dtype ? this : recordOne("cast", [this], { to });
+  }
+  /** The same values, through which no gradient flows. */
+  stopGradient(): Tensor {
+    return recordOne("stopGradient", [this], {});
+  }
+
+  // Reductions, over all axes where none is named.
+  sum(axes: Axes = allAxes(this.shape), keep = false): Tensor {
+    return this.#reduce("sum", axes, keep);
+  }
+  mean(axes: Axes = allAxes(this.shape), keep = false): Tensor {
+    return this.#reduce("mean", axes, keep);
+  }
+  max(axes: Axes = allAxes(this.shape), keep = false): Tensor {
+    return this.#reduce("max", axes, keep);
+  }
+  min(axes: Axes = allAxes(this.shape), keep = false): Tensor {
+    return this.#reduce("min", axes, keep);
+  }
+  /** Σ x² over all axes. */
+  sumSquares(): Tensor {
+    return this.#reduce("sumSquares", allAxes(this.shape), false);
+  }
+  prod(axis: number, keep = false): Tensor {
+    return this.#reduce("prod", axis, keep);
+  }
+  /** Mean squared distance from the mean; `correction` 1 divides by n - 1. */
+  variance(axes: Axes = allAxes(this.shape), keep = false, correction = 0): Tensor {
+    const centred = this.sub(this.mean(axes, true));
+    const count = this.countAlong(this.#axes(axes, "variance"));
+    return centred.mul(centred).sum(axes, keep).div(count.sub(correction));
+  }
+  /** log Σ exp x, safe for large x. */
+  logSumExp(axis: number, keep = false): Tensor {
+    const top = this.max(axis, true).stopGradient();
+    const sum = this.sub(top).exp().sum(axis, true).log().add(top);
+    return keep ? sum : sum.squeeze(axis);
+  }
+  argMax(axis: number, keep = false): Tensor {
+    const result = recordOne("argMax", [this], { axis: normalizeAxis(axis, this.rank, "argMax") });
+    return keep ? result : result.squeeze(axis);
+  }
+  argMin(axis: number, keep = false): Tensor {
+    const result = recordOne("argMin", [this], { axis: normalizeAxis(axis, this.rank, "argMin") });
+    return keep ? result : result.squeeze(axis);
+  }
+  cumsum(axis: number, { exclusive = false, reverse = false } = {}): Tensor {
+    return recordOne("cumsum", [this], { axis: normalizeAxis(axis, this.rank, "cumsum"), exclusive, reverse });
+  }
+  /** Number of elements along `axes`, as a scalar of this tensor's type. */
+  countAlong(axes: readonly number[]): Tensor {
+    const size = sizeOf(axes.map((axis) => this.shape[axis] ?? 1));
+    return typeof size === "number" ? this.like(size) : this.onesLike().sum(axes).max();
+  }
+
+  // Products.
+  /** The matrix product over the last two axes; the others broadcast. */
+  matmul(other: Tensor, { transA = false, transB = false }: Partial<Transposed> = {}): Tensor {
+    return recordOne("matmul", [this, other], { transA, transB });
+  }
+  /** x Wᵀ + b for x [.., I], weight [O, I], bias [O]. */
+  linear(weight: Tensor, bias?: Tensor): Tensor {
+    const product = this.flattenRows().matmul(weight, { transB: true });
+    return (bias ? product.add(bias) : product).reshape([...this.shape.slice(0, -1), weight.shape[0] ?? 0]);
+  }
+  /** x W + b for x [.., I], weight [I, O], bias [O]. */
+  affine(weight: Tensor, bias?: Tensor): Tensor {
+    const product = this.flattenRows().matmul(weight);
+    return (bias ? product.add(bias) : product).reshape([...this.shape.slice(0, -1), weight.shape[1] ?? 0]);
+  }
+  /** [.., C] as one matrix [rows, C]. */
+  flattenRows(): Tensor {
+    return this.rank === 2 ? this : this.reshape([sizeOf(this.shape.slice(0, -1)), this.dim(-1)]);
+  }
+
+  // Movement.
+  /** The same elements in another shape; -1 stands for what is left over. */
+  reshape(shape: Shape): Tensor {
+    const known = sizeOf(shape.filter((dim) => dim !== -1));
+    const rest = shape.includes(-1) ? divideDims(sizeOf(this.shape), known) : 1;
+    if (rest === undefined)
+      throw new ShapeError(`reshape: ${formatShape(this.shape)} does not divide into ${formatShape(shape)}; the counts must be equal`);
+    const full = shape.map((dim) => (dim === -1 ? rest : dim));
+    return sameShape(full, this.shape) ? this : recordOne("reshape", [this], { shape: full });
+  }
+  /** Axes in the order `perm`. */
+  transpose(perm: readonly number[]): Tensor {
+    const axes = perm.map((axis) => normalizeAxis(axis, this.rank, "transpose"));
+    if (axes.length !== this.rank || new Set(axes).size !== this.rank)
+      throw new ShapeError(`transpose: expected each of ${this.rank} axes once, got [${perm.join(", ")}]; name them all`);
+    return axes.every((axis, i) => axis === i) ? this : recordOne("transpose", [this], { perm: axes });
+  }
+  /** The last two axes exchanged. */
+  get mT(): Tensor {
+    return this.transpose([...allAxes(this.shape).slice(0, -2), this.rank - 1, this.rank - 2]);
+  }
+  /** The `count` axes from `from` on, moved so that they start at `to`. */
+  moveAxes(from: number, count: number, to: number): Tensor {
+    const axes = allAxes(this.shape);
+    const moved = axes.splice(from, count);
+    return this.transpose([...axes.slice(0, to), ...moved, ...axes.slice(to)]);
+  }
+  /** Axes by name, as in `"b t (h d) -> b h t d"`, with sizes of new names given. */
+  rearrange(pattern: string, sizes: Readonly<Record<string, Dim>> = {}): Tensor {
+    const { split, perm, merged } = parseRearrange(pattern, this.shape, sizes);
+    return this.reshape(split).transpose(perm).reshape(merged);
+  }
+  unsqueeze(axis: number): Tensor {
+    const at = normalizeAxis(axis, this.rank + 1, "unsqueeze");
+    return this.reshape([...this.shape.slice(0, at), 1, ...this.shape.slice(at)]);
+  }
+  squeeze(axis: number): Tensor {
+    const at = normalizeAxis(axis, this.rank, "squeeze");
+    if (this.shape[at] !== 1)
+      throw new ShapeError(`squeeze: axis ${axis} of ${formatShape(this.shape)} has size ${this.shape[at]}, not 1; reduce or slice it first`);
+    return this.reshape([...this.shape.slice(0, at), ...this.shape.slice(at + 1)]);
+  }
+  expand(shape: Shape): Tensor {
+    if (sameShape(shape, this.shape)) return this;
+    if (!sameShape(broadcastShapes([this.shape, shape], "expand"), shape))
+      throw new ShapeError(`expand: ${formatShape(this.shape)} does not stretch to ${formatShape(shape)}; only sizes of 1 do`);
+    return recordOne("expand", [this], { shape });
+  }
+  /** Sums over what broadcasting to this shape would stretch: the adjoint of `expand`. */
+  sumTo(shape: Shape): Tensor {
+    if (sameShape(shape, this.shape)) return this;
+    const extra = this.rank - shape.length;
+    const axes = allAxes(this.shape).filter((i) => i < extra || (shape[i - extra] === 1 && this.shape[i] !== 1));
+    return this.sum(axes, true).reshape(shape);
+  }
+  concat(others: readonly Tensor[], axis: number): Tensor {
+    if (others.length === 0) return this;
+    return recordOne("concat", [this, ...others], { axis: normalizeAxis(axis, this.rank, "concat") });
+  }
+  /** Parts of the given sizes along `axis`. */
+  split(sizes: readonly number[], axis = -1): readonly Tensor[] {
+    return sizes.length === 1 ? [this] : record("split", [this], { axis: normalizeAxis(axis, this.rank, "split"), sizes });
+  }
+  /** `count` equal parts along `axis`. */
+  chunk(count: 2, axis?: number): [Tensor, Tensor];
+  chunk(count: 3, axis?: number): [Tensor, Tensor, Tensor];
+  chunk(count: 4, axis?: number): [Tensor, Tensor, Tensor, Tensor];
+  chunk(count: number, axis?: number): readonly Tensor[];
+  chunk(count: number, axis = -1): readonly Tensor[] {
+    const size = divideDims(this.dim(axis), count);
+    if (typeof size !== "number")
+      throw new ShapeError(`chunk: axis ${axis} of ${formatShape(this.shape)} does not divide into ${count}; choose a divisor of its size`);
+    return this.split(Array<number>(count).fill(size), axis);
+  }
+  /** The `count` slices of `axis`, which is dropped. */
+  unstack(count: 2, axis?: number): [Tensor, Tensor];
+  unstack(count: 3, axis?: number): [Tensor, Tensor, Tensor];
+  unstack(count: 4, axis?: number): [Tensor, Tensor, Tensor, Tensor];
+  unstack(count: number, axis?: number): readonly Tensor[];
+  unstack(count: number, axis = 0): readonly Tensor[] {
+    return this.chunk(count, axis).map((part) => part.reshape(this.shape.filter((_, i) => i !== normalizeAxis(axis, this.rank, "unstack"))));
+  }
+  /** Elements `start` up to before `end` along `axis`; negative numbers count from the end. */
+  slice(axis: number, start: number, end: number = toEnd, step = 1): Tensor {
+    return this.slices([{ axis: normalizeAxis(axis, this.rank, "slice"), start, end, step }]);
+  }
+  slices(ranges: readonly Range[]): Tensor {
+    return recordOne("slice", [this], { ranges });
+  }
+  flip(axis: number): Tensor {
+    return this.slice(axis, toEnd, toStart, -1);
+  }
+  /** Zeros of `size` along `axis` with these elements at start, start + step, ...: the adjoint of `slice`. */
+  unslice(axis: number, { size, start, step }: { size: number; start: number; step: number }): Tensor {
+    const count = this.dim(axis);
+    if (typeof count !== "number") throw new ShapeError(`unslice: axis ${axis} needs a fixed size, got "${count}"; give it a number`);
+    if (count === 0) return this.pad(unit(this.rank, axis, 0), unit(this.rank, axis, size));
+    if (step < 0) return this.flip(axis).unslice(axis, { size, start: start + (count - 1) * step, step: -step });
+    const end = size - start - ((count - 1) * step + 1);
+    const spread = step === 1 ? this : this.#spread(axis, count, step);
+    return spread.pad(unit(this.rank, axis, start), unit(this.rank, axis, end));
+  }
+  /** `value` before and after each axis. */
+  pad(before: readonly number[], after: readonly number[], value = 0): Tensor {
+    if ([...before, ...after].every((count) => count === 0)) return this;
+    return recordOne("pad", [this], { before, after, value });
+  }
+
+  // Indexing.
+  /** Slices of `axis` picked by whole numbers of any shape, which take the place of that axis. */
+  gather(indices: Tensor, axis = 0): Tensor {
+    return recordOne("gather", [this, indices], { axis: normalizeAxis(axis, this.rank, "gather") });
+  }
+  /** This tensor's whole numbers tell where in zeros [size, ..] each row of `rows` is added. */
+  scatterAdd(rows: Tensor, size: Dim): Tensor {
+    return recordOne("scatterAdd", [this, rows], { axis: 0, size });
+  }
+  /** One element per index along `axis`. */
+  takeAlong(indices: Tensor, axis: number): Tensor {
+    return recordOne("takeAlong", [this, indices], { axis: normalizeAxis(axis, this.rank, "takeAlong") });
+  }
+  /** This tensor's whole numbers tell where along `axis` of zeros each value is added: the adjoint of takeAlong. */
+  putAlong(values: Tensor, axis: number, size: Dim): Tensor {
+    return recordOne("putAlong", [this, values], { axis: normalizeAxis(axis, this.rank, "putAlong"), size });
+  }
+  oneHot(depth: number, dtype: "f32" | "f64" = "f32"): Tensor {
+    return recordOne("oneHot", [this], { depth, dtype });
+  }
+  /** The k largest along `axis` in falling order, and their places. */
+  topK(k: number, axis = -1): [values: Tensor, indices: Tensor] {
+    const [values, indices] = record("topK", [this], { axis: normalizeAxis(axis, this.rank, "topK"), k });
+    if (!values || !indices) throw new Error("internal: topK gives two outputs");
+    return [values, indices];
+  }
+  /** Minus infinity where a key stands after its query: x [.., T, S], the last query beside the last key. */
+  causal(): Tensor {
+    const [T, S] = [this.dim(-2), this.dim(-1)];
+    const row = recordOne("arange", [], { length: T, dtype: "i32" });
+    const column = recordOne("arange", [], { length: S, dtype: "i32" });
+    const past = T === S ? row : row.add(column.max().sub(row.max()));
+    const hidden = column.greater(past.unsqueeze(1));
+    return this.add(hidden.where(this.like(Number.NEGATIVE_INFINITY), this.like(0)));
+  }
+
+  // Normalisation.
+  softmax(axis = -1): Tensor {
+    return recordOne("softmax", [this], { axis: normalizeAxis(axis, this.rank, "softmax") });
+  }
+  logSoftmax(axis = -1): Tensor {
+    return recordOne("logSoftmax", [this], { axis: normalizeAxis(axis, this.rank, "logSoftmax") });
+  }
+  /** Layer normalisation over the last axis, the mean [.., 1] and the inverse deviation [.., 1]. */
+  layerNorm(weight: Tensor, bias: Tensor, epsilon: number): readonly Tensor[] {
+    return record("layerNorm", [this, weight, bias], { epsilon });
+  }
+
+  // Convolution, x [N, C, L..].
+  /** With kernels w [O, C/groups, K..]. */
+  conv(w: Tensor, window: Window): Tensor {
+    return recordOne("conv", [this, w], window);
+  }
+  /** The adjoint of `conv`: kernels w [C, O/groups, K..]. */
+  convTranspose(w: Tensor, window: TransposedWindow): Tensor {
+    return recordOne("convTranspose", [this, w], window);
+  }
+  /** The largest value of each window, and its place in the flattened input. */
+  maxPool(pool: Pool): readonly Tensor[] {
+    return record("maxPool", [this], pool);
+  }
+  averagePool(pool: Pool): Tensor {
+    return recordOne("averagePool", [this], pool);
+  }
+
+  #binary(op: BinaryName, other: Operand): Tensor {
+    if (typeof other === "number") {
+      if (!isFloat(this.dtype) && !Number.isInteger(other))
+        throw new DTypeError(`${op}: ${other} is not a whole number and the tensor is ${this.dtype}; cast the tensor to f32`);
+      return recordOne(op, [this, this.like(other)], {});
+    }
+    return recordOne(op, [this, other], {});
+  }
+  #axes(axes: Axes, operation: string): number[] {
+    const list = typeof axes === "number" ? [axes] : axes;
+    return [...new Set(list.map((axis) => normalizeAxis(axis, this.rank, operation)))].sort((a, b) => a - b);
+  }
+  #reduce(op: "sum" | "mean" | "max" | "min" | "prod" | "sumSquares", axes: Axes, keep: boolean): Tensor {
+    const list = this.#axes(axes, op);
+    if (list.length === 0) return op === "sumSquares" ? this.mul(this) : this;
+    const result = recordOne(op, [this], { axes: list });
+    return keep ? result : result.reshape(this.shape.filter((_, i) => !list.includes(i)));
+  }
+  /** step - 1 zeros between the elements of `axis`. */
+  #spread(axis: number, count: number, step: number): Tensor {
+    const apart = this.unsqueeze(axis + 1);
+    const wide = apart.pad(unit(apart.rank, axis + 1, 0), unit(apart.rank, axis + 1, step - 1));
+    const flat = this.shape.map((dim, i) => (i === axis ? multiplyDims(count, step) : dim));
+    return wide.reshape(flat).slice(axis, 0, (count - 1) * step + 1);
+  }
+}
+
+type BinaryName =
+  | "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum"
+  | "equal" | "less" | "greater" | "lessEqual" | "greaterEqual";
+
+/** `value` at `axis`, 0 elsewhere. */
+const unit = (rank: number, axis: number, value: number): number[] =>
+  Array.from({ length: rank }, (_, i) => (i === axis ? value : 0));
