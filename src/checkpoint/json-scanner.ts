@@ -8,7 +8,7 @@ const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const LITERAL = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const WHOLE = /^(?:0|[1-9]\d*)$/;
+const DELIMITERS = new Set([",", "]", "}", " ", "\t", "\n", "\r"]);
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** A foreign name as it may stand in a message: JSON spelling, at most 60 characters. */
@@ -77,15 +77,26 @@ export class JsonScanner {
   }
 
   /** A whole number from 0 to 2^53 - 1 in plain digits; `rule` and `what` go into the error. */
-  whole(rule: string, what: string): number {
+  whole(rule: string, what: () => string): number {
     this.#space();
-    const token = /[^\s,\]}]*/y;
-    token.lastIndex = this.#at;
-    const text = token.exec(this.#text)?.[0] ?? "";
-    if (!WHOLE.test(text) || !Number.isSafeInteger(Number(text)))
-      this.fail(rule, `expected a whole number from 0 to 2^53 - 1 for ${what}, got ${quoted(text)}`);
-    this.#at = token.lastIndex;
-    return Number(text);
+    const start = this.#at;
+    let value = 0;
+    let at = start;
+    for (let digit = this.#digit(at); digit >= 0; digit = this.#digit(++at)) value = value * 10 + digit;
+    const spelled = at === start + 1 || (at > start && this.#digit(start) !== 0);
+    if (!spelled || !Number.isSafeInteger(value) || !DELIMITERS.has(this.#text.charAt(at))) this.#noWhole(rule, what());
+    this.#at = at;
+    return value;
+  }
+
+  #noWhole(rule: string, what: string): never {
+    const got = /^[^\s,\]}]*/.exec(this.#text.slice(this.#at, this.#at + 60))?.[0] ?? "";
+    this.fail(rule, `expected a whole number from 0 to 2^53 - 1 for ${what}, got ${quoted(got)}`);
+  }
+
+  #digit(at: number): number {
+    const digit = this.#text.charCodeAt(at) - 0x30;
+    return digit >= 0 && digit <= 9 ? digit : -1;
   }
 
   /** Any value, passed over; at most `depth` levels of nesting. */

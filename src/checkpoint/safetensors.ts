@@ -59,7 +59,7 @@ export interface StoredTensor {
   data: Uint8Array;
 }
 
-/** What a file may ask for: header in bytes, number of tensors, dimensions of a tensor, size of a dimension. */
+/** What a file may ask for: header in bytes, number of tensors (and of entries of metadata), dimensions of a tensor, size of a dimension. */
 export interface Limits {
   headerBytes: number;
   tensors: number;
@@ -115,7 +115,7 @@ export function parseHeader(head: Uint8Array, fileSize: number, limits = LIMITS)
   const entries: [string, TensorInfo][] = [];
   const metadata = new Map<string, string>();
   scanner.object((key) => {
-    if (key === "__metadata__") readMetadata(scanner, metadata);
+    if (key === "__metadata__") readMetadata(scanner, metadata, limits);
     else if (entries.push([key, readEntry(scanner, key, limits)]) > limits.tensors)
       fail("TooManyTensors", `expected at most ${limits.tensors} tensors, got more`);
   });
@@ -125,9 +125,10 @@ export function parseHeader(head: Uint8Array, fileSize: number, limits = LIMITS)
   return { tensors: new Map(entries), metadata, dataStart: start };
 }
 
-function readMetadata(scanner: JsonScanner, metadata: Map<string, string>): void {
+function readMetadata(scanner: JsonScanner, metadata: Map<string, string>, limits: Readonly<Limits>): void {
   scanner.object((key) => {
-    metadata.set(key, scanner.string());
+    if (metadata.set(key, scanner.string()).size > limits.tensors)
+      fail("TooManyEntries", `expected at most ${limits.tensors} entries of metadata, got more`);
   });
 }
 
@@ -159,7 +160,7 @@ const dtypeHint = (name: string) => nearest(name.slice(0, 12).toUpperCase(), Obj
 function readShape(scanner: JsonScanner, name: string, limits: Readonly<Limits>): number[] {
   const shape: number[] = [];
   scanner.array(() => {
-    const size = scanner.whole("InvalidShape", `a dimension of tensor ${quoted(name)}`);
+    const size = scanner.whole("InvalidShape", () => `a dimension of tensor ${quoted(name)}`);
     if (size > limits.dimension)
       fail("InvalidShape", `tensor ${quoted(name)}: expected dimensions of at most ${limits.dimension}, got ${size}`);
     if (shape.push(size) > limits.rank)
@@ -171,7 +172,7 @@ function readShape(scanner: JsonScanner, name: string, limits: Readonly<Limits>)
 function readOffsets(scanner: JsonScanner, name: string): [number, number] {
   const offsets: number[] = [];
   scanner.array(() => {
-    offsets.push(scanner.whole("InvalidOffset", `an offset of tensor ${quoted(name)}`));
+    offsets.push(scanner.whole("InvalidOffset", () => `an offset of tensor ${quoted(name)}`));
     if (offsets.length > 2) fail("InvalidOffset", `tensor ${quoted(name)}: expected two offsets, got more`);
   });
   const [begin, end] = offsets;

@@ -112,6 +112,12 @@ const refused: [string, string, Uint8Array, string][] = [
   ["ST-08", "metadata number", file('{"__metadata__":{"a":1}}'), "InvalidHeaderDeserialization"],
   ["ST-08", "metadata nested", file('{"__metadata__":{"a":{"b":"c"}}}'), "InvalidHeaderDeserialization"],
   ["ST-08", "metadata null", file('{"__metadata__":null}'), "InvalidHeaderDeserialization"],
+  [
+    "ST-08",
+    "100 001 entries of metadata",
+    file(`{"__metadata__":{${Array.from({ length: 100_001 }, (_, i) => `"${i}":""`)}}}`),
+    "TooManyEntries",
+  ],
   ["ST-09", "unknown dtype", file(one("[1]", "[0,4]", "F128"), 4), 'InvalidDType: tensor "x": unknown dtype "F128"'],
   ["ST-09", "lower case dtype", file(one("[1]", "[0,4]", "f32"), 4), 'did you mean "F32"?'],
   ["ST-09", "dtype toString", file(one("[1]", "[0,4]", "toString"), 4), "InvalidDType"],
@@ -223,7 +229,7 @@ describe("hostile headers", () => {
     const start = performance.now();
     expect(() => readSafetensors(bytes)).toThrow(CheckpointError);
     expect(() => readSafetensors(bytes)).toThrow(words);
-    expect(performance.now() - start).toBeLessThan(4000);
+    expect(performance.now() - start).toBeLessThan(2000);
   });
 
   it.each(accepted)("%s loads: %s", (_, __, bytes, names) => {
