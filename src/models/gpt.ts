@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { Spec } from "../graph/index.ts";
 import { causalAttention, Conv1D, Dropout, Embedding, type KVCache, type LayerCache, LayerNorm, module, times } from "../nn/index.ts";
 import { arange, type Dim, type Tensor } from "../tensor/index.ts";
-import type { Architecture, Carried, CheckpointNames, LanguageModel } from "./language-model.ts";
+import { type Carried, type CheckpointNames, type LanguageModel, architecture as row } from "./language-model.ts";
 
 const probability = z.number().min(0).lt(1).default(0);
 
@@ -147,4 +147,4 @@ export const checkpoint: CheckpointNames = {
   ignore: /(\.attn\.(masked_)?bias|^lm_head\.weight)$/,
 };
 
-export const architecture: Architecture<GPTConfig> = { checkpoint, config: gptConfig, build: languageModel };
+export const architecture = row(checkpoint, gptConfig, Object.keys(gptConfig.shape), languageModel);

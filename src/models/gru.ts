@@ -11,7 +11,7 @@
 import { GRUCell, times } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Step } from "../graph/index.ts";
-import type { Architecture, CheckpointNames } from "./language-model.ts";
+import { architecture as row, type CheckpointNames } from "./language-model.ts";
 import { type RecurrentConfig, recurrentConfig, recurrentLanguageModel, shell } from "./recurrent.ts";
 
 /** The state is h alone; the stack wants it under its name. */
@@ -36,4 +36,4 @@ export const checkpoint: CheckpointNames = {
   rename: (path) => path.replace(/^gru\.(\d+)\.(\w+)$/, "gru.$2_l$1"),
 };
 
-export const architecture: Architecture<RecurrentConfig> = { checkpoint, config: recurrentConfig, build: GRU };
+export const architecture = row(checkpoint, recurrentConfig, Object.keys(recurrentConfig.shape), GRU);

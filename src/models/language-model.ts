@@ -1,4 +1,6 @@
 /** What training and writing need to know of a language model, whatever is inside. */
+import type { z } from "zod";
+import { ConfigError, nearest } from "../errors.ts";
 import type { Spec } from "../graph/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 
@@ -31,10 +33,44 @@ export interface CheckpointNames {
   readonly ignore?: RegExp;
 }
 
-/** One row of the registry: a configuration to be checked, and the model that it describes. */
-export interface Architecture<C> {
+/** The values of a config.json. */
+export type Config = Readonly<Record<string, unknown>>;
+
+/** One row of the registry. */
+export interface Architecture {
   readonly checkpoint: CheckpointNames;
-  /** Checks the values of a config.json and fills in defaults. */
-  readonly config: { parse(values: unknown): C; readonly shape: Readonly<Record<string, unknown>> };
-  readonly build: (config: C) => LanguageModel;
+  /** All keys that the configuration has. */
+  readonly keys: readonly string[];
+  /** Checks values and fills in defaults. Throws ConfigError naming the key, what it expects and what it got. */
+  configure(values: Config): Config;
+  /** The model that a configuration describes. */
+  build(config: Config): LanguageModel;
+}
+
+/** A row of the registry from its schema and its maker. */
+export function architecture<S extends z.ZodType>(
+  checkpoint: CheckpointNames,
+  schema: S,
+  keys: readonly string[],
+  make: (config: z.infer<S>) => LanguageModel,
+): Architecture {
+  const configure = (values: Config): z.infer<S> => {
+    const result = schema.safeParse(values);
+    if (result.success) return result.data;
+    throw new ConfigError(`${checkpoint.modelType} config: ${result.error.issues.map((issue) => describe(issue, values, keys)).join("; ")}`);
+  };
+  return {
+    checkpoint,
+    keys,
+    configure: (values) => configure(values) as Config,
+    build: (values) => make(configure(values)),
+  };
+}
+
+/** One complaint of the schema in one line. */
+function describe(issue: z.core.$ZodIssue, values: Config, keys: readonly string[]): string {
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => `unknown key "${key}"${nearest(key, keys)}, known are ${keys.join(", ")}`).join("; ");
+  const key = String(issue.path[0] ?? "");
+  return `${key}: ${issue.message}, got ${JSON.stringify(values[key]) ?? "nothing"}`;
 }

@@ -9,7 +9,7 @@
  * Reference: torch.nn.LSTM.
  */
 import { LSTMCell, type LSTMState, times } from "../nn/index.ts";
-import type { Architecture, CheckpointNames } from "./language-model.ts";
+import { architecture as row, type CheckpointNames } from "./language-model.ts";
 import { type RecurrentConfig, recurrentConfig, recurrentLanguageModel, shell } from "./recurrent.ts";
 
 export const LSTM = (config: RecurrentConfig) => {
@@ -26,4 +26,4 @@ export const checkpoint: CheckpointNames = {
   rename: (path) => path.replace(/^lstm\.(\d+)\.(\w+)$/, "lstm.$2_l$1"),
 };
 
-export const architecture: Architecture<RecurrentConfig> = { checkpoint, config: recurrentConfig, build: LSTM };
+export const architecture = row(checkpoint, recurrentConfig, Object.keys(recurrentConfig.shape), LSTM);

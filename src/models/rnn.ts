@@ -8,7 +8,7 @@
 import { RNNCell, times } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Step } from "../graph/index.ts";
-import type { Architecture, CheckpointNames } from "./language-model.ts";
+import { architecture as row, type CheckpointNames } from "./language-model.ts";
 import { type RecurrentConfig, recurrentConfig, recurrentLanguageModel, shell } from "./recurrent.ts";
 
 /** The state is h alone; the stack wants it under its name. */
@@ -33,4 +33,4 @@ export const checkpoint: CheckpointNames = {
   rename: (path) => path.replace(/^rnn\.(\d+)\.(\w+)$/, "rnn.$2_l$1"),
 };
 
-export const architecture: Architecture<RecurrentConfig> = { checkpoint, config: recurrentConfig, build: RNN };
+export const architecture = row(checkpoint, recurrentConfig, Object.keys(recurrentConfig.shape), RNN);

@@ -1,3 +1,5 @@
-/** ONNX Runtime sessions. */
+/** ONNX Runtime sessions, and the random numbers that are fed to them. */
+export { fillNoise, initialValues } from "./noise.ts";
 export { compile, compileModel, type Feeds, loadEngine, Program, type RunOptions } from "./program.ts";
-export type { Device, HostTensor } from "./session.ts";
+export { stream, threefry2x32 } from "./random.ts";
+export { type Device, type HostTensor, toOrt } from "./session.ts";

@@ -1,0 +1,32 @@
+/** Random numbers for graphs: every use of noise is a stream of its own, keyed by seed, step and site. */
+import type { Draw, Initializer } from "../graph/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+import { emptyArray } from "../tensor/index.ts";
+import { stream } from "./random.ts";
+import type { HostTensor } from "./session.ts";
+
+/** Fills `out` with the numbers of one use of noise in one step. */
+export function fillNoise(
+  out: Float32Array | Float64Array,
+  distribution: "uniform" | "normal",
+  { seed, step, site }: { seed: number; step: number; site: number },
+): void {
+  const draw = stream(seed, step, site);
+  if (distribution === "uniform") draw.fillUniform(out);
+  else draw.fillNormal(out);
+}
+
+/** The first values of parameters: each draws from the stream of its name at step 0. */
+export function initialValues(parameters: Readonly<Record<string, Tensor>>, seed: number): Record<string, HostTensor> {
+  return Object.fromEntries(Object.entries(parameters).map(([name, tensor]) => [name, initialValue(name, tensor, seed)]));
+}
+
+function initialValue(name: string, { node, shape, dtype }: Tensor, seed: number): HostTensor {
+  const { init } = node.attrs as { init: Initializer };
+  const sizes = shape.map(Number);
+  const data = emptyArray(dtype, sizes.reduce((a, b) => a * b, 1)) as Float32Array | Float64Array;
+  const own = stream(seed, 0, name);
+  const draw: Draw = { fillUniform: (out) => own.fillUniform(out), fillNormal: (out) => own.fillNormal(out) };
+  init(data, sizes, draw);
+  return { data, shape: sizes, dtype };
+}
