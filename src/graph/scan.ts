@@ -7,12 +7,12 @@
 import { ShapeError } from "../errors.ts";
 import { input } from "../tensor/create.ts";
 import type { Dim } from "../tensor/dim.ts";
-import { formatShape } from "../tensor/dim.ts";
+import { formatShape, sameShape } from "../tensor/dim.ts";
 import { record, Tensor } from "../tensor/tensor.ts";
 import { type Body, type Node, type Spec, sortNodes } from "./node.ts";
 import type { Lead } from "./op.ts";
 import { rowOf } from "./ops/index.ts";
-import { substitute } from "./substitute.ts";
+import { again, substitute } from "./substitute.ts";
 
 /** Tensors in records and lists. */
 export type Tree = Tensor | readonly Tree[] | { readonly [key: string]: Tree };
@@ -71,6 +71,33 @@ function moveOut(node: Node, whole: Map<Tensor, Tensor>, length: Dim): boolean {
   return true;
 }
 
+/** s·a·b as s·(ab) where s follows from the state and a, b do not, so that ab can be moved out. */
+function gatherFactors(body: Body, sequences: ReadonlyMap<Tensor, Tensor>): Body {
+  const own = new Set(body.inputs.filter((tensor) => !sequences.has(tensor)));
+  const map = new Map<Tensor, Tensor>(body.inputs.map((tensor) => [tensor, tensor]));
+  for (const node of sortNodes(body.outputs, (tensor) => map.has(tensor))) {
+    const made = node.inputs.some((input) => map.get(input) !== input) ? again(node, node.inputs.map((input) => map.get(input) ?? input)) : node;
+    const product = node.op === "mul" ? regrouped(made, own) : undefined;
+    const follows = made.inputs.some((input) => own.has(input));
+    for (const [i, output] of node.outputs.entries()) {
+      const result = product ?? made.outputs[i] ?? output;
+      map.set(output, result);
+      if (follows) own.add(result);
+    }
+  }
+  return { inputs: body.inputs, outputs: body.outputs.map((output) => map.get(output) ?? output) };
+}
+
+function regrouped({ inputs: [x, y], outputs: [whole] }: Node, own: ReadonlySet<Tensor>): Tensor | undefined {
+  for (const [product, b] of [[x, y], [y, x]] as const) {
+    if (!product || !b || product.node.op !== "mul" || !own.has(product) || own.has(b)) continue;
+    const s = product.node.inputs.find((tensor) => own.has(tensor));
+    const a = product.node.inputs.find((tensor) => !own.has(tensor));
+    if (s && a && sameShape(s.shape, whole?.shape ?? [])) return s.mul(a.mul(b));
+  }
+  return undefined;
+}
+
 const isConstant = (tensor: Tensor): boolean => tensor.node.op === "constant";
 
 /**
@@ -80,15 +107,17 @@ const isConstant = (tensor: Tensor): boolean => tensor.node.op === "constant";
 export function buildScan(
   states: readonly Tensor[],
   sequences: readonly Tensor[],
-  body: Body,
+  given: Body,
   { reverse }: { reverse: boolean },
 ): readonly Tensor[] {
   const n = states.length;
   const length = sequences[0]?.shape[0] ?? 0;
-  const slices = body.inputs.slice(n);
-  const { whole, inside } = plan(body, new Map(slices.map((slice, i) => [slice, sequences[i] ?? slice])), length);
+  const bySlice = new Map(given.inputs.slice(n).map((slice, i) => [slice, sequences[i] ?? slice]));
+  const body = gatherFactors(given, bySlice);
+  const { whole, inside } = plan(body, bySlice, length);
 
-  const ends = body.outputs.filter((output, i) => i < n || inside.has(output));
+  const stacked = [...new Set(body.outputs.slice(n).filter((output) => inside.has(output)))];
+  const ends = [...body.outputs.slice(0, n), ...stacked];
   const border = new Set<Tensor>(ends.filter((tensor) => !inside.has(tensor)));
   for (const node of sortNodes(ends, (tensor) => !inside.has(tensor)))
     for (const tensor of node.inputs) if (!inside.has(tensor) && !isConstant(tensor)) border.add(tensor);
@@ -102,9 +131,8 @@ export function buildScan(
     sequences: varying.length,
     reverse,
   });
-  const rest = results.slice(n);
   const stacks = body.outputs.slice(n).map((output) => {
-    if (inside.has(output)) return rest.shift() ?? output;
+    if (inside.has(output)) return results[n + stacked.indexOf(output)] ?? output;
     return whole.get(output) ?? output.expand([length, ...output.shape]);
   });
   return [...results.slice(0, n), ...stacks];

@@ -109,11 +109,10 @@ const geluGrad: Gradient<{ approximate: "tanh" | "none" }> = ({ grads: [g], inpu
     const density = x.mul(x).mul(-0.5).exp().mul(1 / Math.sqrt(2 * Math.PI));
     return [g.mul(x.mul(Math.SQRT1_2).erf().add(1).mul(0.5).add(x.mul(density)))];
   }
-  const square = x.mul(x);
-  const t = x.mul(square.mul(0.044715 * root).add(root)).tanh();
-  const slope = square.mul(3 * 0.044715 * root).add(root); // du/dx
-  const side = t.mul(t).mul(-1).add(1).mul(x.mul(slope)); // (1 - t²)·x·u'
-  return [g.mul(t.add(1).add(side).mul(0.5))];
+  // With w = 2u: ½(1 + tanh u) = σ(w) = h, and dy/dx = h + h(1 - h)·x·w'(x), where w' = 3w/x - 4√(2/π).
+  const slope = x.mul(x).mul(2 * 0.044715 * root).add(2 * root); // w / x
+  const h = x.mul(slope).sigmoid();
+  return [g.mul(h.add(h.mul(h.rsub(1)).mul(x.mul(slope.mul(3).sub(4 * root)))))];
 };
 
 export const elementwiseOps = {
