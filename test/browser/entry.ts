@@ -15,6 +15,7 @@ const message = (error: unknown) => (error instanceof Error ? `${error.name}: ${
 async function runSuite(device: "wasm" | "webgpu"): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const item of suite) {
+    console.debug(`case ${item.name}`); // so that a page that hangs can be told where
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`took longer than ${LIMIT / 1000} s`)), LIMIT);

@@ -98,20 +98,32 @@ function serve(folders) {
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
 }
 
+/** Longest that the suite may take on one device, in milliseconds; a page that hangs never answers. */
+const LIMIT = 600_000;
+
 /** Outcomes of the suite on one device, in a page of its own. */
 async function runDevice(browser, address, device) {
   const page = await browser.newPage();
   const errors = [];
+  let timer;
+  let last = "the page";
+  page.on("console", (entry) => {
+    if (entry.text().startsWith("case ")) last = entry.text().slice(5);
+  });
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("requestfailed", (request) => errors.push(`${request.url()}: ${request.failure()?.errorText}`));
   await page.goto(address);
   try {
     await page.waitForFunction(() => "runSuite" in globalThis, undefined, { timeout: 30_000 });
-    return await page.evaluate((name) => globalThis.runSuite(name), device);
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${LIMIT / 1000} s`)), LIMIT);
+    });
+    return await Promise.race([page.evaluate((name) => globalThis.runSuite(name), device), late]);
   } catch (error) {
-    return [{ name: "the page", ok: false, error: [...errors, error.message].join("; ") }];
+    return [{ name: last, ok: false, error: [...errors, error.message].join("; ") }];
   } finally {
-    await page.close();
+    clearTimeout(timer);
+    page.close().catch(() => {}); // a page that hangs goes with the browser
   }
 }
 
