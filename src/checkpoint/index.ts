@@ -13,3 +13,4 @@ export {
 } from "./safetensors.ts";
 export { checkShards, parseIndex } from "./sharded.ts";
 export { toFloat32, view } from "./values.ts";
+export { fromFile, fromStored, toFile, toStored } from "./parameters.ts";

@@ -6,9 +6,10 @@ const hasWebGpu = typeof navigator !== "undefined" && "gpu" in navigator;
 export const platform: Platform = {
   devices: hasWebGpu ? ["wasm", "webgpu"] : ["wasm"],
   defaultDevice: "wasm",
-  processors: globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1,
-  async load(device: Device): Promise<Engine> {
-    if (device === "webgpu") return (await import("onnxruntime-web/webgpu")) as unknown as Engine;
-    return (await import("onnxruntime-web/wasm")) as unknown as Engine;
+  processors: globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1, // threads share memory
+  async load(device: Device, threads: number): Promise<Engine> {
+    const web = await (device === "webgpu" ? import("onnxruntime-web/webgpu") : import("onnxruntime-web/wasm"));
+    web.env.wasm.numThreads = threads;
+    return web as unknown as Engine;
   },
 };

@@ -2,4 +2,4 @@
 export { fillNoise, initialValues } from "./noise.ts";
 export { compile, compileModel, type Feeds, loadEngine, Program, type RunOptions } from "./program.ts";
 export { stream, threefry2x32 } from "./random.ts";
-export { type Device, type HostTensor, toOrt } from "./session.ts";
+export { type Device, type HostTensor, type OrtTensor, toOrt } from "./session.ts";

@@ -1,7 +1,7 @@
 /** ONNX Runtime in Node: the native engine, and WebAssembly where it is asked for or the native one has no build. */
 import { availableParallelism } from "node:os";
 import { DeviceError } from "../errors.ts";
-import type { Device, Engine, Platform } from "./session.ts";
+import type { Engine, Platform } from "./session.ts";
 
 /** No native build for Intel Macs and musl: the import fails there. */
 async function loadNative(): Promise<Engine> {
@@ -15,12 +15,16 @@ async function loadNative(): Promise<Engine> {
   }
 }
 
+/** The bare package is onnxruntime-web's entry for Node; its threads are set before the first session. */
+async function loadWasm(threads: number): Promise<Engine> {
+  const web = await import("onnxruntime-web");
+  web.env.wasm.numThreads = threads;
+  return web as unknown as Engine;
+}
+
 export const platform: Platform = {
   devices: ["cpu", "wasm"],
   defaultDevice: "cpu",
   processors: availableParallelism(),
-  async load(device: Device): Promise<Engine> {
-    if (device === "cpu") return loadNative();
-    return (await import("onnxruntime-web/wasm")) as unknown as Engine;
-  },
+  load: (device, threads) => (device === "cpu" ? loadNative() : loadWasm(threads)),
 };

@@ -1,11 +1,10 @@
 /** A graph made runnable: lowered, compiled once per graph and shapes, fed and fetched by name. */
-import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
 import { platform } from "#runtime";
 import { DeviceError, nearest, ShapeError } from "../errors.ts";
 import type { Spec } from "../graph/index.ts";
 import { lower, type Named, type OnnxModel } from "../onnx/index.ts";
 import { formatShape } from "../tensor/index.ts";
-import { type Device, type Engine, fromOrt, type HostTensor, sessionOptions, toOrt } from "./session.ts";
+import { type Device, type Engine, fromOrt, type HostTensor, type InferenceSession, type OrtTensor, type SessionOptions, sessionOptions, toOrt } from "./session.ts";
 
 /** Where and how to run. */
 export interface RunOptions {
@@ -21,8 +20,8 @@ export interface RunOptions {
 export type Feeds = Readonly<Record<string, HostTensor>>;
 
 /** Checks that a device is there and loads its engine. Throws DeviceError that names those that are. */
-export async function loadEngine(device: Device = platform.defaultDevice): Promise<Engine> {
-  if (platform.devices.includes(device)) return platform.load(device);
+export async function loadEngine(device: Device = platform.defaultDevice, threads = 1): Promise<Engine> {
+  if (platform.devices.includes(device)) return platform.load(device, threads);
   throw new DeviceError(`device "${device}" is not here; there is ${platform.devices.join(" and ")}${nearest(device, platform.devices)}`);
 }
 
@@ -33,9 +32,11 @@ export class Program {
   readonly compileMs: number;
   readonly engine: Engine;
   readonly #session: InferenceSession;
-  constructor(model: OnnxModel, engine: Engine, session: InferenceSession, compileMs: number) {
+  readonly #device: Device;
+  constructor(model: OnnxModel, engine: Engine, session: InferenceSession, device: Device, compileMs: number) {
     this.model = model;
     this.engine = engine;
+    this.#device = device;
     this.#session = session;
     this.compileMs = compileMs;
   }
@@ -48,17 +49,28 @@ export class Program {
     return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, fromOrt(tensor)]));
   }
 
-  /** Runs on the engine's own tensors; `fetches` are written where the engine can. */
-  async runOrt(inputs: Readonly<Record<string, OrtTensor>>, fetches?: Readonly<Record<string, OrtTensor>>): Promise<Record<string, OrtTensor>> {
+  /** Runs on the engine's own tensors; the native engine writes into `fetches`, the others give tensors of their own. */
+  async runOrt(inputs: Readonly<Record<string, OrtTensor>>, fetches: Readonly<Record<string, OrtTensor>> = {}): Promise<Record<string, OrtTensor>> {
     const used = Object.fromEntries(this.#session.inputNames.map((name) => [name, inputs[name] as OrtTensor]));
-    const names = Object.fromEntries(this.model.outputs.map(({ name }) => [name, fetches?.[name] ?? null]));
-    return (await this.#session.run(used, names)) as Record<string, OrtTensor>;
+    const into = this.#device === "cpu" ? fetches : {};
+    const names = Object.fromEntries(this.model.outputs.map(({ name }) => [name, into[name] ?? null]));
+    const run = () => this.#session.run(used, names) as Promise<Record<string, OrtTensor>>;
+    return this.#device === "webgpu" ? inTurn(run) : run();
   }
 
   /** Ends a profile, which the engine writes into a file. */
   endProfiling(): void {
     this.#session.endProfiling();
   }
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** One after the other: two runs at once on WebGPU hang the page. */
+function inTurn<T>(run: () => Promise<T>): Promise<T> {
+  const result = last.then(run, run);
+  last = result.catch(() => undefined);
+  return result;
 }
 
 function checked(name: string, spec: Spec, feed: HostTensor | undefined): HostTensor {
@@ -79,11 +91,11 @@ function hash(bytes: Uint8Array): number {
 
 const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
-async function createProgram(model: OnnxModel, options: Required<Pick<RunOptions, "device" | "threads">> & RunOptions): Promise<Program> {
-  const engine = await loadEngine(options.device as Device);
+async function createProgram(model: OnnxModel, options: SessionOptions): Promise<Program> {
+  const engine = await loadEngine(options.device, options.threads);
   const start = performance.now();
-  const session = await engine.InferenceSession.create(model.bytes, sessionOptions(options as Required<RunOptions>));
-  return new Program(model, engine, session, performance.now() - start);
+  const session = await engine.InferenceSession.create(model.bytes, sessionOptions(options));
+  return new Program(model, engine, session, options.device, performance.now() - start);
 }
 
 /** Compiles an ONNX model, or finds it compiled already. */

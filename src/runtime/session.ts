@@ -2,6 +2,8 @@
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
 import type { DType, HostArray } from "../tensor/index.ts";
 
+export type { InferenceSession, OrtTensor };
+
 /** `cpu`: native threads (Node). `wasm`: WebAssembly (Node, browser). `webgpu`: the graphics processor (browser). */
 export type Device = "cpu" | "wasm" | "webgpu";
 
@@ -33,7 +35,7 @@ export interface Platform {
   readonly defaultDevice: Device;
   /** Processors that a computation may use. */
   readonly processors: number;
-  load(device: Device): Promise<Engine>;
+  load(device: Device, threads: number): Promise<Engine>;
 }
 
 const ortTypes = { f32: "float32", f64: "float64", i32: "int32", i64: "int64", bool: "bool" } as const;

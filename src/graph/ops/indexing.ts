@@ -12,10 +12,10 @@ function requireIndices(name: string, indices: Spec | undefined): void {
   throw new DTypeError(`${name}: expected i32 or i64 indices, got ${indices?.dtype}; cast with .cast("i32")`);
 }
 
-interface Along {
+export interface Along {
   readonly axis: number;
 }
-interface Into extends Along {
+export interface Into extends Along {
   /** Size of the axis that is written into. */
   readonly size: Dim;
 }

@@ -4,7 +4,7 @@ import { formatShape, sameShape } from "../../tensor/dim.ts";
 import type { Spec } from "../node.ts";
 import type { Gradient, Op } from "../op.ts";
 
-interface Axis {
+export interface Axis {
   readonly axis: number;
 }
 
