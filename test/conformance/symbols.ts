@@ -1,0 +1,247 @@
+/** Cases that no single sample is: one program for many sizes, and the leaves that hosts fill. */
+import { gradient, type OpName, scan } from "../../src/graph/index.ts";
+import { constantInit } from "../../src/nn/index.ts";
+import { compile, type Device, fillNoise, type HostTensor, initialValues } from "../../src/runtime/index.ts";
+import { arange, input, noise, parameter, type Shape, type Tensor } from "../../src/tensor/index.ts";
+import { evaluate, host, prepare, requireClose, trace, uniform } from "../support/numbers.ts";
+import { exact, reordered } from "../tolerances.ts";
+import type { Case } from "./case.ts";
+
+interface Sized {
+  readonly name: string;
+  readonly covers: OpName;
+  /** Shapes of the inputs, which may hold B and T. */
+  readonly shapes: readonly Shape[];
+  readonly apply: (inputs: Tensor[]) => readonly Tensor[];
+  /** Sizes that B and T take. */
+  readonly sizes?: readonly { B: number; T: number }[];
+}
+
+const defaults = [
+  { B: 1, T: 1 },
+  { B: 2, T: 3 },
+  { B: 3, T: 2 },
+  { B: 1, T: 5 },
+];
+
+/** A program with symbols gives what one with fixed sizes gives. */
+const sized = ({ name, covers, shapes, apply, sizes = defaults }: Sized): Case => ({
+  name: `sizes known at run time: ${name}`,
+  covers,
+  async run(device) {
+    const traced = trace(
+      shapes.map((shape) => ({ shape, dtype: "f32" })),
+      apply,
+    );
+    if (!traced.operations.has(covers)) throw new Error(`the graph has no ${covers}`);
+    const run = await prepare(traced, device);
+    for (const size of sizes) {
+      const values = shapes.map((shape, i) =>
+        uniform(
+          i,
+          shape.map((dim) => (typeof dim === "number" ? dim : size[dim as "B" | "T"])),
+          -1,
+          1,
+          "f32",
+        ),
+      );
+      const [got, expected] = [await run(...values), await evaluate(values, apply, device)];
+      for (const [i, value] of expected.entries())
+        if (got[i]) requireClose(`B = ${size.B}, T = ${size.T}, output ${i}`, got[i], value, reordered);
+    }
+  },
+});
+
+const two =
+  (apply: (a: Tensor, b: Tensor) => readonly Tensor[]) =>
+  ([a, b = a]: Tensor[]) =>
+    a && b ? apply(a, b) : [];
+const withGradient = (y: Tensor, ...wrt: Tensor[]): Tensor[] => [y, ...gradient(y.mul(y).sum(), wrt)];
+
+const symbolic: readonly Case[] = [
+  sized({
+    name: "elementwise",
+    covers: "add",
+    shapes: [["B", "T"], ["T"]],
+    apply: two((a, b) => withGradient(a.add(b).mul(a), a, b)),
+  }),
+  sized({
+    name: "matmul",
+    covers: "matmul",
+    shapes: [
+      ["B", "T", 3],
+      [3, 4],
+    ],
+    apply: two((a, b) => withGradient(a.matmul(b), a, b)),
+  }),
+  sized({
+    name: "linear",
+    covers: "matmul",
+    shapes: [
+      ["B", "T", 3],
+      [4, 3],
+    ],
+    apply: two((a, b) => withGradient(a.linear(b), a, b)),
+  }),
+  sized({
+    name: "heads",
+    covers: "transpose",
+    shapes: [["B", "T", 6]],
+    apply: two((x) => {
+      const heads = x.rearrange("b t (h d) -> b h t d", { h: 2 });
+      const mixed = heads.matmul(heads, { transB: true }).causal().softmax().matmul(heads);
+      return withGradient(mixed.rearrange("b h t d -> b t (h d)"), x);
+    }),
+  }),
+  sized({
+    name: "flatten and mean",
+    covers: "mean",
+    shapes: [["B", "T", 2]],
+    apply: two((x) => withGradient(x.flattenRows().mean(0), x)),
+  }),
+  sized({
+    name: "mean over symbols",
+    covers: "mean",
+    shapes: [["B", "T"]],
+    apply: two((x) => withGradient(x.mean(1), x)),
+  }),
+  sized({
+    name: "variance over symbols",
+    covers: "mean",
+    shapes: [["B", "T"]],
+    apply: two((x) => withGradient(x.variance([0, 1]), x)),
+  }),
+  sized({
+    name: "expand",
+    covers: "expand",
+    shapes: [
+      ["B", 1],
+      ["B", "T"],
+    ],
+    apply: two((a, b) => withGradient(a.expand(b.shape).mul(b), a, b)),
+  }),
+  sized({
+    name: "arange",
+    covers: "arange",
+    shapes: [["B", "T"]],
+    apply: two((x) => [x.add(arange(x.dim(1)).cast("f32"))]),
+  }),
+  sized({
+    name: "concat along a symbol",
+    covers: "concat",
+    shapes: [
+      ["B", "T"],
+      ["B", 2],
+    ],
+    apply: two((a, b) => [a.concat([b], 1), a.concat([a], 1).concat([b], 1).mul(2)]),
+  }),
+  sized({
+    name: "slice of a symbol",
+    covers: "slice",
+    shapes: [["B", "T"]],
+    apply: two((x) => [x.slice(1, 1), x.slice(1, 0, -1), x.flip(1), x.slice(1, -1)]),
+  }),
+  sized({
+    name: "pad",
+    covers: "pad",
+    shapes: [["B", "T"]],
+    apply: two((x) => withGradient(x.pad([0, 1], [1, 0]), x)),
+  }),
+  sized({
+    name: "gather rows of a symbolic table",
+    covers: "gather",
+    shapes: [["T", 2]],
+    apply: two((x) => withGradient(x.gather(arange(1)), x)),
+  }),
+  sized({
+    name: "layerNorm",
+    covers: "layerNorm",
+    shapes: [["B", "T", 4], [4]],
+    apply: two((x, w) => withGradient(x.layerNorm(w, w, 1e-5)[0] ?? x, x, w)),
+  }),
+  sized({
+    name: "scan",
+    covers: "scan",
+    shapes: [
+      ["B", "T", 2],
+      ["B", 2],
+    ],
+    apply: two((xs, s) => {
+      const [, hs] = scan((h: Tensor, x: Tensor) => [h.add(x).tanh(), h] as const, s, xs);
+      return withGradient(hs, xs, s);
+    }),
+  }),
+  sized({
+    name: "nothing in a batch",
+    covers: "matmul",
+    shapes: [
+      ["B", "T", 2],
+      [3, 2],
+    ],
+    apply: two((x, w) => [x.linear(w).softmax(), x.reshape([-1]).mul(2), x.rearrange("b t c -> (t b) c")]),
+    sizes: [
+      { B: 0, T: 3 },
+      { B: 2, T: 0 },
+    ],
+  }),
+];
+
+/** Runs a graph whose leaves are not all inputs. */
+async function runNamed(
+  device: Device,
+  inputs: Record<string, Tensor>,
+  y: Tensor,
+  feeds: Record<string, HostTensor>,
+): Promise<HostTensor> {
+  const { y: result } = await (await compile(inputs, { y }, { device, threads: 1 })).run(feeds);
+  if (!result) throw new Error("the program gave no y");
+  return result;
+}
+
+const leaves: readonly Case[] = [
+  {
+    name: "parameter",
+    covers: "parameter",
+    async run(device) {
+      const weight = parameter([2], constantInit(3));
+      const y = await runNamed(device, { weight }, weight.mul(2), initialValues({ weight }, 0));
+      requireClose("y", y, host([6, 6], [2]), exact);
+    },
+  },
+  {
+    name: "noise",
+    covers: "noise",
+    async run(device) {
+      const drawn = noise("uniform", [8]);
+      const numbers = host([], [8]).shape;
+      const values = new Float32Array(8);
+      fillNoise(values, "uniform", { seed: 1, step: 2, site: 0 });
+      const y = await runNamed(device, { drawn }, drawn.greaterEqual(0.5).cast("f32"), {
+        drawn: host(values, numbers),
+      });
+      requireClose(
+        "y",
+        y,
+        host(
+          Array.from(values, (value) => Number(value >= 0.5)),
+          numbers,
+        ),
+        exact,
+      );
+    },
+  },
+  {
+    name: "names of inputs and outputs that look like the writer's own",
+    covers: "input",
+    async run(device) {
+      const [v0, c0] = [input("v0", [2], "f32"), input("c0", [2], "f32")];
+      const outputs = { v1: v0.mul(2).add(c0), v2: v0.exp().mul(0).add(1), c1: c0 };
+      const program = await compile({ v0, c0 }, outputs, { device, threads: 1 });
+      const results = await program.run({ v0: host([1, 2], [2]), c0: host([3, 4], [2]) });
+      for (const [name, values] of Object.entries({ v1: [5, 8], v2: [1, 1], c1: [3, 4] }))
+        if (results[name]) requireClose(name, results[name], host(values, [2]), exact);
+    },
+  },
+];
+
+export const programCases: readonly Case[] = [...symbolic, ...leaves];

@@ -1,0 +1,44 @@
+/**
+ * Every tolerance of the numerical tests. Tightening one is free; widening one needs a reason written beside it.
+ *
+ * A number passes when |got - expected| <= absolute + relative · |expected|.
+ */
+export interface Tolerance {
+  readonly absolute: number;
+  readonly relative: number;
+}
+
+const both = (value: number): Tolerance => ({ absolute: value, relative: value });
+
+/** Bit for bit, but that 0 and -0 are the same. */
+export const exact: Tolerance = both(0);
+
+/** float32 against PyTorch's float64, on every device. */
+export const forward: Tolerance = both(1e-5);
+export const backward: Tolerance = both(1e-4);
+
+/** float64 against numbers written with nine digits. */
+export const double: Tolerance = both(1e-8);
+
+/** Central differences in float64: the error of the difference itself is about 1e-9 at a step of 1e-5. */
+export const difference = { step: 1e-5, within: { absolute: 1e-7, relative: 1e-6 } as Tolerance };
+
+/** Central differences of float32 kernels on dyadic numbers: sums and products are exact, so the step may be large. */
+export const exactDifference = { step: 0.125, within: both(1e-5) };
+
+/** The same mathematics in another order, in float32. */
+export const reordered: Tolerance = both(2e-6);
+
+/** Optimizers: 50 steps in float32 against float64. */
+export const optimizer: Tolerance = both(2e-6);
+
+/** Models of the fixtures, float32 on both sides. */
+export const model = {
+  logits: { absolute: 1e-5, relative: 0 } as Tolerance,
+  /** Relative to the largest element of the same parameter's gradient. */
+  gradient: 1e-4,
+  /** One token after the other against all at once. */
+  step: { absolute: 1e-5, relative: 0 } as Tolerance,
+  /** Relative error of the loss at a step. */
+  curve: { at10: 1e-4, at100: 1e-3 },
+} as const;
