@@ -5,7 +5,7 @@
  * steps at once; what depends on neither state nor input is computed once. Only what the state needs stays inside.
  */
 import { ShapeError } from "../errors.ts";
-import { input } from "../tensor/create.ts";
+import { input, zeros } from "../tensor/create.ts";
 import type { Dim } from "../tensor/dim.ts";
 import { formatShape, sameShape } from "../tensor/dim.ts";
 import { record, Tensor } from "../tensor/tensor.ts";
@@ -112,6 +112,7 @@ export function buildScan(
 ): readonly Tensor[] {
   const n = states.length;
   const length = sequences[0]?.shape[0] ?? 0;
+  if (length === 0) return [...states, ...given.outputs.slice(n).map(({ shape, dtype }) => zeros([0, ...shape], dtype))];
   const bySlice = new Map(given.inputs.slice(n).map((slice, i) => [slice, sequences[i] ?? slice]));
   const body = gatherFactors(given, bySlice);
   const { whole, inside } = plan(body, bySlice, length);
@@ -121,6 +122,8 @@ export function buildScan(
   const border = new Set<Tensor>(ends.filter((tensor) => !inside.has(tensor)));
   for (const node of sortNodes(ends, (tensor) => !inside.has(tensor)))
     for (const tensor of node.inputs) if (!inside.has(tensor) && !isConstant(tensor)) border.add(tensor);
+  const [pace] = bySlice.keys(); // a scan that reads no sequence still takes its number of steps from one
+  if (pace && ![...border].some((tensor) => whole.has(tensor))) border.add(pace);
 
   const replacements = new Map([...border].map((tensor) => [tensor, placeholder(tensor)] as const));
   const [varying, captured] = [[...border].filter((t) => whole.has(t)), [...border].filter((t) => !whole.has(t))];

@@ -7,6 +7,7 @@ import { record, Tensor } from "../tensor/tensor.ts";
 import { type Node, sortNodes } from "./node.ts";
 import type { Transposed } from "./ops/matmul.ts";
 import type { ScanAttrs } from "./ops/scan.ts";
+import { inlineBlocks } from "./recompute.ts";
 import { mergeScans, pruneScans } from "./simplify-scan.ts";
 import { again } from "./substitute.ts";
 
@@ -106,9 +107,13 @@ const rules: Readonly<Record<string, readonly Rule[]>> = {
 /** Equal keys mean equal values. Large constants and noise are only equal to themselves. */
 function keyOf(node: Node, inputs: readonly Tensor[], idOf: (tensor: Tensor) => string): string {
   if (node.inputs.length === 0 && node.op !== "arange") return constantKey(node);
-  const attrs = node.op === "scan" ? node.id : JSON.stringify(node.attrs);
+  const attrs = node.op === "scan" ? node.id : JSON.stringify(node.attrs, spellNumber);
   return `${node.op}|${attrs}|${inputs.map(idOf).join()}`;
 }
+
+/** JSON has no word for infinities, NaN and -0. */
+const spellNumber = (_: string, value: unknown): unknown =>
+  Object.is(value, -0) ? "-0" : typeof value === "number" && !Number.isFinite(value) ? `${value}` : value;
 
 function constantKey(node: Node): string {
   const { data, spec } = node.attrs as { data?: ArrayLike<number | bigint>; spec: { dtype: string } };
@@ -168,6 +173,6 @@ const rebuildTwice = (outputs: readonly Tensor[], keep: ReadonlySet<Tensor>): Te
 
 /** The same values from fewer nodes. The leaves stay the tensors they are. */
 export function simplify(outputs: readonly Tensor[]): Tensor[] {
-  const merged = rebuildTwice(mergeScans(outputs), new Set());
+  const merged = rebuildTwice(mergeScans(inlineBlocks(outputs)), new Set());
   return simplifyBodies(pruneScans(merged));
 }

@@ -95,13 +95,17 @@ class Outermost {
   readonly prelude = new Writer(this);
   readonly #byValue = new Map<string, string>();
   readonly #sources: readonly NamedSpec[];
+  readonly #reserved: ReadonlySet<string>;
   #count = 0;
-  constructor(sources: readonly NamedSpec[]) {
+  /** `reserved` are the names of the model's inputs and outputs, which nothing else may have. */
+  constructor(sources: readonly NamedSpec[], reserved: ReadonlySet<string>) {
     this.#sources = sources;
+    this.#reserved = reserved;
   }
 
-  fresh(): string {
-    return `v${this.#count++}`;
+  fresh(letter = "v"): string {
+    const name = `${letter}${this.#count++}`;
+    return this.#reserved.has(name) ? this.fresh(letter) : name;
   }
   isConstant(name: string): boolean {
     return this.initializers.has(name);
@@ -111,7 +115,7 @@ class Outermost {
     const key = data.length <= 16 ? `${dtype}[${shape}]${[...(data as Iterable<unknown>)].map((value) => (Object.is(value, -0) ? "-0" : value))}` : "";
     const known = this.#byValue.get(key);
     if (key && known) return known;
-    const name = `c${this.initializers.size}`;
+    const name = this.fresh("c");
     this.initializers.set(name, { name, data, dtype, shape });
     this.#byValue.set(key, name);
     return name;
@@ -163,7 +167,7 @@ export function freeLeaves(outputs: readonly Tensor[], inputs: readonly Tensor[]
  */
 export function lower(inputs: Named, outputs: Named): OnnxModel {
   const sources = Object.entries(inputs).map(([name, spec]) => ({ name, spec }));
-  const outermost = new Outermost(sources);
+  const outermost = new Outermost(sources, new Set([...Object.keys(inputs), ...Object.keys(outputs)]));
   const writer = new Writer(outermost);
   for (const { name, spec } of sources) writer.bind(spec, name);
   const results = simplify(Object.values(outputs));

@@ -206,6 +206,11 @@ export class Tensor implements Spec {
     return recordOne("stopGradient", [this], {});
   }
 
+  /** The same values, but not before `after` is known. */
+  behind(after: Tensor): Tensor {
+    return recordOne("barrier", [this, after], {});
+  }
+
   // Reductions, over all axes where none is named.
   sum(axes: Axes = allAxes(this.shape), keep = false): Tensor {
     return this.#reduce("sum", axes, keep);
@@ -336,7 +341,7 @@ export class Tensor implements Spec {
   }
   /** Parts of the given sizes along `axis`. */
   split(sizes: readonly number[], axis = -1): readonly Tensor[] {
-    return sizes.length === 1 ? [this] : record("split", [this], { axis: normalizeAxis(axis, this.rank, "split"), sizes });
+    return sizes.length === 1 && sizes[0] === this.dim(axis) ? [this] : record("split", [this], { axis: normalizeAxis(axis, this.rank, "split"), sizes });
   }
   /** `count` equal parts along `axis`. */
   chunk(count: 2, axis?: number): [Tensor, Tensor];

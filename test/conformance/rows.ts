@@ -74,7 +74,7 @@ const pairs = (
   from: DType = "f32",
   to: DType = "bool",
 ): Sample => ({
-  name: `${covers} ${from}`,
+  name: `${covers} of two vectors ${from}`,
   covers,
   inputs:
     from === "bool"

@@ -118,7 +118,7 @@ export const scanSamples: readonly Sample[] = [
   },
   {
     name: "scan of no step",
-    covers: "scan",
+    covers: "expand",
     inputs: [grid([1, 0]), grid([1], 3), factor],
     apply: three((x, s, a) => [...scan(decay(a), s, x)]),
     outputs: [grid([1], 3), grid([1, 0])],

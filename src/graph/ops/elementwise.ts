@@ -72,12 +72,6 @@ const from =
 const unary = (name: string, onnx: string, formula: Rule): Unary => elementwise(name, onnx, floats, from(formula));
 const compare = (name: string, onnx: string): Op<None> => elementwise(name, onnx, numeric, "none", "bool");
 
-/** a < b spelled for both; ONNX has no kernel of LessOrEqual for every device, so >= is not(<). */
-const negated = (name: string, onnx: string): Op<None> => ({
-  ...compare(name, onnx),
-  onnx: ({ inputs, emit }) => [emit("Not", [emit(onnx, inputs)])],
-});
-
 const selectRule = (inputs: readonly Spec[]): readonly Spec[] => {
   const [condition, a, b] = inputs;
   if (condition?.dtype !== "bool")
@@ -127,7 +121,8 @@ export const elementwiseOps = {
     from((g, a, b, y) => {
       // At a = 0, log a is -Inf but the derivative by the exponent is 0 (for b > 0).
       const log = a.greater(0).where(a, a.onesLike()).log();
-      return [g.mul(b.mul(a.pow(b.sub(1)))), g.mul(y.mul(log))];
+      const less = b.equal(0).where(0, b.sub(1)); // 0 · 0⁻¹ would be NaN where a⁰ has the derivative 0
+      return [g.mul(b.mul(a.pow(less))), g.mul(y.mul(log))];
     }),
   ),
   /** At a tie each input takes half. */
@@ -153,8 +148,8 @@ export const elementwiseOps = {
   equal: elementwise("equal", "Equal", any, "none", "bool"),
   less: compare("less", "Less"),
   greater: compare("greater", "Greater"),
-  lessEqual: negated("lessEqual", "Greater"),
-  greaterEqual: negated("greaterEqual", "Less"),
+  lessEqual: compare("lessEqual", "LessOrEqual"),
+  greaterEqual: compare("greaterEqual", "GreaterOrEqual"),
   and: elementwise("and", "And", bools, "none"),
   or: elementwise("or", "Or", bools, "none"),
   not: elementwise("not", "Not", bools, "none"),
@@ -190,7 +185,7 @@ export const elementwiseOps = {
 };
 
 /** 1 where a > b, ½ where they are equal, 0 elsewhere. */
-const share = (a: Tensor, b: Tensor): Tensor => a.sub(b).sign().add(1).mul(0.5);
+const share = (a: Tensor, b: Tensor): Tensor => a.greater(b).cast(a.dtype).add(a.equal(b).cast(a.dtype).mul(0.5));
 
 /** Numbers of the element types in onnx.proto's TensorProto.DataType. */
 export const onnxType: Readonly<Record<DType, number>> = { f32: 1, i32: 6, i64: 7, bool: 9, f64: 11 };

@@ -1,6 +1,7 @@
 /** Operations that pick elements by whole-number tensors, and their adjoints, which add elements into zeros. */
 import { DTypeError, ShapeError } from "../../errors.ts";
 import { type Dim, formatShape, type Shape, sameShape } from "../../tensor/dim.ts";
+import { isFloat } from "../../tensor/dtype.ts";
 import type { Spec } from "../node.ts";
 import type { Lowering, Op } from "../op.ts";
 
@@ -46,7 +47,7 @@ function scatterAddOnnx(lower: Lowering<Into>): string[] {
   const row = update?.shape.slice(rank) ?? [];
   const { emit, constant } = lower;
   const ints = (...values: number[]) => constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
-  if (typeof size === "number" && size <= ONE_HOT_ROWS && row.every((dim) => dim !== 0) && update?.shape.every((dim) => dim !== 0)) {
+  if (typeof size === "number" && size <= ONE_HOT_ROWS && update && isFloat(update.dtype) && row.every((dim) => dim !== 0) && update.shape.every((dim) => dim !== 0)) {
     const type = update.dtype;
     const ids = emit("Reshape", [indices, ints(-1, 1)]);
     const places = constant(Int32Array.from({ length: size }, (_, i) => i), "i32", [1, size]);

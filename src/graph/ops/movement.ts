@@ -1,6 +1,6 @@
 /** Operations that move elements and change none. Axes count from the front. */
 import { DTypeError, ShapeError } from "../../errors.ts";
-import { addDims, type Dim, divideDims, formatShape, sameShape, type Shape, sizeOf } from "../../tensor/dim.ts";
+import { addDims, type Dim, divideDims, formatShape, sameShape, type Shape, sizeOf, subtractDims } from "../../tensor/dim.ts";
 import type { Spec } from "../node.ts";
 import type { Lowering, Op } from "../op.ts";
 
@@ -31,8 +31,7 @@ function slicedDim(dim: Dim, range: Range): Dim {
   if (step === -1 && start === toEnd && end === toStart) return dim;
   if (step !== 1) throw new ShapeError(`slice: steps need a fixed size, got the symbol "${dim}"; give it a number`);
   const [from, to] = [start < 0 ? addDims(dim, start) : start, end === toEnd ? dim : end < 0 ? addDims(dim, end) : end];
-  const length = typeof to === "number" && typeof from === "number" ? to - from : addDims(to, typeof from === "number" ? -from : `-1*${from}`);
-  return length;
+  return subtractDims(to, from);
 }
 
 const i64 = (lower: Lowering<never>, values: readonly number[]): string =>

@@ -125,7 +125,7 @@ function keepForBackward(
   const stacks = new Map<Tensor, Tensor>();
   for (const [i, x] of inner.sequences.entries()) {
     const whole = outer.sequences[i];
-    if (wanted.delete(x) && whole) stacks.set(x, whole);
+    if ((wanted.delete(x) || i === 0) && whole) stacks.set(x, whole); // the first one tells the number of steps
   }
   const body = { inputs: attrs.body.inputs, outputs: [...attrs.body.outputs, ...wanted] };
   const again = tools.record("scan", inputs, { ...attrs, body });
