@@ -14,3 +14,4 @@ export {
 export { checkShards, parseIndex } from "./sharded.ts";
 export { toFloat32, view } from "./values.ts";
 export { fromFile, fromStored, toFile, toStored } from "./parameters.ts";
+export type { Description, Json, SavedState, Store } from "./store.ts";

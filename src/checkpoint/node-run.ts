@@ -12,27 +12,16 @@
 import { appendFile, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
-import type { CheckpointNames } from "../models/index.ts";
 import type { HostTensor } from "../runtime/index.ts";
 import { readFileBounded, reason, sha256, writeAtomic } from "./node-files.ts";
 import { fromStored, toFile, toStored } from "./parameters.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
-
-type Values = Readonly<Record<string, HostTensor>>;
-type Json = Readonly<Record<string, unknown>>;
+import type { Json, SavedState, Store } from "./store.ts";
 
 const STATE = "training-state.safetensors";
 const WEIGHTS = "model.safetensors";
 const JSON_LIMIT = 100 * 2 ** 20;
 const WEIGHTS_LIMIT = 64 * 2 ** 30;
-
-/** What going on needs. */
-export interface SavedState {
-  readonly parameters: Values;
-  readonly slots: Values;
-  /** Step, options, best validation loss and whatever else the trainer keeps, as JSON. */
-  readonly trainer: Json;
-}
 
 const text = (value: unknown): Uint8Array[] => [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)];
 
@@ -65,8 +54,7 @@ async function readJson(path: string): Promise<Json> {
   throw new CheckpointError(`reading ${path}: expected a JSON object; take another copy`);
 }
 
-/** Makes the folder of a run. Throws CheckpointError where it holds a run already or cannot be written. */
-export async function createRun(folder: string, config: Json, tokenizer: object): Promise<void> {
+async function createRun(folder: string, config: Json, tokenizer: object): Promise<void> {
   if (await isRun(folder))
     throw new CheckpointError(`run ${folder}: there is a run already; go on with --resume ${folder}, or choose another folder with --out`);
   try {
@@ -90,12 +78,7 @@ export const isRun = (folder: string): Promise<boolean> =>
     () => false,
   );
 
-/** Writes the weights as model.safetensors into the run, or into its best/. */
-export const saveWeights = (folder: string, parameters: Values, names: CheckpointNames): Promise<void> =>
-  writeTensors(join(folder, WEIGHTS), toFile(parameters, names), {});
-
-/** Writes all that going on needs in one file. */
-export function saveState(folder: string, { parameters, slots, trainer }: SavedState): Promise<void> {
+function saveState(folder: string, { parameters, slots, trainer }: SavedState): Promise<void> {
   const entries = [
     ...Object.entries(parameters).map(([name, value]) => [`parameter.${name}`, toStored(value)] as [string, StoredTensor]),
     ...Object.entries(slots).map(([name, value]) => [name, toStored(value)] as [string, StoredTensor]),
@@ -104,8 +87,7 @@ export function saveState(folder: string, { parameters, slots, trainer }: SavedS
   return writeTensors(join(folder, STATE), entries, { "descent.trainer": json, "descent.trainer.sha256": sha256([new TextEncoder().encode(json)]) });
 }
 
-/** Reads it back. Throws CheckpointError where `folder` is no run or the file is damaged. */
-export async function loadState(folder: string): Promise<SavedState> {
+async function loadState(folder: string): Promise<SavedState> {
   if (!(await isRun(folder)))
     throw new CheckpointError(`resume ${folder}: no run there, ${STATE} is missing; give the folder that a training wrote with --out`);
   const path = join(folder, STATE);
@@ -122,18 +104,24 @@ export async function loadState(folder: string): Promise<SavedState> {
   return { parameters, slots, trainer: JSON.parse(json) as Json };
 }
 
-/** What describes a model: its configuration and its tokenizer, as JSON. */
-export async function loadDescription(folder: string): Promise<{ config: Json; tokenizer: Json }> {
-  return { config: await readJson(join(folder, "config.json")), tokenizer: await readJson(join(folder, "tokenizer.json")) };
-}
-
-/** The tensors of model.safetensors. */
-export const loadWeights = async (folder: string): Promise<ReadonlyMap<string, StoredTensor>> =>
-  (await readTensors(join(folder, WEIGHTS))).tensors;
-
-/** Adds one event to the run's log. */
-export async function logEvent(folder: string, event: object): Promise<void> {
+async function logEvent(folder: string, event: object): Promise<void> {
   await appendFile(join(folder, "run.jsonl"), `${JSON.stringify(event)}\n`).catch((cause: unknown) => {
     throw new CheckpointError(`writing ${join(folder, "run.jsonl")}: ${reason(cause)}`, { cause });
   });
 }
+
+/** A run in a folder on disk. Reading throws CheckpointError where there is none or a file is damaged. */
+export const folder = (path: string): Store => ({
+  where: path,
+  create: (config, tokenizer) => createRun(path, config, tokenizer),
+  saveState: (state) => saveState(path, state),
+  saveWeights: (kind, parameters, names) =>
+    writeTensors(join(path, kind === "best" ? "best" : "", WEIGHTS), toFile(parameters, names), {}),
+  log: (event) => logEvent(path, event),
+  loadState: () => loadState(path),
+  loadDescription: async () => ({
+    config: await readJson(join(path, "config.json")),
+    tokenizer: await readJson(join(path, "tokenizer.json")),
+  }),
+  loadWeights: async () => (await readTensors(join(path, WEIGHTS))).tensors,
+});

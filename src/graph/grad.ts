@@ -70,6 +70,7 @@ const tools: GradientTools = {
     return buildScan(states, sequences, { inputs: body.inputs, outputs: substitute(body.outputs, fixed) }, { reverse });
   },
   record: (op, inputs, attrs) => record(op, inputs, attrs as ScanAttrs),
+  substitute,
   lead,
 };
 

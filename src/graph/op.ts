@@ -64,6 +64,8 @@ export interface GradientTools {
     options: { reverse: boolean; rename: ReadonlyMap<Tensor, Tensor> },
   ) => readonly Tensor[];
   readonly record: (op: "scan", inputs: readonly Tensor[], attrs: unknown) => readonly Tensor[];
+  /** `outputs` with tensors replaced, and what depends on them recorded anew. */
+  readonly substitute: (outputs: readonly Tensor[], replacements: ReadonlyMap<Tensor, Tensor>) => readonly Tensor[];
   /** `node`'s operation on inputs some of which are stacked; `undefined` where it cannot be. */
   readonly lead: (node: Node, inputs: readonly Tensor[], lead: Lead) => readonly Tensor[] | undefined;
 }

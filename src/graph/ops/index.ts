@@ -7,6 +7,7 @@ import { leafOps } from "./leaf.ts";
 import { matmulOps } from "./matmul.ts";
 import { movementOps } from "./movement.ts";
 import { normalizeOps } from "./normalize.ts";
+import { recomputeOps } from "./recompute.ts";
 import { reduceOps } from "./reduce.ts";
 import { scanOps } from "./scan.ts";
 
@@ -20,6 +21,7 @@ export const ops = {
   ...normalizeOps,
   ...convolutionOps,
   ...scanOps,
+  ...recomputeOps,
 } satisfies Record<string, Op<never>>;
 
 export type OpName = keyof typeof ops;

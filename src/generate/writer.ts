@@ -1,0 +1,89 @@
+/**
+ * Writing: one compiled step that takes ids and what was carried so far, and gives logits and what to carry on. A
+ * recurrent model carries its state, a transformer its keys and values.
+ */
+import { ConfigError } from "../errors.ts";
+import { type LanguageModel } from "../models/index.ts";
+import { parameters } from "../nn/index.ts";
+import { compile, type Feeds, type OrtTensor, type Program, type RunOptions, toOrt } from "../runtime/index.ts";
+import { emptyArray, input } from "../tensor/index.ts";
+import { checkSampling, type SampleOptions, sample } from "./sample.ts";
+
+export interface WriteOptions extends SampleOptions {
+  /** How many tokens to write. Default 200. */
+  readonly tokens?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+type Carried = Readonly<Record<string, OrtTensor>>;
+
+const next = (name: string): string => `${name}.next`;
+
+/** A language model ready to write. */
+export class Writer {
+  readonly #model: LanguageModel;
+  readonly #program: Program;
+  readonly #weights: Readonly<Record<string, OrtTensor>>;
+  private constructor(model: LanguageModel, program: Program, values: Feeds) {
+    this.#model = model;
+    this.#program = program;
+    this.#weights = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, toOrt(program.engine, value)]));
+  }
+
+  /** Compiles the step; the numbers of `values` are not copied. */
+  static async create(model: LanguageModel, values: Feeds, run: RunOptions = {}): Promise<Writer> {
+    const ids = input("ids", [1, "T"], "i32");
+    const carried = Object.fromEntries(Object.entries(model.carried(1)).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]));
+    const step = model.step(ids, carried);
+    const outputs = Object.fromEntries(Object.entries(step.carried).map(([name, tensor]) => [next(name), tensor]));
+    const inputs = { ids, ...carried, ...Object.fromEntries(parameters(model.parts)) };
+    return new Writer(model, await compile(inputs, { logits: step.logits.slice(1, -1), ...outputs }, run), values);
+  }
+
+  /** What is carried before the first token. */
+  #nothing(): Carried {
+    const { engine } = this.#program;
+    return Object.fromEntries(
+      Object.entries(this.#model.carried(1)).map(([name, { shape, dtype }]) => {
+        const sizes = shape.map((dim) => (typeof dim === "number" ? dim : 0));
+        return [name, toOrt(engine, { data: emptyArray(dtype, sizes.reduce((a, b) => a * b, 1)), shape: sizes, dtype })];
+      }),
+    );
+  }
+
+  async #advance(ids: Int32Array, carried: Carried): Promise<{ logits: Float32Array; carried: Carried }> {
+    const { engine } = this.#program;
+    const fed = toOrt(engine, { data: ids, shape: [1, ids.length], dtype: "i32" });
+    const results = await this.#program.runOrt({ ...this.#weights, ...carried, ids: fed });
+    const after = Object.fromEntries(Object.keys(carried).map((name) => [name, results[next(name)] as OrtTensor]));
+    return { logits: results.logits?.data as Float32Array, carried: after };
+  }
+
+  /** The ids after `prompt`, one by one. Throws ConfigError on options out of range or an empty prompt. */
+  async *ids(prompt: Int32Array, options: WriteOptions = {}): AsyncGenerator<number> {
+    const { tokens = 200, signal } = options;
+    checkSampling(options);
+    if (!Number.isInteger(tokens) || tokens < 0 || tokens > 1e9) throw new ConfigError(`tokens: expected a whole number from 0 to 1000000000, got ${tokens}`);
+    if (prompt.length === 0) throw new ConfigError("prompt: expected at least one token, got none; give some text to go on from");
+    const context = this.#model.context ?? Number.POSITIVE_INFINITY;
+    const text = [...prompt];
+    let fresh = prompt.length > context ? prompt.slice(-context) : prompt;
+    let carried = this.#nothing();
+    let seen = 0;
+    for (let written = 0; written < tokens && !signal?.aborted; written++) {
+      if (seen + fresh.length > context) {
+        // Learned positions end here: the newer half of what was written is read anew from position 0.
+        fresh = Int32Array.from(text.slice(-Math.max(1, Math.floor(context / 2))));
+        carried = this.#nothing();
+        seen = 0;
+      }
+      const step = await this.#advance(fresh, carried);
+      seen += fresh.length;
+      carried = step.carried;
+      const id = sample(step.logits, options, text.length);
+      text.push(id);
+      fresh = Int32Array.of(id);
+      yield id;
+    }
+  }
+}
