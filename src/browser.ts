@@ -1,19 +1,27 @@
 /** The public surface that needs no file system: what a page imports, and all but the last lines of what Node does. */
 
-// Tensors, and what is done to their graphs
-export { arange, type Dim, type DType, full, input, type Nested, noise, ones, parameter, type Shape, scalar, stack, Tensor, tensor, zeros } from "./tensor/index.ts";
-export { gradient, type Initializer, recompute, type ScanOptions, scan, type Step, type Tree, valueAndGradient } from "./graph/index.ts";
-
-// Running and exporting
-export { lower, type Named, type OnnxModel } from "./onnx/index.ts";
-export { compile, type Device, type Feeds, type HostTensor, initialValues, type Program, type RunOptions, stream } from "./runtime/index.ts";
-export { array, run, values } from "./runtime/index.ts";
+export { readSafetensors, type Store, writeSafetensors } from "./checkpoint/index.ts";
+// Text and language models
+export { builtInText, prepareText, type TextData } from "./data/index.ts";
+// Errors
+export * from "./errors.ts";
+export {
+  gradient,
+  type Initializer,
+  recompute,
+  type ScanOptions,
+  type Step,
+  scan,
+  type Tree,
+  valueAndGradient,
+} from "./graph/index.ts";
+export { type LanguageModel, loadArchitecture, modelNames } from "./models/index.ts";
 
 // Layers, losses, optimizers
 export {
+  Conv1D,
   causalAttention,
   constantInit,
-  Conv1D,
   crossEntropy,
   Dropout,
   Embedding,
@@ -31,17 +39,58 @@ export {
   times,
   uniformInit,
 } from "./nn/index.ts";
-export { adam, adamW, constantRate, cosineDecay, linearDecay, type Optimizer, type Schedule, sgd, warmUp } from "./optim/index.ts";
-
+// Running and exporting
+export { lower, type Named, type OnnxModel } from "./onnx/index.ts";
+export {
+  adam,
+  adamW,
+  constantRate,
+  cosineDecay,
+  linearDecay,
+  type Optimizer,
+  type Schedule,
+  sgd,
+  warmUp,
+} from "./optim/index.ts";
+export {
+  array,
+  compile,
+  type Device,
+  type Feeds,
+  type HostTensor,
+  initialValues,
+  type Program,
+  type RunOptions,
+  run,
+  stream,
+  values,
+} from "./runtime/index.ts";
+export {
+  type LanguageHistory,
+  type LanguageTraining,
+  LanguageWriter,
+  loadLanguageModel,
+  resumeLanguageModel,
+  trainLanguageModel,
+} from "./tasks/language.ts";
+// Tensors, and what is done to their graphs
+export {
+  arange,
+  type Dim,
+  type DType,
+  full,
+  input,
+  type Nested,
+  noise,
+  ones,
+  parameter,
+  type Shape,
+  scalar,
+  stack,
+  Tensor,
+  tensor,
+  zeros,
+} from "./tensor/index.ts";
+export { readTokenizer, type Tokenizer, trainBpe, trainChar } from "./tokenizers/index.ts";
 // Training
 export { createStep, type History, loop, Run, type StepOptions, type TrainingEvent } from "./train/index.ts";
-
-// Text and language models
-export { builtInText, prepareText, type TextData } from "./data/index.ts";
-export { readTokenizer, type Tokenizer, trainBpe, trainChar } from "./tokenizers/index.ts";
-export { type LanguageModel, loadArchitecture, modelNames } from "./models/index.ts";
-export { type LanguageHistory, type LanguageTraining, LanguageWriter, loadLanguageModel, resumeLanguageModel, trainLanguageModel } from "./tasks/language.ts";
-export { readSafetensors, type Store, writeSafetensors } from "./checkpoint/index.ts";
-
-// Errors
-export * from "./errors.ts";

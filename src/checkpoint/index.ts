@@ -1,3 +1,4 @@
+export { fromFile, fromStored, toFile, toStored } from "./parameters.ts";
 export { safeParts } from "./paths.ts";
 export {
   dataStart,
@@ -12,6 +13,5 @@ export {
   writeSafetensors,
 } from "./safetensors.ts";
 export { checkShards, parseIndex } from "./sharded.ts";
-export { toFloat32, view } from "./values.ts";
-export { fromFile, fromStored, toFile, toStored } from "./parameters.ts";
 export type { Description, Json, SavedState, Store } from "./store.ts";
+export { toFloat32, view } from "./values.ts";

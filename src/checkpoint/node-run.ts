@@ -28,7 +28,11 @@ const text = (value: unknown): Uint8Array[] => [new TextEncoder().encode(`${JSON
 /** The digest of all numbers, in the order of the file. */
 const digest = (entries: readonly [string, StoredTensor][]): string => sha256(entries.map(([, { data }]) => data));
 
-async function writeTensors(path: string, entries: readonly [string, StoredTensor][], metadata: Readonly<Record<string, string>>): Promise<void> {
+async function writeTensors(
+  path: string,
+  entries: readonly [string, StoredTensor][],
+  metadata: Readonly<Record<string, string>>,
+): Promise<void> {
   const all = new Map(Object.entries({ format: "pt", ...metadata, "descent.sha256": digest(entries) }));
   await writeAtomic(path, writeSafetensors(entries, all));
 }
@@ -39,7 +43,9 @@ async function readTensors(path: string) {
   const expected = file.metadata.get("descent.sha256");
   const entries = [...file.tensors];
   if (expected && digest(entries) !== expected)
-    throw new CheckpointError(`reading ${path}: the numbers do not match the digest in the file, so it is damaged; take another copy or an earlier checkpoint`);
+    throw new CheckpointError(
+      `reading ${path}: the numbers do not match the digest in the file, so it is damaged; take another copy or an earlier checkpoint`,
+    );
   return file;
 }
 
@@ -56,7 +62,9 @@ async function readJson(path: string): Promise<Json> {
 
 async function createRun(folder: string, config: Json, tokenizer: object): Promise<void> {
   if (await isRun(folder))
-    throw new CheckpointError(`run ${folder}: there is a run already; go on with --resume ${folder}, or choose another folder with --out`);
+    throw new CheckpointError(
+      `run ${folder}: there is a run already; go on with --resume ${folder}, or choose another folder with --out`,
+    );
   try {
     await mkdir(join(folder, "best"), { recursive: true });
   } catch (cause) {
@@ -80,21 +88,30 @@ export const isRun = (folder: string): Promise<boolean> =>
 
 function saveState(folder: string, { parameters, slots, trainer }: SavedState): Promise<void> {
   const entries = [
-    ...Object.entries(parameters).map(([name, value]) => [`parameter.${name}`, toStored(value)] as [string, StoredTensor]),
+    ...Object.entries(parameters).map(
+      ([name, value]) => [`parameter.${name}`, toStored(value)] as [string, StoredTensor],
+    ),
     ...Object.entries(slots).map(([name, value]) => [name, toStored(value)] as [string, StoredTensor]),
   ];
   const json = JSON.stringify(trainer);
-  return writeTensors(join(folder, STATE), entries, { "descent.trainer": json, "descent.trainer.sha256": sha256([new TextEncoder().encode(json)]) });
+  return writeTensors(join(folder, STATE), entries, {
+    "descent.trainer": json,
+    "descent.trainer.sha256": sha256([new TextEncoder().encode(json)]),
+  });
 }
 
 async function loadState(folder: string): Promise<SavedState> {
   if (!(await isRun(folder)))
-    throw new CheckpointError(`resume ${folder}: no run there, ${STATE} is missing; give the folder that a training wrote with --out`);
+    throw new CheckpointError(
+      `resume ${folder}: no run there, ${STATE} is missing; give the folder that a training wrote with --out`,
+    );
   const path = join(folder, STATE);
   const { tensors, metadata } = await readTensors(path);
   const json = metadata.get("descent.trainer") ?? "";
   if (sha256([new TextEncoder().encode(json)]) !== metadata.get("descent.trainer.sha256"))
-    throw new CheckpointError(`reading ${path}: the trainer's record is missing or damaged; take another copy or start anew`);
+    throw new CheckpointError(
+      `reading ${path}: the trainer's record is missing or damaged; take another copy or start anew`,
+    );
   const parameters: Record<string, HostTensor> = {};
   const slots: Record<string, HostTensor> = {};
   for (const [name, tensor] of tensors) {

@@ -6,14 +6,27 @@ import { arrayOf, bytesOf, type DType, formatShape, sameShape, type Tensor } fro
 import type { StoredDType, StoredTensor } from "./safetensors.ts";
 import { toFloat32 } from "./values.ts";
 
-const stored = { f32: "F32", f64: "F64", i32: "I32", i64: "I64", bool: "BOOL" } as const satisfies Record<DType, StoredDType>;
-const loaded: Readonly<Partial<Record<StoredDType, DType>>> = { F32: "f32", F64: "f64", I32: "i32", I64: "i64", BOOL: "bool" };
+const stored = { f32: "F32", f64: "F64", i32: "I32", i64: "I64", bool: "BOOL" } as const satisfies Record<
+  DType,
+  StoredDType
+>;
+const loaded: Readonly<Partial<Record<StoredDType, DType>>> = {
+  F32: "f32",
+  F64: "f64",
+  I32: "i32",
+  I64: "i64",
+  BOOL: "bool",
+};
 
 /** The name in a file of the parameter at `path`. */
 const fileName = (path: string, { rename, prefix = "" }: CheckpointNames): string => prefix + (rename?.(path) ?? path);
 
 /** A tensor as a file holds it; the numbers are not copied. */
-export const toStored = ({ data, shape, dtype }: HostTensor): StoredTensor => ({ dtype: stored[dtype], shape, data: bytesOf(data) });
+export const toStored = ({ data, shape, dtype }: HostTensor): StoredTensor => ({
+  dtype: stored[dtype],
+  shape,
+  data: bytesOf(data),
+});
 
 /** A stored tensor as the host computes with it: as it is, or half precision made f32. */
 export function fromStored(name: string, tensor: StoredTensor): HostTensor {
@@ -23,8 +36,10 @@ export function fromStored(name: string, tensor: StoredTensor): HostTensor {
 }
 
 /** Values by parameter path, as entries of a file. */
-export const toFile = (values: Readonly<Record<string, HostTensor>>, names: CheckpointNames): [string, StoredTensor][] =>
-  Object.entries(values).map(([path, value]) => [fileName(path, names), toStored(value)]);
+export const toFile = (
+  values: Readonly<Record<string, HostTensor>>,
+  names: CheckpointNames,
+): [string, StoredTensor][] => Object.entries(values).map(([path, value]) => [fileName(path, names), toStored(value)]);
 
 /**
  * The values of all `parameters` out of a file's tensors, with or without the prefix. Throws one CheckpointError that
@@ -43,7 +58,8 @@ export function fromFile(
     const name = [fileName(path, names), fileName(path, bare)].find((candidate) => tensors.has(candidate));
     const tensor = name === undefined ? undefined : tensors.get(name);
     if (!name || !tensor) complaints.push(`missing ${fileName(path, bare)}${nearest(fileName(path, bare), unread)}`);
-    else if (!sameShape(tensor.shape, parameter.shape)) complaints.push(`${name} is ${formatShape(tensor.shape)}, expected ${formatShape(parameter.shape)}`);
+    else if (!sameShape(tensor.shape, parameter.shape))
+      complaints.push(`${name} is ${formatShape(tensor.shape)}, expected ${formatShape(parameter.shape)}`);
     else values[path] = fromStored(name, tensor);
     if (name) unread.delete(name);
   }
@@ -51,5 +67,7 @@ export function fromFile(
   if (complaints.length === 0) return values;
   const shown = complaints.slice(0, 8).join("; ");
   const rest = complaints.length > 8 ? `; and ${complaints.length - 8} more` : "";
-  throw new CheckpointError(`weights: the file does not fit the ${names.modelType} model: ${shown}${rest}; check config.json against the file`);
+  throw new CheckpointError(
+    `weights: the file does not fit the ${names.modelType} model: ${shown}${rest}; check config.json against the file`,
+  );
 }

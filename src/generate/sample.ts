@@ -16,7 +16,9 @@ export interface SampleOptions {
 
 function inRange(name: string, value: number, low: number, high: number, whole = false): void {
   if (value >= low && value <= high && (!whole || Number.isInteger(value))) return;
-  throw new ConfigError(`${name}: expected ${whole ? "a whole number" : "a number"} from ${low} to ${high}, got ${value}`);
+  throw new ConfigError(
+    `${name}: expected ${whole ? "a whole number" : "a number"} from ${low} to ${high}, got ${value}`,
+  );
 }
 
 /** Throws ConfigError on values out of range. */
@@ -25,7 +27,8 @@ export function checkSampling({ temperature = 0.8, topK = 1, topP = 1, seed = 0 
   inRange("top-k", topK, 1, 1e9, true);
   inRange("top-p", topP, 0, 1);
   inRange("seed", seed, 0, Number.MAX_SAFE_INTEGER, true);
-  if (topP === 0) throw new ConfigError("top-p: expected a number above 0, got 0; temperature 0 takes the likeliest token");
+  if (topP === 0)
+    throw new ConfigError("top-p: expected a number above 0, got 0; temperature 0 takes the likeliest token");
 }
 
 const likeliest = (logits: ArrayLike<number>): number => {
@@ -35,10 +38,17 @@ const likeliest = (logits: ArrayLike<number>): number => {
 };
 
 /** Probabilities of the candidates that stay, likeliest first. */
-function candidates(logits: ArrayLike<number>, { temperature = 0.8, topK, topP = 1 }: SampleOptions): [id: number, probability: number][] {
-  const order = Array.from({ length: logits.length }, (_, id) => id).sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b);
+function candidates(
+  logits: ArrayLike<number>,
+  { temperature = 0.8, topK, topP = 1 }: SampleOptions,
+): [id: number, probability: number][] {
+  const order = Array.from({ length: logits.length }, (_, id) => id).sort(
+    (a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b,
+  );
   const top = logits[order[0] ?? 0] ?? 0;
-  const kept = order.slice(0, topK ?? order.length).map((id): [number, number] => [id, Math.exp(((logits[id] ?? 0) - top) / temperature)]);
+  const kept = order
+    .slice(0, topK ?? order.length)
+    .map((id): [number, number] => [id, Math.exp(((logits[id] ?? 0) - top) / temperature)]);
   const total = kept.reduce((sum, [, weight]) => sum + weight, 0);
   let reached = 0;
   return kept.filter(([, weight]) => {

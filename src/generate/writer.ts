@@ -3,7 +3,7 @@
  * recurrent model carries its state, a transformer its keys and values.
  */
 import { ConfigError } from "../errors.ts";
-import { type LanguageModel } from "../models/index.ts";
+import type { LanguageModel } from "../models/index.ts";
 import { parameters } from "../nn/index.ts";
 import { compile, type Feeds, type OrtTensor, type Program, type RunOptions, toOrt } from "../runtime/index.ts";
 import { emptyArray, input } from "../tensor/index.ts";
@@ -27,13 +27,17 @@ export class Writer {
   private constructor(model: LanguageModel, program: Program, values: Feeds) {
     this.#model = model;
     this.#program = program;
-    this.#weights = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, toOrt(program.engine, value)]));
+    this.#weights = Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, toOrt(program.engine, value)]),
+    );
   }
 
   /** Compiles the step; the numbers of `values` are not copied. */
   static async create(model: LanguageModel, values: Feeds, run: RunOptions = {}): Promise<Writer> {
     const ids = input("ids", [1, "T"], "i32");
-    const carried = Object.fromEntries(Object.entries(model.carried(1)).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]));
+    const carried = Object.fromEntries(
+      Object.entries(model.carried(1)).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]),
+    );
     const step = model.step(ids, carried);
     const outputs = Object.fromEntries(Object.entries(step.carried).map(([name, tensor]) => [next(name), tensor]));
     const inputs = { ids, ...carried, ...Object.fromEntries(parameters(model.parts)) };
@@ -46,7 +50,17 @@ export class Writer {
     return Object.fromEntries(
       Object.entries(this.#model.carried(1)).map(([name, { shape, dtype }]) => {
         const sizes = shape.map((dim) => (typeof dim === "number" ? dim : 0));
-        return [name, toOrt(engine, { data: emptyArray(dtype, sizes.reduce((a, b) => a * b, 1)), shape: sizes, dtype })];
+        return [
+          name,
+          toOrt(engine, {
+            data: emptyArray(
+              dtype,
+              sizes.reduce((a, b) => a * b, 1),
+            ),
+            shape: sizes,
+            dtype,
+          }),
+        ];
       }),
     );
   }
@@ -63,8 +77,10 @@ export class Writer {
   async *ids(prompt: Int32Array, options: WriteOptions = {}): AsyncGenerator<number> {
     const { tokens = 200, signal } = options;
     checkSampling(options);
-    if (!Number.isInteger(tokens) || tokens < 0 || tokens > 1e9) throw new ConfigError(`tokens: expected a whole number from 0 to 1000000000, got ${tokens}`);
-    if (prompt.length === 0) throw new ConfigError("prompt: expected at least one token, got none; give some text to go on from");
+    if (!Number.isInteger(tokens) || tokens < 0 || tokens > 1e9)
+      throw new ConfigError(`tokens: expected a whole number from 0 to 1000000000, got ${tokens}`);
+    if (prompt.length === 0)
+      throw new ConfigError("prompt: expected at least one token, got none; give some text to go on from");
     const context = this.#model.context ?? Number.POSITIVE_INFINITY;
     const text = [...prompt];
     let fresh = prompt.length > context ? prompt.slice(-context) : prompt;

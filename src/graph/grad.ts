@@ -81,16 +81,24 @@ const tools: GradientTools = {
  */
 export function gradient(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   if (loss.rank !== 0 || !isFloat(loss.dtype))
-    throw new GradientError(`gradient: expected a scalar of f32 or f64, got ${loss.dtype}${formatShape(loss.shape)}; reduce it with .mean() or .sum()`);
+    throw new GradientError(
+      `gradient: expected a scalar of f32 or f64, got ${loss.dtype}${formatShape(loss.shape)}; reduce it with .mean() or .sum()`,
+    );
   for (const { dtype, shape } of wrt)
-    if (!isFloat(dtype)) throw new GradientError(`gradient: expected to differentiate by f32 or f64, got ${dtype}${formatShape(shape)}; cast it first`);
+    if (!isFloat(dtype))
+      throw new GradientError(
+        `gradient: expected to differentiate by f32 or f64, got ${dtype}${formatShape(shape)}; cast it first`,
+      );
   const found = cotangents([loss], [loss.like(1)], wrt);
   return wrt.map((tensor) => found.get(tensor) ?? zeroGradient(loss, tensor));
 }
 
 function zeroGradient(loss: Tensor, tensor: Tensor): Tensor {
   const cut = dependents(sortNodes([loss]), [tensor]).get(loss);
-  if (cut) throw new GradientError(`gradient: ${cut} has no derivative and the loss depends on the tensor only through it; use stopGradient where zero is meant`);
+  if (cut)
+    throw new GradientError(
+      `gradient: ${cut} has no derivative and the loss depends on the tensor only through it; use stopGradient where zero is meant`,
+    );
   return tensor.zerosLike();
 }
 

@@ -1,10 +1,10 @@
 /** What tensors record, and what rewrites it. */
 export { gradient, valueAndGradient } from "./grad.ts";
-export { type Body, type Node, sortNodes, type Spec } from "./node.ts";
+export { type Body, type Node, type Spec, sortNodes } from "./node.ts";
 export type { Lowering, OnnxAttribute, OnnxBody, OnnxNode } from "./op.ts";
 export { type OpName, ops, rowOf } from "./ops/index.ts";
 export type { Draw, Initializer } from "./ops/leaf.ts";
 export { recompute } from "./recompute.ts";
-export { leaves, refill, type ScanOptions, scan, type Step, type Tree } from "./scan.ts";
+export { leaves, refill, type ScanOptions, type Step, scan, type Tree } from "./scan.ts";
 export { simplify } from "./simplify.ts";
 export { substitute } from "./substitute.ts";

@@ -1,6 +1,7 @@
 /** What a trace is made of: nodes in a graph without circles, each output of which is a `Tensor`. */
-import type { DType } from "../tensor/dtype.ts";
+
 import type { Shape } from "../tensor/dim.ts";
+import type { DType } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Shape and element type: all that is known of a tensor before anything runs. */

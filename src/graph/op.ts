@@ -1,6 +1,7 @@
 /** The form of a row in the table of operations: shape rule, gradient and ONNX lowering side by side. */
-import type { DType, HostArray } from "../tensor/dtype.ts";
+
 import type { Shape } from "../tensor/dim.ts";
+import type { DType, HostArray } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Body, Node, Spec } from "./node.ts";
 
@@ -71,7 +72,12 @@ export interface GradientTools {
 }
 
 /** What ONNX attributes may hold. Whole numbers are written as integers: write `{ float: 1 }` where ONNX wants a float. */
-export type OnnxAttribute = number | string | readonly number[] | { readonly float: number } | { readonly body: OnnxBody };
+export type OnnxAttribute =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly body: OnnxBody };
 
 /** A lowered body, opaque to the rows. */
 export interface OnnxBody {

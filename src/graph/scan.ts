@@ -62,7 +62,11 @@ function keepInside(node: Node, inside: Set<Tensor>): void {
 
 function moveOut(node: Node, whole: Map<Tensor, Tensor>, length: Dim): boolean {
   const has = node.inputs.map((tensor) => whole.has(tensor));
-  const outputs = lead(node, node.inputs.map((tensor) => whole.get(tensor) ?? tensor), { has, length });
+  const outputs = lead(
+    node,
+    node.inputs.map((tensor) => whole.get(tensor) ?? tensor),
+    { has, length },
+  );
   if (!outputs) return false;
   for (const [i, output] of node.outputs.entries()) {
     const moved = outputs[i];
@@ -76,7 +80,12 @@ function gatherFactors(body: Body, sequences: ReadonlyMap<Tensor, Tensor>): Body
   const own = new Set(body.inputs.filter((tensor) => !sequences.has(tensor)));
   const map = new Map<Tensor, Tensor>(body.inputs.map((tensor) => [tensor, tensor]));
   for (const node of sortNodes(body.outputs, (tensor) => map.has(tensor))) {
-    const made = node.inputs.some((input) => map.get(input) !== input) ? again(node, node.inputs.map((input) => map.get(input) ?? input)) : node;
+    const made = node.inputs.some((input) => map.get(input) !== input)
+      ? again(
+          node,
+          node.inputs.map((input) => map.get(input) ?? input),
+        )
+      : node;
     const product = node.op === "mul" ? regrouped(made, own) : undefined;
     const follows = made.inputs.some((input) => own.has(input));
     for (const [i, output] of node.outputs.entries()) {
@@ -89,7 +98,10 @@ function gatherFactors(body: Body, sequences: ReadonlyMap<Tensor, Tensor>): Body
 }
 
 function regrouped({ inputs: [x, y], outputs: [whole] }: Node, own: ReadonlySet<Tensor>): Tensor | undefined {
-  for (const [product, b] of [[x, y], [y, x]] as const) {
+  for (const [product, b] of [
+    [x, y],
+    [y, x],
+  ] as const) {
     if (!product || !b || product.node.op !== "mul" || !own.has(product) || own.has(b)) continue;
     const s = product.node.inputs.find((tensor) => own.has(tensor));
     const a = product.node.inputs.find((tensor) => !own.has(tensor));
@@ -112,7 +124,8 @@ export function buildScan(
 ): readonly Tensor[] {
   const n = states.length;
   const length = sequences[0]?.shape[0] ?? 0;
-  if (length === 0) return [...states, ...given.outputs.slice(n).map(({ shape, dtype }) => zeros([0, ...shape], dtype))];
+  if (length === 0)
+    return [...states, ...given.outputs.slice(n).map(({ shape, dtype }) => zeros([0, ...shape], dtype))];
   const bySlice = new Map(given.inputs.slice(n).map((slice, i) => [slice, sequences[i] ?? slice]));
   const body = gatherFactors(given, bySlice);
   const { whole, inside } = plan(body, bySlice, length);
@@ -163,10 +176,18 @@ export function scan<S extends Tree, X extends Tree, Y extends Tree>(
   const sequences = leaves(xs).map((x) => x.moveAxes(axis, 1, 0)); // [T, B, ..]
   const lengths = new Set(sequences.map((x) => x.shape[0]));
   if (lengths.size !== 1)
-    throw new ShapeError(`scan: expected sequences of one length along axis ${axis}, got ${[...lengths].join(" and ") || "none"}; pad or slice them`);
+    throw new ShapeError(
+      `scan: expected sequences of one length along axis ${axis}, got ${[...lengths].join(" and ") || "none"}; pad or slice them`,
+    );
   const states = leaves(state);
-  const inner = [...states.map(placeholder), ...sequences.map((x) => placeholder({ shape: x.shape.slice(1), dtype: x.dtype }))];
-  const [next, y] = cell(refill(state, inner.slice(0, states.length).values()), refill(xs, inner.slice(states.length).values()));
+  const inner = [
+    ...states.map(placeholder),
+    ...sequences.map((x) => placeholder({ shape: x.shape.slice(1), dtype: x.dtype })),
+  ];
+  const [next, y] = cell(
+    refill(state, inner.slice(0, states.length).values()),
+    refill(xs, inner.slice(states.length).values()),
+  );
   const outputs = [...leaves(next), ...leaves(y)];
   requireStates(states, leaves(next));
   const results = buildScan(states, sequences, { inputs: inner, outputs }, { reverse });
@@ -175,7 +196,10 @@ export function scan<S extends Tree, X extends Tree, Y extends Tree>(
 }
 
 function requireStates(states: readonly Tensor[], next: readonly Tensor[]): void {
-  const show = (tensors: readonly Tensor[]) => tensors.map(({ dtype, shape }) => `${dtype}${formatShape(shape)}`).join(", ");
+  const show = (tensors: readonly Tensor[]) =>
+    tensors.map(({ dtype, shape }) => `${dtype}${formatShape(shape)}`).join(", ");
   if (show(states) === show(next)) return;
-  throw new ShapeError(`scan: expected the next state to be like the state, ${show(states)}, got ${show(next)}; the cell must return what it takes`);
+  throw new ShapeError(
+    `scan: expected the next state to be like the state, ${show(states)}, got ${show(next)}; the cell must return what it takes`,
+  );
 }

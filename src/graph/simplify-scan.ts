@@ -11,8 +11,14 @@ const scansOf = (outputs: readonly Tensor[]): Node[] => sortNodes(outputs).filte
 /** Whether both walk the same inputs with the same step, and may only differ in what they stack. */
 function sameLoop(a: Node, b: Node): boolean {
   const [x, y] = [attrsOf(a), attrsOf(b)];
-  const equal = (p: readonly Tensor[], q: readonly Tensor[]) => p.length === q.length && p.every((tensor, i) => tensor === q[i]);
-  return x.reverse === y.reverse && equal(a.inputs, b.inputs) && equal(x.body.inputs, y.body.inputs) && equal(x.body.outputs.slice(0, x.states), y.body.outputs.slice(0, y.states));
+  const equal = (p: readonly Tensor[], q: readonly Tensor[]) =>
+    p.length === q.length && p.every((tensor, i) => tensor === q[i]);
+  return (
+    x.reverse === y.reverse &&
+    equal(a.inputs, b.inputs) &&
+    equal(x.body.inputs, y.body.inputs) &&
+    equal(x.body.outputs.slice(0, x.states), y.body.outputs.slice(0, y.states))
+  );
 }
 
 /** The scan that stacks what all of `nodes` stack, and where their outputs are found in it. */
@@ -57,11 +63,15 @@ function pruned(node: Node, used: ReadonlySet<Tensor>): Map<Tensor, Tensor> | un
   const needed = attrs.body.inputs.map((tensor, i) => fixed(i) || read.has(tensor));
   if (kept.every(Boolean) && needed.every(Boolean)) return undefined;
   const sequences = needed.slice(attrs.states, attrs.states + attrs.sequences).filter(Boolean).length;
-  const results = record("scan", node.inputs.filter((_, i) => needed[i]), {
-    ...attrs,
-    sequences,
-    body: { inputs: attrs.body.inputs.filter((_, i) => needed[i]), outputs },
-  });
+  const results = record(
+    "scan",
+    node.inputs.filter((_, i) => needed[i]),
+    {
+      ...attrs,
+      sequences,
+      body: { inputs: attrs.body.inputs.filter((_, i) => needed[i]), outputs },
+    },
+  );
   const survivors = node.outputs.filter((_, i) => kept[i]);
   return new Map(survivors.map((output, i) => [output, results[i] ?? output]));
 }

@@ -3,7 +3,7 @@
  * differentiation leaves behind (x + 0, x·1, transpositions before a product, stretched zeros) is done away with.
  */
 import { broadcastShapes, sameShape } from "../tensor/dim.ts";
-import { record, Tensor } from "../tensor/tensor.ts";
+import { record, type Tensor } from "../tensor/tensor.ts";
 import { type Node, sortNodes } from "./node.ts";
 import type { Transposed } from "./ops/matmul.ts";
 import type { ScanAttrs } from "./ops/scan.ts";
@@ -45,7 +45,10 @@ const unstretch: Rule = (inputs, node) => {
   const narrow = inputs[at]?.node.inputs[0];
   if (!narrow) return undefined;
   const others = inputs.map((input, i) => (i === at ? narrow : input));
-  const shape = broadcastShapes(others.map((input) => input.shape), node.op);
+  const shape = broadcastShapes(
+    others.map((input) => input.shape),
+    node.op,
+  );
   return sameShape(shape, node.outputs[0]?.shape ?? []) ? again(node, others).outputs[0] : undefined;
 };
 
@@ -66,9 +69,13 @@ const absorbTransposes: Rule = ([a, b], node) => {
 
 /** ab + c as one Gemm, where nothing else reads ab and c is a row or a matrix of the same shape. */
 const fuseGemm: Rule = ([x, y], node, uses) => {
-  for (const [product, c] of [[x, y], [y, x]] as const) {
+  for (const [product, c] of [
+    [x, y],
+    [y, x],
+  ] as const) {
     const [a, b] = product?.node.inputs ?? [];
-    if (product?.node.op !== "matmul" || !a || !b || !c || a.rank !== 2 || b.rank !== 2 || uses(product) !== 1) continue;
+    if (product?.node.op !== "matmul" || !a || !b || !c || a.rank !== 2 || b.rank !== 2 || uses(product) !== 1)
+      continue;
     if (!sameShape(product.shape, node.outputs[0]?.shape ?? [])) continue;
     return record("gemm", [a, b, c], product.node.attrs as Transposed)[0];
   }
@@ -124,7 +131,8 @@ function constantKey(node: Node): string {
 
 function countUses(outputs: readonly Tensor[], nodes: readonly Node[]): Map<Tensor, number> {
   const counts = new Map<Tensor, number>();
-  for (const tensor of [...outputs, ...nodes.flatMap((node) => node.inputs)]) counts.set(tensor, (counts.get(tensor) ?? 0) + 1);
+  for (const tensor of [...outputs, ...nodes.flatMap((node) => node.inputs)])
+    counts.set(tensor, (counts.get(tensor) ?? 0) + 1);
   return counts;
 }
 
@@ -138,7 +146,9 @@ function rebuild(outputs: readonly Tensor[], keep: ReadonlySet<Tensor>): Tensor[
   const idOf = (tensor: Tensor) => `${tensor.node.id}.${tensor.node.outputs.indexOf(tensor)}`;
   for (const node of nodes) {
     const inputs = node.inputs.map((input) => map.get(input) ?? input);
-    const rule = (rules[node.op] ?? []).map((apply) => apply(inputs, node, (tensor) => uses.get(tensor) ?? 0)).find(Boolean);
+    const rule = (rules[node.op] ?? [])
+      .map((apply) => apply(inputs, node, (tensor) => uses.get(tensor) ?? 0))
+      .find(Boolean);
     const key = keyOf(node, inputs, idOf);
     const made = known.get(key) ?? (inputs.every((input, i) => input === node.inputs[i]) ? node : again(node, inputs));
     known.set(key, made);
@@ -157,7 +167,10 @@ function simplifyBodies(outputs: readonly Tensor[]): Tensor[] {
   for (const node of sortNodes(outputs)) {
     if (node.op !== "scan" && !node.inputs.some((input) => map.has(input))) continue;
     const attrs = node.op === "scan" ? cleanBody(node.attrs as ScanAttrs) : node.attrs;
-    const made = again({ ...node, attrs }, node.inputs.map((input) => map.get(input) ?? input));
+    const made = again(
+      { ...node, attrs },
+      node.inputs.map((input) => map.get(input) ?? input),
+    );
     for (const [i, output] of node.outputs.entries()) map.set(output, made.outputs[i] ?? output);
   }
   return outputs.map((output) => map.get(output) ?? output);
@@ -169,7 +182,8 @@ const cleanBody = (attrs: ScanAttrs): ScanAttrs => ({
 });
 
 /** A second pass meets what the first one brought together. */
-const rebuildTwice = (outputs: readonly Tensor[], keep: ReadonlySet<Tensor>): Tensor[] => rebuild(rebuild(outputs, keep), keep);
+const rebuildTwice = (outputs: readonly Tensor[], keep: ReadonlySet<Tensor>): Tensor[] =>
+  rebuild(rebuild(outputs, keep), keep);
 
 /** The same values from fewer nodes. The leaves stay the tensors they are. */
 export function simplify(outputs: readonly Tensor[]): Tensor[] {

@@ -1,6 +1,7 @@
 /** Rewriting: the same graph with some tensors put in the place of others. */
-import { makeNode, type Node, sortNodes } from "./node.ts";
+
 import { Tensor } from "../tensor/tensor.ts";
+import { makeNode, type Node, sortNodes } from "./node.ts";
 
 /** `node` again, with other inputs. Attributes and specs of the outputs stay. */
 export const again = (node: Node, inputs: readonly Tensor[]): Node =>
@@ -11,7 +12,10 @@ export function substitute(outputs: readonly Tensor[], replacements: ReadonlyMap
   const map = new Map(replacements);
   for (const node of sortNodes(outputs, (tensor) => replacements.has(tensor))) {
     if (!node.inputs.some((input) => map.has(input))) continue;
-    const made = again(node, node.inputs.map((input) => map.get(input) ?? input));
+    const made = again(
+      node,
+      node.inputs.map((input) => map.get(input) ?? input),
+    );
     for (const [i, output] of node.outputs.entries()) {
       const replacement = made.outputs[i];
       if (replacement && !map.has(output)) map.set(output, replacement);

@@ -6,7 +6,17 @@
  */
 import { z } from "zod";
 import type { Spec } from "../graph/index.ts";
-import { causalAttention, Conv1D, Dropout, Embedding, type KVCache, type LayerCache, LayerNorm, module, times } from "../nn/index.ts";
+import {
+  Conv1D,
+  causalAttention,
+  Dropout,
+  Embedding,
+  type KVCache,
+  type LayerCache,
+  LayerNorm,
+  module,
+  times,
+} from "../nn/index.ts";
 import { arange, type Dim, type Tensor } from "../tensor/index.ts";
 import { type Carried, type CheckpointNames, type LanguageModel, architecture as row } from "./language-model.ts";
 

@@ -8,10 +8,11 @@
  *
  * Reference: torch.nn.GRU.
  */
+
+import type { Step } from "../graph/index.ts";
 import { GRUCell, times } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import type { Step } from "../graph/index.ts";
-import { architecture as row, type CheckpointNames } from "./language-model.ts";
+import { type CheckpointNames, architecture as row } from "./language-model.ts";
 import { type RecurrentConfig, recurrentConfig, recurrentLanguageModel, shell } from "./recurrent.ts";
 
 /** The state is h alone; the stack wants it under its name. */

@@ -18,7 +18,9 @@ export const modelNames = ["rnn", "lstm", "gru", "gpt"] as const;
 export async function loadArchitecture(name: string): Promise<Architecture> {
   const entry = Object.entries(registry).find(([key]) => key === (aliases[name] ?? name));
   if (entry) return entry[1]();
-  throw new ConfigError(`model: expected one of ${modelNames.join(", ")}, got "${name}"${nearest(name, modelNames)}; choose one of them`);
+  throw new ConfigError(
+    `model: expected one of ${modelNames.join(", ")}, got "${name}"${nearest(name, modelNames)}; choose one of them`,
+  );
 }
 
 export type { Architecture, Carried, CheckpointNames, Config, LanguageModel } from "./language-model.ts";

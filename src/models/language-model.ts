@@ -57,7 +57,9 @@ export function architecture<S extends z.ZodType>(
   const configure = (values: Config): z.infer<S> => {
     const result = schema.safeParse(values);
     if (result.success) return result.data;
-    throw new ConfigError(`${checkpoint.modelType} config: ${result.error.issues.map((issue) => describe(issue, values, keys)).join("; ")}`);
+    throw new ConfigError(
+      `${checkpoint.modelType} config: ${result.error.issues.map((issue) => describe(issue, values, keys)).join("; ")}`,
+    );
   };
   return {
     checkpoint,
@@ -70,7 +72,9 @@ export function architecture<S extends z.ZodType>(
 /** One complaint of the schema in one line. */
 function describe(issue: z.core.$ZodIssue, values: Config, keys: readonly string[]): string {
   if (issue.code === "unrecognized_keys")
-    return issue.keys.map((key) => `unknown key "${key}"${nearest(key, keys)}, known are ${keys.join(", ")}`).join("; ");
+    return issue.keys
+      .map((key) => `unknown key "${key}"${nearest(key, keys)}, known are ${keys.join(", ")}`)
+      .join("; ");
   const key = String(issue.path[0] ?? "");
   return `${key}: ${issue.message}, got ${JSON.stringify(values[key]) ?? "nothing"}`;
 }

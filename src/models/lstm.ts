@@ -9,7 +9,7 @@
  * Reference: torch.nn.LSTM.
  */
 import { LSTMCell, type LSTMState, times } from "../nn/index.ts";
-import { architecture as row, type CheckpointNames } from "./language-model.ts";
+import { type CheckpointNames, architecture as row } from "./language-model.ts";
 import { type RecurrentConfig, recurrentConfig, recurrentLanguageModel, shell } from "./recurrent.ts";
 
 export const LSTM = (config: RecurrentConfig) => {

@@ -4,7 +4,7 @@
  * B batch · T steps · I input width · H hidden width · V vocabulary
  */
 import { z } from "zod";
-import { scan, type Step } from "../graph/index.ts";
+import { type Step, scan } from "../graph/index.ts";
 import { Dropout, Embedding, Linear } from "../nn/index.ts";
 import { type Tensor, zeros } from "../tensor/index.ts";
 import type { Carried, LanguageModel } from "./language-model.ts";
@@ -71,7 +71,10 @@ export function recurrentLanguageModel<S extends State>(config: RecurrentConfig,
     },
     carried: (B) => everyState(() => ({ shape: [B, H], dtype: "f32" })),
     step(ids, carried: Carried) {
-      const { xs, states } = run(ids, stack.cells.map((_, l) => stateOf(l, (name) => carried[name])));
+      const { xs, states } = run(
+        ids,
+        stack.cells.map((_, l) => stateOf(l, (name) => carried[name])),
+      );
       return { logits: stack.decoder(xs), carried: everyState((name, l) => states[l]?.[name] ?? xs) };
     },
   };

@@ -22,8 +22,17 @@ export interface KVCache {
  * softmax(q kᵀ/√D + causal mask) v for q [B, H, T, D], k and v [B, H, S, D] -> [B, H, T, D].
  * `dropout` is applied to the weights. Vaswani et al. 2017, arXiv 1706.03762.
  */
-export function causalAttention(q: Tensor, k: Tensor, v: Tensor, dropout: (weights: Tensor) => Tensor = (x) => x): Tensor {
+export function causalAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  dropout: (weights: Tensor) => Tensor = (x) => x,
+): Tensor {
   const D = Number(q.dim(-1));
-  const weights = q.mul(D ** -0.5).matmul(k, { transB: true }).causal().softmax(); // [B, H, T, S]
+  const weights = q
+    .mul(D ** -0.5)
+    .matmul(k, { transB: true })
+    .causal()
+    .softmax(); // [B, H, T, S]
   return dropout(weights).matmul(v);
 }

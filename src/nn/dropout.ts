@@ -6,10 +6,14 @@ import { module } from "./module.ts";
 
 /** x [..] -> [..]; the identity outside training and for p = 0. Throws ConfigError unless 0 <= p < 1. */
 export const Dropout = (p: number) => {
-  if (!(p >= 0 && p < 1)) throw new ConfigError(`dropout: expected a probability from 0 to below 1, got ${p}; 0 switches it off`);
+  if (!(p >= 0 && p < 1))
+    throw new ConfigError(`dropout: expected a probability from 0 to below 1, got ${p}; 0 switches it off`);
   return module("Dropout", {}, (_, x: Tensor) => {
     if (p === 0 || !isTraining()) return x;
-    const kept = noise("uniform", x.shape).greaterEqual(p).cast("f32").mul(1 / (1 - p));
+    const kept = noise("uniform", x.shape)
+      .greaterEqual(p)
+      .cast("f32")
+      .mul(1 / (1 - p));
     return x.mul(x.dtype === "f64" ? kept.cast("f64") : kept);
   });
 };

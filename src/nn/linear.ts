@@ -6,8 +6,10 @@ import { module } from "./module.ts";
 /** x [.., I] -> [.., O], weight [O, I] as in torch.nn.Linear. Starts uniform in ±1/√I, as there. */
 export const Linear = (I: number, O: number) => {
   const init = uniformInit(1 / Math.sqrt(I));
-  return module("Linear", { weight: parameter([O, I], init), bias: parameter([O], init) }, ({ weight, bias }, x: Tensor) =>
-    x.linear(weight, bias),
+  return module(
+    "Linear",
+    { weight: parameter([O, I], init), bias: parameter([O], init) },
+    ({ weight, bias }, x: Tensor) => x.linear(weight, bias),
   );
 };
 

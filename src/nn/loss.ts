@@ -4,7 +4,10 @@ import type { Tensor } from "../tensor/index.ts";
 /** Mean of -log softmax(logits)[target], in nats: logits [.., V], whole-number targets [..]. */
 export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
   const logProbabilities = logits.flattenRows().logSoftmax(); // [N, V]
-  return logProbabilities.takeAlong(targets.reshape([-1, 1]), 1).mean().neg();
+  return logProbabilities
+    .takeAlong(targets.reshape([-1, 1]), 1)
+    .mean()
+    .neg();
 }
 
 /** Mean of (prediction - target)². */

@@ -30,4 +30,5 @@ export function* parameters(node: object, path = "", seen = new Set<unknown>()):
 }
 
 /** `count` layers of one kind, as a list whose indices are part of the names. */
-export const times = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
+export const times = <T>(count: number, make: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, i) => make(i));

@@ -26,11 +26,15 @@ export interface RNNCellOptions {
 
 /** h' = tanh(W_ih x + b_ih + W_hh h + b_hh): state h [B, H] and x [B, I] -> [h', h']. Elman 1990. */
 export const RNNCell = (I: number, H: number, { nonlinearity = "tanh" }: RNNCellOptions = {}) =>
-  module("RNNCell", gates(1, I, H), ({ weight_ih, weight_hh, bias_ih, bias_hh }, h: Tensor, x: Tensor): [Tensor, Tensor] => {
-    const sum = x.linear(weight_ih, bias_ih.add(bias_hh)).add(h.matmul(weight_hh, { transB: true }));
-    const next = nonlinearity === "tanh" ? sum.tanh() : sum.relu();
-    return [next, next];
-  });
+  module(
+    "RNNCell",
+    gates(1, I, H),
+    ({ weight_ih, weight_hh, bias_ih, bias_hh }, h: Tensor, x: Tensor): [Tensor, Tensor] => {
+      const sum = x.linear(weight_ih, bias_ih.add(bias_hh)).add(h.matmul(weight_hh, { transB: true }));
+      const next = nonlinearity === "tanh" ? sum.tanh() : sum.relu();
+      return [next, next];
+    },
+  );
 
 /** What an LSTM remembers between steps: h and c, each [B, H]. */
 export type LSTMState = { h: Tensor; c: Tensor };
@@ -76,11 +80,16 @@ export interface GRUCellOptions {
  * Rows of the weights in PyTorch's order r, z, n.
  */
 export const GRUCell = (I: number, H: number, { reset = "after" }: GRUCellOptions = {}) =>
-  module("GRUCell", gates(3, I, H), ({ weight_ih, weight_hh, bias_ih, bias_hh }, h: Tensor, x: Tensor): [Tensor, Tensor] => {
-    const fromX = x.linear(weight_ih, bias_ih); // [B, 3H]
-    const next = reset === "after" ? resetAfter(fromX, h, weight_hh, bias_hh) : resetBefore(fromX, h, weight_hh, bias_hh);
-    return [next, next];
-  });
+  module(
+    "GRUCell",
+    gates(3, I, H),
+    ({ weight_ih, weight_hh, bias_ih, bias_hh }, h: Tensor, x: Tensor): [Tensor, Tensor] => {
+      const fromX = x.linear(weight_ih, bias_ih); // [B, 3H]
+      const next =
+        reset === "after" ? resetAfter(fromX, h, weight_hh, bias_hh) : resetBefore(fromX, h, weight_hh, bias_hh);
+      return [next, next];
+    },
+  );
 
 const H2 = (h: Tensor): [gates: number, candidate: number] => [2 * Number(h.dim(-1)), Number(h.dim(-1))];
 
@@ -101,4 +110,3 @@ function resetBefore(fromX: Tensor, h: Tensor, weight: Tensor, bias: Tensor): Te
   const [r, z] = xGates.add(h.linear(gateWeight, gateBias)).sigmoid().chunk(2);
   return blend(z, xNew.add(r.mul(h).linear(newWeight, newBias)).tanh(), h);
 }
-

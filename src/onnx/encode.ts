@@ -40,7 +40,8 @@ const message = (writer: BinaryWriter, field: number, write: Write): void => {
   write(writer);
   writer.join();
 };
-const text = (writer: BinaryWriter, field: number, value: string) => writer.tag(field, WireType.LengthDelimited).string(value);
+const text = (writer: BinaryWriter, field: number, value: string) =>
+  writer.tag(field, WireType.LengthDelimited).string(value);
 const int = (writer: BinaryWriter, field: number, value: number) => writer.tag(field, WireType.Varint).int64(value);
 
 /** Names as they stand in the file: `rename` gives outputs the names that users know. */
@@ -96,7 +97,8 @@ function writeNode(writer: BinaryWriter, node: OnnxNode, rename: Rename): void {
   for (const name of node.outputs) text(writer, 2, rename(name));
   text(writer, 3, rename(node.outputs[0] ?? ""));
   text(writer, 4, node.op);
-  for (const [name, value] of Object.entries(node.attrs)) message(writer, 5, (attr) => writeAttribute(attr, name, value, rename));
+  for (const [name, value] of Object.entries(node.attrs))
+    message(writer, 5, (attr) => writeAttribute(attr, name, value, rename));
   if (node.domain) text(writer, 7, node.domain);
 }
 
@@ -119,7 +121,10 @@ export function encodeModel(graph: OnnxGraph, rename: Rename): Uint8Array {
     for (const value of graph.inputs) writeValue(body, 11, value);
     for (const value of graph.outputs) writeValue(body, 12, value);
   });
-  const domains = new Map([["", OPSET], ...graph.nodes.filter((node) => node.domain).map((node) => [node.domain, 1] as const)]);
+  const domains = new Map([
+    ["", OPSET],
+    ...graph.nodes.filter((node) => node.domain).map((node) => [node.domain, 1] as const),
+  ]);
   for (const [domain, version] of domains)
     message(writer, 8, (opset) => {
       text(opset, 1, domain);

@@ -1,7 +1,17 @@
 /** From a graph of tensors to an ONNX model: every node is written by its row, leaves become inputs. */
-import { type Body, type Lowering, type Node, type OnnxAttribute, type OnnxBody, type OnnxNode, rowOf, simplify, sortNodes } from "../graph/index.ts";
-import { type Dim, type DType, type HostArray, hostArray, type Shape, type Tensor } from "../tensor/index.ts";
+import {
+  type Body,
+  type Lowering,
+  type Node,
+  type OnnxAttribute,
+  type OnnxBody,
+  type OnnxNode,
+  rowOf,
+  simplify,
+  sortNodes,
+} from "../graph/index.ts";
 import { terms } from "../tensor/dim.ts";
+import { type Dim, type DType, type HostArray, hostArray, type Shape, type Tensor } from "../tensor/index.ts";
 import { encodeModel, type Initializer, type NamedSpec, OPSET } from "./encode.ts";
 
 /** Tensors by the names they are fed and fetched under. */
@@ -41,7 +51,12 @@ class Writer {
     for (const [i, output] of node.outputs.entries()) this.#names.set(output, names[i] ?? "");
   }
 
-  emitMany(op: string, inputs: readonly string[], attrs: Readonly<Record<string, OnnxAttribute>>, count: number): string[] {
+  emitMany(
+    op: string,
+    inputs: readonly string[],
+    attrs: Readonly<Record<string, OnnxAttribute>>,
+    count: number,
+  ): string[] {
     const outputs = Array.from({ length: count }, () => this.#outermost.fresh());
     this.nodes.push({ op, domain: "", inputs, outputs, attrs });
     return outputs;
@@ -112,7 +127,10 @@ class Outermost {
   }
 
   constant(data: HostArray, dtype: DType, shape: readonly number[]): string {
-    const key = data.length <= 16 ? `${dtype}[${shape}]${[...(data as Iterable<unknown>)].map((value) => (Object.is(value, -0) ? "-0" : value))}` : "";
+    const key =
+      data.length <= 16
+        ? `${dtype}[${shape}]${[...(data as Iterable<unknown>)].map((value) => (Object.is(value, -0) ? "-0" : value))}`
+        : "";
     const known = this.#byValue.get(key);
     if (key && known) return known;
     const name = this.fresh("c");
@@ -123,8 +141,16 @@ class Outermost {
 
   dims(shape: Shape): string {
     if (shape.every((dim) => typeof dim === "number"))
-      return this.constant(BigInt64Array.from(shape, (size) => BigInt(size)), "i64", [shape.length]);
-    return this.prelude.emit("Concat", shape.map((dim) => this.#size(dim)), { axis: 0 });
+      return this.constant(
+        BigInt64Array.from(shape, (size) => BigInt(size)),
+        "i64",
+        [shape.length],
+      );
+    return this.prelude.emit(
+      "Concat",
+      shape.map((dim) => this.#size(dim)),
+      { axis: 0 },
+    );
   }
 
   /** A dimension as a vector of one: Σ coefficient · Π symbols. */
@@ -136,7 +162,10 @@ class Outermost {
         .split("*")
         .filter(Boolean)
         .map((symbol) => this.#symbol(symbol))
-        .reduce((a, b) => (a ? this.prelude.emit("Mul", [a, b]) : b), coefficient === 1 && product ? "" : whole(coefficient)),
+        .reduce(
+          (a, b) => (a ? this.prelude.emit("Mul", [a, b]) : b),
+          coefficient === 1 && product ? "" : whole(coefficient),
+        ),
     );
     return products.reduce((a, b) => this.prelude.emit("Add", [a, b]));
   }

@@ -10,7 +10,13 @@ export interface Optimizer {
   /** The numbers of step `step` (from 1 on) at learning rate `lr`, computed in double precision on the host. */
   scalars(step: number, lr: number): Readonly<Record<string, number>>;
   /** One update. `decay` tells whether weight decay belongs to this parameter. */
-  update(parameter: Tensor, gradient: Tensor, slots: Slots, scalars: Slots, decay: boolean): { parameter: Tensor; slots: Slots };
+  update(
+    parameter: Tensor,
+    gradient: Tensor,
+    slots: Slots,
+    scalars: Slots,
+    decay: boolean,
+  ): { parameter: Tensor; slots: Slots };
 }
 
 /** Learning rate of step `step`, from 1 on. */

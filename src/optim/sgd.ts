@@ -13,7 +13,8 @@ export interface SGDOptions {
 
 /** p' = p - lr·v'. Throws ConfigError for Nesterov without momentum. */
 export function sgd({ momentum = 0, nesterov = false, weightDecay = 0 }: SGDOptions = {}): Optimizer {
-  if (nesterov && momentum === 0) throw new ConfigError("sgd: nesterov needs momentum, got 0; set it, for instance to 0.9");
+  if (nesterov && momentum === 0)
+    throw new ConfigError("sgd: nesterov needs momentum, got 0; set it, for instance to 0.9");
   return {
     slots: momentum === 0 ? [] : ["momentum"],
     scalars: (_, lr) => ({ lr }),

@@ -12,7 +12,9 @@ export function array(nested: Nested, dtype: DType = "f32"): HostTensor {
   const flat: number[] = [];
   collect(nested, flat);
   if (flat.length !== shape.reduce((a, b) => a * b, 1))
-    throw new ShapeError(`array: expected lists of equal lengths, got ${flat.length} numbers for [${shape.join(", ")}]; fill them up`);
+    throw new ShapeError(
+      `array: expected lists of equal lengths, got ${flat.length} numbers for [${shape.join(", ")}]; fill them up`,
+    );
   return { data: hostArray(flat, dtype), shape, dtype };
 }
 
@@ -33,7 +35,11 @@ export function values({ data, shape }: HostTensor): Nested {
 }
 
 /** Computes `outputs` from `feeds`, which are named as the inputs are. Compiles on the first call, and again for other graphs. */
-export async function run(outputs: Named, feeds: Feeds = {}, options?: RunOptions): Promise<Record<string, HostTensor>> {
+export async function run(
+  outputs: Named,
+  feeds: Feeds = {},
+  options?: RunOptions,
+): Promise<Record<string, HostTensor>> {
   const leaves = freeLeaves(Object.values(outputs), []);
   const inputs = Object.fromEntries(leaves.map((tensor) => [nameOf(tensor.node), tensor]));
   return (await compile(inputs, outputs, options)).run(feeds);
@@ -41,5 +47,7 @@ export async function run(outputs: Named, feeds: Feeds = {}, options?: RunOption
 
 function nameOf({ op, attrs }: { op: string; attrs: unknown }): string {
   if (op === "input") return (attrs as { name: string }).name;
-  throw new ShapeError(`run: the graph reads a ${op}, which has no name to feed it by; use compile({ name: tensor }, outputs)`);
+  throw new ShapeError(
+    `run: the graph reads a ${op}, which has no name to feed it by; use compile({ name: tensor }, outputs)`,
+  );
 }

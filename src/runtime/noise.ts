@@ -18,13 +18,18 @@ export function fillNoise(
 
 /** The first values of parameters: each draws from the stream of its name at step 0. */
 export function initialValues(parameters: Readonly<Record<string, Tensor>>, seed: number): Record<string, HostTensor> {
-  return Object.fromEntries(Object.entries(parameters).map(([name, tensor]) => [name, initialValue(name, tensor, seed)]));
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, tensor]) => [name, initialValue(name, tensor, seed)]),
+  );
 }
 
 function initialValue(name: string, { node, shape, dtype }: Tensor, seed: number): HostTensor {
   const { init } = node.attrs as { init: Initializer };
   const sizes = shape.map(Number);
-  const data = emptyArray(dtype, sizes.reduce((a, b) => a * b, 1)) as Float32Array | Float64Array;
+  const data = emptyArray(
+    dtype,
+    sizes.reduce((a, b) => a * b, 1),
+  ) as Float32Array | Float64Array;
   const own = stream(seed, 0, name);
   const draw: Draw = { fillUniform: (out) => own.fillUniform(out), fillNormal: (out) => own.fillNormal(out) };
   init(data, sizes, draw);

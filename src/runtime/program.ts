@@ -4,7 +4,17 @@ import { DeviceError, nearest, ShapeError } from "../errors.ts";
 import type { Spec } from "../graph/index.ts";
 import { lower, type Named, type OnnxModel } from "../onnx/index.ts";
 import { formatShape } from "../tensor/index.ts";
-import { type Device, type Engine, fromOrt, type HostTensor, type InferenceSession, type OrtTensor, type SessionOptions, sessionOptions, toOrt } from "./session.ts";
+import {
+  type Device,
+  type Engine,
+  fromOrt,
+  type HostTensor,
+  type InferenceSession,
+  type OrtTensor,
+  type SessionOptions,
+  sessionOptions,
+  toOrt,
+} from "./session.ts";
 
 /** Where and how to run. */
 export interface RunOptions {
@@ -22,7 +32,9 @@ export type Feeds = Readonly<Record<string, HostTensor>>;
 /** Checks that a device is there and loads its engine. Throws DeviceError that names those that are. */
 export async function loadEngine(device: Device = platform.defaultDevice, threads = 1): Promise<Engine> {
   if (platform.devices.includes(device)) return platform.load(device, threads);
-  throw new DeviceError(`device "${device}" is not here; there is ${platform.devices.join(" and ")}${nearest(device, platform.devices)}`);
+  throw new DeviceError(
+    `device "${device}" is not here; there is ${platform.devices.join(" and ")}${nearest(device, platform.devices)}`,
+  );
 }
 
 /** A compiled graph. */
@@ -50,7 +62,10 @@ export class Program {
   }
 
   /** Runs on the engine's own tensors; the native engine writes into `fetches`, the others give tensors of their own. */
-  async runOrt(inputs: Readonly<Record<string, OrtTensor>>, fetches: Readonly<Record<string, OrtTensor>> = {}): Promise<Record<string, OrtTensor>> {
+  async runOrt(
+    inputs: Readonly<Record<string, OrtTensor>>,
+    fetches: Readonly<Record<string, OrtTensor>> = {},
+  ): Promise<Record<string, OrtTensor>> {
     const used = Object.fromEntries(this.#session.inputNames.map((name) => [name, inputs[name] as OrtTensor]));
     const into = this.#device === "cpu" ? fetches : {};
     const names = Object.fromEntries(this.model.outputs.map(({ name }) => [name, into[name] ?? null]));
@@ -74,10 +89,15 @@ function inTurn<T>(run: () => Promise<T>): Promise<T> {
 }
 
 function checked(name: string, spec: Spec, feed: HostTensor | undefined): HostTensor {
-  const fits = feed?.dtype === spec.dtype && feed.shape.length === spec.shape.length && spec.shape.every((dim, i) => typeof dim !== "number" || dim === feed.shape[i]);
+  const fits =
+    feed?.dtype === spec.dtype &&
+    feed.shape.length === spec.shape.length &&
+    spec.shape.every((dim, i) => typeof dim !== "number" || dim === feed.shape[i]);
   if (feed && fits && feed.data.length === feed.shape.reduce((a, b) => a * b, 1)) return feed;
   const got = feed ? `${feed.dtype}${formatShape(feed.shape)} of ${feed.data.length} numbers` : "nothing";
-  throw new ShapeError(`run: input "${name}" expects ${spec.dtype}${formatShape(spec.shape)}, got ${got}; feed one of that shape`);
+  throw new ShapeError(
+    `run: input "${name}" expects ${spec.dtype}${formatShape(spec.shape)}, got ${got}; feed one of that shape`,
+  );
 }
 
 const cache = new Map<string, { bytes: Uint8Array; program: Promise<Program> }[]>();
@@ -89,7 +109,8 @@ function hash(bytes: Uint8Array): number {
   return value >>> 0;
 }
 
-const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
+const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 async function createProgram(model: OnnxModel, options: SessionOptions): Promise<Program> {
   const engine = await loadEngine(options.device, options.threads);
@@ -111,4 +132,5 @@ export function compileModel(model: OnnxModel, options: RunOptions = {}): Promis
 }
 
 /** Lowers the graph between `inputs` and `outputs` and compiles it. */
-export const compile = (inputs: Named, outputs: Named, options?: RunOptions): Promise<Program> => compileModel(lower(inputs, outputs), options);
+export const compile = (inputs: Named, outputs: Named, options?: RunOptions): Promise<Program> =>
+  compileModel(lower(inputs, outputs), options);

@@ -25,7 +25,9 @@ export interface SessionOptions {
 /** The part of ONNX Runtime that is used here. */
 export interface Engine {
   readonly Tensor: typeof OrtTensor;
-  readonly InferenceSession: { create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession> };
+  readonly InferenceSession: {
+    create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession>;
+  };
 }
 
 /** What `node.ts` and `browser.ts` both export as `platform`. */
@@ -39,7 +41,13 @@ export interface Platform {
 }
 
 const ortTypes = { f32: "float32", f64: "float64", i32: "int32", i64: "int64", bool: "bool" } as const;
-const dtypes: Readonly<Record<string, DType>> = { float32: "f32", float64: "f64", int32: "i32", int64: "i64", bool: "bool" };
+const dtypes: Readonly<Record<string, DType>> = {
+  float32: "f32",
+  float64: "f64",
+  int32: "i32",
+  int64: "i64",
+  bool: "bool",
+};
 
 /** `tensor` as the engine takes it; the numbers are not copied. */
 export const toOrt = (engine: Engine, { data, shape, dtype }: HostTensor): OrtTensor =>

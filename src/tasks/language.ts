@@ -6,14 +6,33 @@
 import { fromFile, type Json, type SavedState, type Store } from "../checkpoint/index.ts";
 import { randomWindows, requireLength, type TextData, windowsAt } from "../data/index.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
-import { Writer, type WriteOptions } from "../generate/index.ts";
+import { type WriteOptions, Writer } from "../generate/index.ts";
 import { type Architecture, type LanguageModel, loadArchitecture } from "../models/index.ts";
 import { crossEntropy, parameters } from "../nn/index.ts";
-import { adam, adamW, constantRate, cosineDecay, linearDecay, type Optimizer, type Schedule, sgd, warmUp } from "../optim/index.ts";
+import {
+  adam,
+  adamW,
+  constantRate,
+  cosineDecay,
+  linearDecay,
+  type Optimizer,
+  type Schedule,
+  sgd,
+  warmUp,
+} from "../optim/index.ts";
 import { compile, type Feeds, initialValues, type RunOptions } from "../runtime/index.ts";
 import { input, type Tensor } from "../tensor/index.ts";
-import { type Tokenizer, readTokenizer } from "../tokenizers/index.ts";
-import { type Best, createStep, type History, loop, Run, type StepOptions, type Stepper, type TrainingEvent } from "../train/index.ts";
+import { readTokenizer, type Tokenizer } from "../tokenizers/index.ts";
+import {
+  type Best,
+  createStep,
+  type History,
+  loop,
+  Run,
+  type StepOptions,
+  type Stepper,
+  type TrainingEvent,
+} from "../train/index.ts";
 import { type TrainingInput, type TrainingSettings, trainingSettings } from "../train/options.ts";
 
 /** What to train, on what, and where it is kept. */
@@ -55,7 +74,9 @@ function configure(architecture: Architecture, given: Json, data: TextData, cont
   const positions = architecture.keys.includes("n_positions") ? { n_positions: context } : {};
   const config = architecture.configure({ vocab_size: data.tokenizer.vocabSize, ...positions, ...given });
   if (Number(config.vocab_size) < data.tokenizer.vocabSize)
-    throw new ConfigError(`vocab_size: expected at least the tokenizer's ${data.tokenizer.vocabSize}, got ${config.vocab_size}; leave it out`);
+    throw new ConfigError(
+      `vocab_size: expected at least the tokenizer's ${data.tokenizer.vocabSize}, got ${config.vocab_size}; leave it out`,
+    );
   return config;
 }
 
@@ -67,7 +88,9 @@ async function planTraining(name: string, options: LanguageTraining): Promise<Pl
   requireLength(data, settings.context);
   const model = architecture.build(config);
   if (settings.context > (model.context ?? Number.POSITIVE_INFINITY))
-    throw new ConfigError(`context: the model has ${model.context} positions, got ${settings.context}; raise n_positions or lower the context`);
+    throw new ConfigError(
+      `context: the model has ${model.context} positions, got ${settings.context}; raise n_positions or lower the context`,
+    );
   const weights = Object.fromEntries(parameters(model.parts));
   return { architecture, config, model, weights, settings, data, run: { device, threads }, store, signal };
 }
@@ -106,7 +129,10 @@ const batchesOf =
   ({ data, settings: { batch, context, seed, accumulate } }: Plan) =>
   (step: number): Feeds[] =>
     Array.from({ length: accumulate }, (_, part) =>
-      asFeeds(randomWindows(data.train, { batch, context, seed, step: (step - 1) * accumulate + part }), [batch, context]),
+      asFeeds(randomWindows(data.train, { batch, context, seed, step: (step - 1) * accumulate + part }), [
+        batch,
+        context,
+      ]),
     );
 
 /** Starts of windows that do not overlap, at most `most` of them, evenly spread. */
@@ -190,26 +216,38 @@ async function* events(planned: Promise<Plan>, saved?: SavedState): AsyncGenerat
     await save?.("last", 0, undefined);
   }
   const from = was?.step ?? 0;
-  yield { event: "start", step: from, steps: settings.steps, parameters: count(values), compileSeconds: (performance.now() - start) / 1000 };
-  const history = yield* logged(store, loop(stepper, {
+  yield {
+    event: "start",
+    step: from,
     steps: settings.steps,
-    from,
-    seed: settings.seed,
-    schedule: scheduleOf(settings),
-    batches: batchesOf(plan),
-    tokensPerStep: settings.batch * settings.context * settings.accumulate,
-    evaluate: { every: settings.evalEvery, run: evaluate },
-    ...(save ? { save: { every: settings.saveEvery, run: save } } : {}),
-    best: was?.best ?? undefined,
-    signal: plan.signal,
-    where: store?.where,
-  }));
+    parameters: count(values),
+    compileSeconds: (performance.now() - start) / 1000,
+  };
+  const history = yield* logged(
+    store,
+    loop(stepper, {
+      steps: settings.steps,
+      from,
+      seed: settings.seed,
+      schedule: scheduleOf(settings),
+      batches: batchesOf(plan),
+      tokensPerStep: settings.batch * settings.context * settings.accumulate,
+      evaluate: { every: settings.evalEvery, run: evaluate },
+      ...(save ? { save: { every: settings.saveEvery, run: save } } : {}),
+      best: was?.best ?? undefined,
+      signal: plan.signal,
+      where: store?.where,
+    }),
+  );
   const writer = () => Writer.create(plan.model, stepper.parameters, plan.run);
   return { ...history, model: new LanguageWriter(data.tokenizer, writer) };
 }
 
 /** Every event goes into the run's log as well, but single steps only now and then. */
-async function* logged(store: Store | undefined, source: AsyncGenerator<TrainingEvent, History>): AsyncGenerator<TrainingEvent, History> {
+async function* logged(
+  store: Store | undefined,
+  source: AsyncGenerator<TrainingEvent, History>,
+): AsyncGenerator<TrainingEvent, History> {
   for (;;) {
     const { done, value } = await source.next();
     if (done) return value;
@@ -242,11 +280,15 @@ async function planResumption(options: ResumeOptions, saved: SavedState): Promis
   const was = saved.trainer as unknown as TrainerRecord;
   const expected = model && (await loadArchitecture(model)).checkpoint.modelType;
   if (expected && expected !== was.model)
-    throw new CheckpointError(`resume ${store.where}: the run trains ${was.model}, got model ${model}; resume it under its own name`);
+    throw new CheckpointError(
+      `resume ${store.where}: the run trains ${was.model}, got model ${model}; resume it under its own name`,
+    );
   const { config, tokenizer } = await store.loadDescription();
   const data = await options.data(await readTokenizer(tokenizer), was.data.name);
   if (fingerprint(data.train) !== was.data.fingerprint)
-    throw new CheckpointError(`resume ${store.where}: the text is not the one it was trained on (${was.data.name}); give the same with --data`);
+    throw new CheckpointError(
+      `resume ${store.where}: the text is not the one it was trained on (${was.data.name}); give the same with --data`,
+    );
   const { model_type: _, ...values } = config;
   const plan = await planTraining(was.model, {
     ...was.settings,
@@ -264,7 +306,10 @@ async function planResumption(options: ResumeOptions, saved: SavedState): Promis
 
 function requireParameters({ weights, store }: Plan, { parameters: values }: SavedState): void {
   const odd = Object.entries(weights).find(([name, { shape }]) => values[name]?.shape.join() !== shape.join());
-  if (odd) throw new CheckpointError(`resume ${store?.where}: ${odd[0]} is missing or has another shape than config.json says; one of the two files is not this run's`);
+  if (odd)
+    throw new CheckpointError(
+      `resume ${store?.where}: ${odd[0]} is missing or has another shape than config.json says; one of the two files is not this run's`,
+    );
 }
 
 /** Goes on with a training where its last checkpoint was, to the same end as if it had never stopped. */

@@ -13,9 +13,13 @@ function leaf(outputs: readonly Tensor[]): Tensor {
 }
 
 function requireSizes(what: string, shape: Shape): void {
-  const wrong = shape.find((dim) => (typeof dim === "number" ? !(Number.isSafeInteger(dim) && dim >= 0) : !/^[A-Za-z_]\w*$/.test(dim)));
+  const wrong = shape.find((dim) =>
+    typeof dim === "number" ? !(Number.isSafeInteger(dim) && dim >= 0) : !/^[A-Za-z_]\w*$/.test(dim),
+  );
   if (wrong !== undefined)
-    throw new ShapeError(`${what}: ${formatShape(shape)} holds ${wrong}; sizes are whole numbers from 0 on, or names such as "T"`);
+    throw new ShapeError(
+      `${what}: ${formatShape(shape)} holds ${wrong}; sizes are whole numbers from 0 on, or names such as "T"`,
+    );
 }
 
 /** What is fed when the graph runs. */
@@ -54,7 +58,9 @@ export function tensor(values: Nested, dtype: DType = "f32"): Tensor {
 
 function flatten(values: Nested, shape: readonly number[], depth: number, out: number[]): void {
   if (typeof values === "number" ? depth !== shape.length : values.length !== shape[depth])
-    throw new ShapeError(`tensor: lists at depth ${depth} differ in length, expected ${shape[depth] ?? "a number"}; make every list at one depth equally long`);
+    throw new ShapeError(
+      `tensor: lists at depth ${depth} differ in length, expected ${shape[depth] ?? "a number"}; make every list at one depth equally long`,
+    );
   if (typeof values === "number") out.push(values);
   else for (const value of values) flatten(value, shape, depth + 1, out);
 }
@@ -64,7 +70,8 @@ export const zeros = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape,
 export const ones = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
 
 /** 0, 1, ..., length - 1. */
-export const arange = (length: Dim, dtype: "i32" | "i64" = "i32"): Tensor => leaf(record("arange", [], { length, dtype }));
+export const arange = (length: Dim, dtype: "i32" | "i64" = "i32"): Tensor =>
+  leaf(record("arange", [], { length, dtype }));
 
 /** Tensors of equal shape side by side along a new axis. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {

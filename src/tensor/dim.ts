@@ -50,7 +50,8 @@ export function multiplyDims(a: Dim, b: Dim): Dim {
   if (typeof a === "number" && typeof b === "number") return a * b;
   const product: Polynomial = new Map();
   for (const [p, n] of terms(a))
-    for (const [q, m] of terms(b)) addTerm(product, [...p.split("*"), ...q.split("*")].filter(Boolean).sort().join("*"), n * m);
+    for (const [q, m] of terms(b))
+      addTerm(product, [...p.split("*"), ...q.split("*")].filter(Boolean).sort().join("*"), n * m);
   return spell(product);
 }
 

@@ -12,7 +12,9 @@ export interface Rearrangement {
 }
 
 const parseSide = (side: string): Axis[] =>
-  [...side.matchAll(/\(([^()]*)\)|(\S+)/g)].map(([, group, name]) => (name ? [name] : (group?.split(/\s+/).filter(Boolean) ?? [])));
+  [...side.matchAll(/\(([^()]*)\)|(\S+)/g)].map(([, group, name]) =>
+    name ? [name] : (group?.split(/\s+/).filter(Boolean) ?? []),
+  );
 
 /** The steps that `pattern` means for a tensor of `shape`. Throws ShapeError on patterns that do not fit. */
 export function parseRearrange(pattern: string, shape: Shape, given: Readonly<Record<string, Dim>>): Rearrangement {
@@ -20,7 +22,7 @@ export function parseRearrange(pattern: string, shape: Shape, given: Readonly<Re
   const fail = (reason: string): never => {
     throw new ShapeError(`rearrange: "${pattern}" does not fit ${formatShape(shape)}: ${reason}`);
   };
-  if (!left || !right || more) return fail("expected one ->; write it as in \"b t c -> t b c\"");
+  if (!left || !right || more) return fail('expected one ->; write it as in "b t c -> t b c"');
   if (left.length !== shape.length) return fail(`it names ${left.length} axes, the tensor has ${shape.length}`);
   const sizes = new Map<string, Dim>(Object.entries(given));
   for (const [i, axis] of left.entries()) measure(axis, shape[i] ?? 0, sizes, fail);
@@ -38,7 +40,10 @@ export function parseRearrange(pattern: string, shape: Shape, given: Readonly<Re
 /** Finds the one size of an axis that was not given. */
 function measure(axis: Axis, dim: Dim, sizes: Map<string, Dim>, fail: (reason: string) => never): void {
   const unknown = axis.filter((name) => !sizes.has(name));
-  const known = axis.filter((name) => sizes.has(name)).map((name) => sizes.get(name) ?? 1).reduce(multiplyDims, 1);
+  const known = axis
+    .filter((name) => sizes.has(name))
+    .map((name) => sizes.get(name) ?? 1)
+    .reduce(multiplyDims, 1);
   const rest = divideDims(dim, known);
   if (rest === undefined || unknown.length > 1 || (unknown.length === 0 && rest !== 1))
     fail(`(${axis.join(" ")}) is not ${dim}; give the sizes of all names but one`);

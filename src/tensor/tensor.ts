@@ -4,7 +4,7 @@
  */
 import { DTypeError, ShapeError } from "../errors.ts";
 import { makeNode, type Node, type Spec } from "../graph/node.ts";
-import type { Window, TransposedWindow, Pool } from "../graph/ops/convolution.ts";
+import type { Pool, TransposedWindow, Window } from "../graph/ops/convolution.ts";
 import { type Attrs, type OpName, rowOf } from "../graph/ops/index.ts";
 import type { Transposed } from "../graph/ops/matmul.ts";
 import { type Range, toEnd, toStart } from "../graph/ops/movement.ts";
@@ -13,10 +13,9 @@ import {
   type Dim,
   divideDims,
   formatShape,
-  multiplyDims,
   normalizeAxis,
-  sameShape,
   type Shape,
+  sameShape,
   sizeOf,
 } from "./dim.ts";
 import { type DType, hostArray, isFloat } from "./dtype.ts";
@@ -194,7 +193,10 @@ export class Tensor implements Spec {
   /** `a` where this is true, `b` elsewhere. */
   where(a: Operand, b: Operand): Tensor {
     const typed = a instanceof Tensor ? a : b instanceof Tensor ? b : undefined;
-    if (!typed) throw new DTypeError("where: expected at least one tensor to choose from, got two numbers; make one with scalar(value)");
+    if (!typed)
+      throw new DTypeError(
+        "where: expected at least one tensor to choose from, got two numbers; make one with scalar(value)",
+      );
     const operand = (x: Operand) => (x instanceof Tensor ? x : typed.like(x));
     return recordOne("where", [this, operand(a), operand(b)], {});
   }
@@ -286,7 +288,9 @@ export class Tensor implements Spec {
     const known = sizeOf(shape.filter((dim) => dim !== -1));
     const rest = shape.includes(-1) ? divideDims(sizeOf(this.shape), known) : 1;
     if (rest === undefined)
-      throw new ShapeError(`reshape: ${formatShape(this.shape)} does not divide into ${formatShape(shape)}; the counts must be equal`);
+      throw new ShapeError(
+        `reshape: ${formatShape(this.shape)} does not divide into ${formatShape(shape)}; the counts must be equal`,
+      );
     const full = shape.map((dim) => (dim === -1 ? rest : dim));
     return sameShape(full, this.shape) ? this : recordOne("reshape", [this], { shape: full });
   }
@@ -294,7 +298,9 @@ export class Tensor implements Spec {
   transpose(perm: readonly number[]): Tensor {
     const axes = perm.map((axis) => normalizeAxis(axis, this.rank, "transpose"));
     if (axes.length !== this.rank || new Set(axes).size !== this.rank)
-      throw new ShapeError(`transpose: expected each of ${this.rank} axes once, got [${perm.join(", ")}]; name them all`);
+      throw new ShapeError(
+        `transpose: expected each of ${this.rank} axes once, got [${perm.join(", ")}]; name them all`,
+      );
     return axes.every((axis, i) => axis === i) ? this : recordOne("transpose", [this], { perm: axes });
   }
   /** The last two axes exchanged. */
@@ -319,13 +325,17 @@ export class Tensor implements Spec {
   squeeze(axis: number): Tensor {
     const at = normalizeAxis(axis, this.rank, "squeeze");
     if (this.shape[at] !== 1)
-      throw new ShapeError(`squeeze: axis ${axis} of ${formatShape(this.shape)} has size ${this.shape[at]}, not 1; reduce or slice it first`);
+      throw new ShapeError(
+        `squeeze: axis ${axis} of ${formatShape(this.shape)} has size ${this.shape[at]}, not 1; reduce or slice it first`,
+      );
     return this.reshape([...this.shape.slice(0, at), ...this.shape.slice(at + 1)]);
   }
   expand(shape: Shape): Tensor {
     if (sameShape(shape, this.shape)) return this;
     if (!sameShape(broadcastShapes([this.shape, shape], "expand"), shape))
-      throw new ShapeError(`expand: ${formatShape(this.shape)} does not stretch to ${formatShape(shape)}; only sizes of 1 do`);
+      throw new ShapeError(
+        `expand: ${formatShape(this.shape)} does not stretch to ${formatShape(shape)}; only sizes of 1 do`,
+      );
     return recordOne("expand", [this], { shape });
   }
   /** Sums over what broadcasting to this shape would stretch: the adjoint of `expand`. */
@@ -341,7 +351,9 @@ export class Tensor implements Spec {
   }
   /** Parts of the given sizes along `axis`. */
   split(sizes: readonly number[], axis = -1): readonly Tensor[] {
-    return sizes.length === 1 && sizes[0] === this.dim(axis) ? [this] : record("split", [this], { axis: normalizeAxis(axis, this.rank, "split"), sizes });
+    return sizes.length === 1 && sizes[0] === this.dim(axis)
+      ? [this]
+      : record("split", [this], { axis: normalizeAxis(axis, this.rank, "split"), sizes });
   }
   /** `count` equal parts along `axis`. */
   chunk(count: 2, axis?: number): [Tensor, Tensor];
@@ -351,7 +363,9 @@ export class Tensor implements Spec {
   chunk(count: number, axis = -1): readonly Tensor[] {
     const size = divideDims(this.dim(axis), count);
     if (typeof size !== "number")
-      throw new ShapeError(`chunk: axis ${axis} of ${formatShape(this.shape)} does not divide into ${count}; choose a divisor of its size`);
+      throw new ShapeError(
+        `chunk: axis ${axis} of ${formatShape(this.shape)} does not divide into ${count}; choose a divisor of its size`,
+      );
     return this.split(Array<number>(count).fill(size), axis);
   }
   /** The `count` slices of `axis`, which is dropped. */
@@ -360,7 +374,9 @@ export class Tensor implements Spec {
   unstack(count: 4, axis?: number): [Tensor, Tensor, Tensor, Tensor];
   unstack(count: number, axis?: number): readonly Tensor[];
   unstack(count: number, axis = 0): readonly Tensor[] {
-    return this.chunk(count, axis).map((part) => part.reshape(this.shape.filter((_, i) => i !== normalizeAxis(axis, this.rank, "unstack"))));
+    return this.chunk(count, axis).map((part) =>
+      part.reshape(this.shape.filter((_, i) => i !== normalizeAxis(axis, this.rank, "unstack"))),
+    );
   }
   /** Elements `start` up to before `end` along `axis`; negative numbers count from the end. */
   slice(axis: number, start: number, end: number = toEnd, step = 1): Tensor {
@@ -371,16 +387,6 @@ export class Tensor implements Spec {
   }
   flip(axis: number): Tensor {
     return this.slice(axis, toEnd, toStart, -1);
-  }
-  /** Zeros of `size` along `axis` with these elements at start, start + step, ...: the adjoint of `slice`. */
-  unslice(axis: number, { size, start, step }: { size: number; start: number; step: number }): Tensor {
-    const count = this.dim(axis);
-    if (typeof count !== "number") throw new ShapeError(`unslice: axis ${axis} needs a fixed size, got "${count}"; give it a number`);
-    if (count === 0) return this.pad(unit(this.rank, axis, 0), unit(this.rank, axis, size));
-    if (step < 0) return this.flip(axis).unslice(axis, { size, start: start + (count - 1) * step, step: -step });
-    const end = size - start - ((count - 1) * step + 1);
-    const spread = step === 1 ? this : this.#spread(axis, count, step);
-    return spread.pad(unit(this.rank, axis, start), unit(this.rank, axis, end));
   }
   /** `value` before and after each axis. */
   pad(before: readonly number[], after: readonly number[], value = 0): Tensor {
@@ -456,7 +462,9 @@ export class Tensor implements Spec {
   #binary(op: BinaryName, other: Operand): Tensor {
     if (typeof other === "number") {
       if (!isFloat(this.dtype) && !Number.isInteger(other))
-        throw new DTypeError(`${op}: ${other} is not a whole number and the tensor is ${this.dtype}; cast the tensor to f32`);
+        throw new DTypeError(
+          `${op}: ${other} is not a whole number and the tensor is ${this.dtype}; cast the tensor to f32`,
+        );
       return recordOne(op, [this, this.like(other)], {});
     }
     return recordOne(op, [this, other], {});
@@ -471,19 +479,18 @@ export class Tensor implements Spec {
     const result = recordOne(op, [this], { axes: list });
     return keep ? result : result.reshape(this.shape.filter((_, i) => !list.includes(i)));
   }
-  /** step - 1 zeros between the elements of `axis`. */
-  #spread(axis: number, count: number, step: number): Tensor {
-    const apart = this.unsqueeze(axis + 1);
-    const wide = apart.pad(unit(apart.rank, axis + 1, 0), unit(apart.rank, axis + 1, step - 1));
-    const flat = this.shape.map((dim, i) => (i === axis ? multiplyDims(count, step) : dim));
-    return wide.reshape(flat).slice(axis, 0, (count - 1) * step + 1);
-  }
 }
 
 type BinaryName =
-  | "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum"
-  | "equal" | "less" | "greater" | "lessEqual" | "greaterEqual";
-
-/** `value` at `axis`, 0 elsewhere. */
-const unit = (rank: number, axis: number, value: number): number[] =>
-  Array.from({ length: rank }, (_, i) => (i === axis ? value : 0));
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "pow"
+  | "maximum"
+  | "minimum"
+  | "equal"
+  | "less"
+  | "greater"
+  | "lessEqual"
+  | "greaterEqual";

@@ -1,7 +1,13 @@
 /** What a training reports while it goes on, and in the end. */
 
 export type TrainingEvent =
-  | { readonly event: "start"; readonly step: number; readonly steps: number; readonly parameters: number; readonly compileSeconds: number }
+  | {
+      readonly event: "start";
+      readonly step: number;
+      readonly steps: number;
+      readonly parameters: number;
+      readonly compileSeconds: number;
+    }
   | {
       readonly event: "step";
       readonly step: number;

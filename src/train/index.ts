@@ -2,4 +2,12 @@
 export type { History, TrainingEvent } from "./events.ts";
 export { type Best, type LoopOptions, loop } from "./loop.ts";
 export { Run } from "./run.ts";
-export { AccumulatedStep, createStep, type StartValues, type StepOptions, type Stepper, TrainingStep, traceStep } from "./step.ts";
+export {
+  AccumulatedStep,
+  createStep,
+  type StartValues,
+  type StepOptions,
+  type Stepper,
+  TrainingStep,
+  traceStep,
+} from "./step.ts";

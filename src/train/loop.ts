@@ -27,7 +27,10 @@ export interface LoopOptions {
   /** Tokens, images or whatever is counted, in one step. */
   readonly tokensPerStep: number;
   readonly evaluate?: { readonly every: number; readonly run: (parameters: Feeds, final: boolean) => Promise<number> };
-  readonly save?: { readonly every: number; readonly run: (kind: "last" | "best", step: number, best: Best | undefined) => Promise<void> };
+  readonly save?: {
+    readonly every: number;
+    readonly run: (kind: "last" | "best", step: number, best: Best | undefined) => Promise<void>;
+  };
   readonly best?: Best | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Where the last checkpoint is, for messages. */
@@ -77,7 +80,15 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
     losses.push(loss);
     const seconds = (performance.now() - started) / 1000;
     const tokensPerSecond = (losses.length * options.tokensPerStep) / seconds;
-    yield { event: "step", step, loss, gradNorm, lr, tokensPerSecond, secondsLeft: ((steps - step) * seconds) / losses.length };
+    yield {
+      event: "step",
+      step,
+      loss,
+      gradNorm,
+      lr,
+      tokensPerSecond,
+      secondsLeft: ((steps - step) * seconds) / losses.length,
+    };
     if (evaluate && step < steps && step % evaluate.every === 0) yield* evaluateNow(false);
     if (save && step < steps && step % save.every === 0) yield* saveNow();
   }
@@ -97,8 +108,20 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
   };
 }
 
-function nonFinite(step: number, loss: number, gradNorm: number, where: string | undefined, saved: number): NonFiniteError {
+function nonFinite(
+  step: number,
+  loss: number,
+  gradNorm: number,
+  where: string | undefined,
+  saved: number,
+): NonFiniteError {
   const [what, value] = Number.isFinite(loss) ? ["the gradient norm", gradNorm] : ["the loss", loss];
-  const kept = where ? `the last good checkpoint is step ${saved} in ${where}` : "no checkpoint was kept (no output folder)";
-  return new NonFiniteError(`training: ${what} is ${value} at step ${step}; ${kept}; lower the learning rate or clip the gradients`, step, value);
+  const kept = where
+    ? `the last good checkpoint is step ${saved} in ${where}`
+    : "no checkpoint was kept (no output folder)";
+  return new NonFiniteError(
+    `training: ${what} is ${value} at step ${step}; ${kept}; lower the learning rate or clip the gradients`,
+    step,
+    value,
+  );
 }

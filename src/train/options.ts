@@ -52,7 +52,8 @@ export function trainingSettings(input: Readonly<Record<string, unknown>>): Trai
 }
 
 function complaint(issue: z.core.$ZodIssue, input: Readonly<Record<string, unknown>>): string {
-  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => `unknown option "${key}"${nearest(key, trainingKeys)}`).join("; ");
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => `unknown option "${key}"${nearest(key, trainingKeys)}`).join("; ");
   const key = String(issue.path[0] ?? "");
   return `option ${key}: ${issue.message}, got ${typeof input[key] === "number" ? input[key] : JSON.stringify(input[key])}`;
 }

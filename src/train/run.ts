@@ -32,7 +32,10 @@ export class Run<E, H> implements AsyncIterable<E>, PromiseLike<H> {
   }
 
   // biome-ignore lint/suspicious/noThenProperty: being awaitable is what this class is for
-  then<T = H, F = never>(onDone?: ((history: H) => T | PromiseLike<T>) | null, onError?: ((reason: unknown) => F | PromiseLike<F>) | null): Promise<T | F> {
+  then<T = H, F = never>(
+    onDone?: ((history: H) => T | PromiseLike<T>) | null,
+    onError?: ((reason: unknown) => F | PromiseLike<F>) | null,
+  ): Promise<T | F> {
     const drained = (async () => {
       while (!(await this.#next()).done);
       return this.#history;

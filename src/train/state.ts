@@ -10,7 +10,14 @@ export const nextName = (name: string): string => `${name}.next`;
 
 const zerosOf = ({ shape, dtype }: Spec): HostTensor => {
   const sizes = shape.map(Number);
-  return { data: emptyArray(dtype, sizes.reduce((a, b) => a * b, 1)), shape: sizes, dtype };
+  return {
+    data: emptyArray(
+      dtype,
+      sizes.reduce((a, b) => a * b, 1),
+    ),
+    shape: sizes,
+    dtype,
+  };
 };
 
 type OrtTensors = Record<string, OrtTensor>;

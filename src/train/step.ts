@@ -6,7 +6,16 @@ import { gradient, type Spec } from "../graph/index.ts";
 import { traceTraining } from "../nn/index.ts";
 import { freeLeaves, lower, type Named, type OnnxModel } from "../onnx/index.ts";
 import { clipByNorm, globalNorm, type Optimizer } from "../optim/index.ts";
-import { compileModel, type Feeds, fillNoise, type HostTensor, type OrtTensor, type Program, type RunOptions, toOrt } from "../runtime/index.ts";
+import {
+  compileModel,
+  type Feeds,
+  fillNoise,
+  type HostTensor,
+  type OrtTensor,
+  type Program,
+  type RunOptions,
+  toOrt,
+} from "../runtime/index.ts";
 import { emptyArray, input, type Tensor } from "../tensor/index.ts";
 import { nextName, State } from "./state.ts";
 
@@ -86,19 +95,31 @@ function traceUpdate({ parameters, optimizer, clip }: StepOptions, gradients: re
   for (const [i, [name, parameter]] of Object.entries(parameters).entries()) {
     const slots = inputsOf(mapSpecs(optimizer.slots, parameter));
     const next = optimizer.update(parameter, clipped[i] ?? parameter, slots, scalars, parameter.rank >= 2);
-    Object.assign(inputs, mapNames(slots, (slot) => slotName(slot, name)));
-    Object.assign(outputs, { [nextName(name)]: next.parameter }, mapNames(next.slots, (slot) => nextName(slotName(slot, name))));
+    Object.assign(
+      inputs,
+      mapNames(slots, (slot) => slotName(slot, name)),
+    );
+    Object.assign(
+      outputs,
+      { [nextName(name)]: next.parameter },
+      mapNames(next.slots, (slot) => nextName(slotName(slot, name))),
+    );
   }
   return { inputs, outputs };
 }
 
-const mapSpecs = (names: readonly string[], spec: Spec): Record<string, Spec> => Object.fromEntries(names.map((name) => [name, spec]));
+const mapSpecs = (names: readonly string[], spec: Spec): Record<string, Spec> =>
+  Object.fromEntries(names.map((name) => [name, spec]));
 
 /** The whole step. Its outputs are `loss`, `gradNorm` and everything's next value. */
 export function traceStep(options: StepOptions): StepGraph {
   const { fed, value, gradients, noise } = traceLoss(options);
   const update = traceUpdate(options, gradients);
-  return { inputs: { ...fed, ...options.parameters, ...update.inputs, ...noise }, outputs: { loss: value, ...update.outputs }, noise };
+  return {
+    inputs: { ...fed, ...options.parameters, ...update.inputs, ...noise },
+    outputs: { loss: value, ...update.outputs },
+    noise,
+  };
 }
 
 /** One micro-batch of `count`: its gradients, divided by `count`, added to the sums so far. */
@@ -120,7 +141,9 @@ export function traceSummedUpdate(options: StepOptions): StepGraph {
 /** Names of all that the optimizer changes: parameters, then slots. */
 const stateSpecs = ({ parameters, optimizer }: StepOptions): Record<string, Spec> => ({
   ...parameters,
-  ...Object.fromEntries(Object.entries(parameters).flatMap(([name, spec]) => optimizer.slots.map((slot) => [slotName(slot, name), spec]))),
+  ...Object.fromEntries(
+    Object.entries(parameters).flatMap(([name, spec]) => optimizer.slots.map((slot) => [slotName(slot, name), spec])),
+  ),
 });
 
 type OrtTensors = Record<string, OrtTensor>;
@@ -135,7 +158,18 @@ class Feeder {
     this.#noise = Object.entries(noise).map(([name, { node, shape, dtype }]) => {
       const sizes = shape.map(Number);
       const { distribution } = node.attrs as { distribution: "uniform" | "normal" };
-      return [name, { data: emptyArray(dtype, sizes.reduce((a, b) => a * b, 1)), shape: sizes, dtype }, distribution];
+      return [
+        name,
+        {
+          data: emptyArray(
+            dtype,
+            sizes.reduce((a, b) => a * b, 1),
+          ),
+          shape: sizes,
+          dtype,
+        },
+        distribution,
+      ];
     });
   }
 
@@ -143,9 +177,14 @@ class Feeder {
     const { engine } = this.#program;
     const feeds: OrtTensors = {};
     for (const [name, tensor] of Object.entries(batch)) feeds[name] = toOrt(engine, tensor);
-    for (const [name, value] of Object.entries(scalars)) feeds[scalarName(name)] = new engine.Tensor("float32", Float32Array.of(value), []);
+    for (const [name, value] of Object.entries(scalars))
+      feeds[scalarName(name)] = new engine.Tensor("float32", Float32Array.of(value), []);
     for (const [i, [name, buffer, distribution]] of this.#noise.entries()) {
-      fillNoise(buffer.data as Float32Array, distribution, { seed: at.seed, step: at.step, site: part * this.#noise.length + i });
+      fillNoise(buffer.data as Float32Array, distribution, {
+        seed: at.seed,
+        step: at.step,
+        site: part * this.#noise.length + i,
+      });
       feeds[name] = toOrt(engine, buffer);
     }
     return feeds;
@@ -188,7 +227,7 @@ export class TrainingStep implements Stepper {
     const feeds = { ...this.#state.inputs, ...this.#feeder.feeds(batch, scalars, at) };
     const results = await this.program.runOrt(feeds, this.#state.outputs);
     const report = { loss: scalarOf(results.loss), gradNorm: scalarOf(results.gradNorm) };
-    if (isFinite(report)) this.#state.advance(results);
+    if (allFinite(report)) this.#state.advance(results);
     return report;
   }
 
@@ -204,7 +243,7 @@ export class TrainingStep implements Stepper {
   }
 }
 
-const isFinite = ({ loss, gradNorm }: StepResult): boolean => Number.isFinite(loss) && Number.isFinite(gradNorm);
+const allFinite = ({ loss, gradNorm }: StepResult): boolean => Number.isFinite(loss) && Number.isFinite(gradNorm);
 
 const slotsOf = (state: State, options: StepOptions): Record<string, HostTensor> =>
   state.values(Object.keys(stateSpecs(options)).filter((name) => !Object.hasOwn(options.parameters, name)));
@@ -244,9 +283,12 @@ export class AccumulatedStep implements Stepper {
       this.#sums.advance(results);
     }
     const scalars = new Feeder(this.#update, {}).feeds({}, this.#options.optimizer.scalars(at.step, at.lr), at);
-    const results = await this.#update.runOrt({ ...this.#state.inputs, ...this.#sums.inputs, ...scalars }, this.#state.outputs);
+    const results = await this.#update.runOrt(
+      { ...this.#state.inputs, ...this.#sums.inputs, ...scalars },
+      this.#state.outputs,
+    );
     const report = { loss, gradNorm: scalarOf(results.gradNorm) };
-    if (isFinite(report)) this.#state.advance(results);
+    if (allFinite(report)) this.#state.advance(results);
     return report;
   }
 
@@ -259,5 +301,11 @@ export class AccumulatedStep implements Stepper {
 }
 
 /** The step that the options ask for, compiled. */
-export const createStep = (options: StepOptions, start: StartValues, run?: RunOptions): Promise<TrainingStep | AccumulatedStep> =>
-  (options.accumulate ?? 1) > 1 ? AccumulatedStep.create(options, start, run) : TrainingStep.create(options, start, run);
+export const createStep = (
+  options: StepOptions,
+  start: StartValues,
+  run?: RunOptions,
+): Promise<TrainingStep | AccumulatedStep> =>
+  (options.accumulate ?? 1) > 1
+    ? AccumulatedStep.create(options, start, run)
+    : TrainingStep.create(options, start, run);

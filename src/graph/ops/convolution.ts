@@ -38,14 +38,24 @@ function requireFloats(name: string, inputs: readonly (Spec | undefined)[]): voi
 
 function requireChannels(name: string, x: Shape, expected: Dim, groups: number): void {
   if (x[1] === expected) return;
-  throw new ShapeError(`${name}: expected ${expected} channels for ${groups} group(s), got input ${formatShape(x)}; check in_channels and groups`);
+  throw new ShapeError(
+    `${name}: expected ${expected} channels for ${groups} group(s), got input ${formatShape(x)}; check in_channels and groups`,
+  );
 }
 
-function outputPlaces(name: string, sizes: readonly number[], kernel: readonly number[], window: Omit<Window, "groups">): number[] {
+function outputPlaces(
+  name: string,
+  sizes: readonly number[],
+  kernel: readonly number[],
+  window: Omit<Window, "groups">,
+): number[] {
   return sizes.map((size, i) => {
     const span = (window.dilation[i] ?? 1) * ((kernel[i] ?? 1) - 1) + 1;
     const room = size + 2 * (window.padding[i] ?? 0) - span;
-    if (room < 0) throw new ShapeError(`${name}: kernel spans ${span} places, axis ${i + 2} has ${size + 2 * (window.padding[i] ?? 0)} with padding; use a smaller kernel or more padding`);
+    if (room < 0)
+      throw new ShapeError(
+        `${name}: kernel spans ${span} places, axis ${i + 2} has ${size + 2 * (window.padding[i] ?? 0)} with padding; use a smaller kernel or more padding`,
+      );
     return Math.floor(room / (window.stride[i] ?? 1)) + 1;
   });
 }
@@ -55,8 +65,14 @@ function convRule([x, w]: readonly Spec[], window: Window): readonly Spec[] {
   if (!x || !w) return [];
   const [O = 0, perGroup = 0] = staticShape(w.shape, "conv");
   requireChannels("conv", x.shape, perGroup * window.groups, window.groups);
-  if (O % window.groups !== 0) throw new ShapeError(`conv: ${O} output channels do not divide into ${window.groups} groups; change one of them`);
-  return [{ shape: [x.shape[0] ?? 0, O, ...outputPlaces("conv", places(x.shape, "conv"), places(w.shape, "conv"), window)], dtype: x.dtype }];
+  if (O % window.groups !== 0)
+    throw new ShapeError(`conv: ${O} output channels do not divide into ${window.groups} groups; change one of them`);
+  return [
+    {
+      shape: [x.shape[0] ?? 0, O, ...outputPlaces("conv", places(x.shape, "conv"), places(w.shape, "conv"), window)],
+      dtype: x.dtype,
+    },
+  ];
 }
 
 /** Size of what convolves to `size`: (M - 1)·stride - 2·padding + dilation·(K - 1) + 1 + outputPadding. */
@@ -92,11 +108,17 @@ const convGrad: Gradient<Window> = ({ grads: [g], inputs: [x, w], attrs, needs }
 function inputGrad(g: Tensor, x: Tensor, w: Tensor, window: Window): Tensor {
   const [kernel, sizes, from] = [places(w.shape, "conv"), places(x.shape, "conv"), places(g.shape, "conv")];
   const spans = kernel.map((k, i) => (window.dilation[i] ?? 1) * (k - 1));
-  if (window.groups === 1 && window.stride.every((s) => s === 1) && spans.every((span, i) => span >= (window.padding[i] ?? 0))) {
+  if (
+    window.groups === 1 &&
+    window.stride.every((s) => s === 1) &&
+    spans.every((span, i) => span >= (window.padding[i] ?? 0))
+  ) {
     const turned = w.transpose([1, 0, ...kernel.map((_, i) => i + 2)]).slices(kernel.map((_, i) => flip(i + 2)));
     return g.conv(turned, { ...window, padding: spans.map((span, i) => span - (window.padding[i] ?? 0)) });
   }
-  const outputPadding = sizes.map((size, i) => size - unconvolved(from[i] ?? 0, kernel[i] ?? 1, i, { ...window, outputPadding: [] }));
+  const outputPadding = sizes.map(
+    (size, i) => size - unconvolved(from[i] ?? 0, kernel[i] ?? 1, i, { ...window, outputPadding: [] }),
+  );
   return g.convTranspose(w, { ...window, outputPadding });
 }
 
@@ -111,10 +133,16 @@ function kernelGrad(g: Tensor, x: Tensor, w: Tensor, window: Window): Tensor {
   const M = out.reduce((a, b) => a * b, 1);
   const none = [0, 0];
   const padded = x.pad([...none, ...window.padding], [...none, ...window.padding]);
-  const gradients = g.reshape([N, G, O / G, M]).transpose([1, 2, 0, 3]).reshape([G, O / G, N * M]);
+  const gradients = g
+    .reshape([N, G, O / G, M])
+    .transpose([1, 2, 0, 3])
+    .reshape([G, O / G, N * M]);
   const parts = everyPlace(kernel).map((place) => {
     const seen = padded.slices(place.map((k, i) => met(k, i, out[i] ?? 0, window))); // [N, C, M..]
-    const rows = seen.reshape([N, G, C / G, M]).transpose([1, 2, 0, 3]).reshape([G, C / G, N * M]);
+    const rows = seen
+      .reshape([N, G, C / G, M])
+      .transpose([1, 2, 0, 3])
+      .reshape([G, C / G, N * M]);
     return gradients.matmul(rows, { transA: false, transB: true }).reshape([O, C / G, 1]);
   });
   const [first, ...rest] = parts;
@@ -137,7 +165,12 @@ export const everyPlace = (sizes: readonly number[]): number[][] =>
 /** With y = convTranspose(x, w): dx = conv(g, w), and dw is the gradient of conv(g, ·) seen from x. */
 const convTransposeGrad: Gradient<TransposedWindow> = ({ grads: [g], inputs: [x, w], attrs, needs }) => {
   if (!g || !x || !w) return [];
-  const window: Window = { stride: attrs.stride, padding: attrs.padding, dilation: attrs.dilation, groups: attrs.groups };
+  const window: Window = {
+    stride: attrs.stride,
+    padding: attrs.padding,
+    dilation: attrs.dilation,
+    groups: attrs.groups,
+  };
   const trimmed = attrs.outputPadding.every((size) => size === 0) ? g : trimEnds(g, x, w, attrs);
   return [needs(0) ? trimmed.conv(w, window) : undefined, needs(1) ? kernelGrad(x, trimmed, w, window) : undefined];
 };
@@ -147,7 +180,9 @@ function trimEnds(g: Tensor, x: Tensor, w: Tensor, window: TransposedWindow): Te
   const [sizes, kernel, now] = [places(x.shape, "conv"), places(w.shape, "conv"), places(g.shape, "conv")];
   const fits = outputPlaces("convTranspose", now, kernel, window).every((size, i) => size === sizes[i]);
   if (fits) return g;
-  return g.slices(now.map((size, i) => ({ axis: i + 2, start: 0, end: size - (window.outputPadding[i] ?? 0), step: 1 })));
+  return g.slices(
+    now.map((size, i) => ({ axis: i + 2, start: 0, end: size - (window.outputPadding[i] ?? 0), step: 1 })),
+  );
 }
 
 const poolRule =
@@ -160,13 +195,22 @@ const poolRule =
     return indices ? [values, { shape, dtype: "i64" }] : [values];
   };
 
-const poolOnnx = ({ kernel, stride, padding }: Pool) => ({ kernel_shape: kernel, strides: stride, pads: [...padding, ...padding] });
+const poolOnnx = ({ kernel, stride, padding }: Pool) => ({
+  kernel_shape: kernel,
+  strides: stride,
+  pads: [...padding, ...padding],
+});
 
 /** Every value of g goes back to the place its maximum came from. Indices count through the whole tensor. */
 const maxPoolGrad: Gradient<Pool> = ({ grads: [g], inputs: [x], outputs: [, indices] }) => {
   if (!g || !x || !indices) return [];
   const size = staticShape(x.shape, "maxPool").reduce((a, b) => a * b, 1);
-  return [indices.reshape([-1]).putAlong(g.reshape([-1]), 0, size).reshape(x.shape)];
+  return [
+    indices
+      .reshape([-1])
+      .putAlong(g.reshape([-1]), 0, size)
+      .reshape(x.shape),
+  ];
 };
 
 /** g / K spread over each window: a transposed convolution with ones, every channel its own group. */
@@ -177,7 +221,9 @@ const averagePoolGrad: Gradient<Pool> = ({ grads: [g], inputs: [x], attrs: { ker
   const ones = g.like(share, [C, 1, ...kernel]);
   const window = { stride, padding, dilation: kernel.map(() => 1), groups: C };
   const from = places(g.shape, "averagePool");
-  const outputPadding = sizes.map((size, i) => size - unconvolved(from[i] ?? 0, kernel[i] ?? 1, i, { ...window, outputPadding: [] }));
+  const outputPadding = sizes.map(
+    (size, i) => size - unconvolved(from[i] ?? 0, kernel[i] ?? 1, i, { ...window, outputPadding: [] }),
+  );
   return [g.convTranspose(ones, { ...window, outputPadding })];
 };
 

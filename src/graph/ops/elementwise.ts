@@ -27,7 +27,10 @@ const rule =
   (name: string, allowed: readonly DType[], result?: DType) =>
   (inputs: readonly Spec[]): readonly Spec[] => {
     requireTypes(name, inputs, allowed);
-    const shape = broadcastShapes(inputs.map((input) => input.shape), name);
+    const shape = broadcastShapes(
+      inputs.map((input) => input.shape),
+      name,
+    );
     return [{ shape, dtype: result ?? inputs[0]?.dtype ?? "f32" }];
   };
 
@@ -42,7 +45,13 @@ export function alignLead(inputs: readonly Tensor[], lead: Lead): Tensor[] {
 }
 
 /** A row whose lowering is one ONNX node. */
-function elementwise(name: string, onnx: string, allowed: readonly DType[], grad: Op<None>["grad"], result?: DType): Op<None> {
+function elementwise(
+  name: string,
+  onnx: string,
+  allowed: readonly DType[],
+  grad: Op<None>["grad"],
+  result?: DType,
+): Op<None> {
   return {
     shape: rule(name, allowed, result),
     grad,
@@ -75,9 +84,23 @@ const compare = (name: string, onnx: string): Op<None> => elementwise(name, onnx
 const selectRule = (inputs: readonly Spec[]): readonly Spec[] => {
   const [condition, a, b] = inputs;
   if (condition?.dtype !== "bool")
-    throw new DTypeError(`where: expected a bool condition, got ${condition?.dtype}; compare first, as in x.greater(0)`);
-  requireTypes("where", [a, b].filter((x) => x !== undefined), any);
-  return [{ shape: broadcastShapes(inputs.map((input) => input.shape), "where"), dtype: a?.dtype ?? "f32" }];
+    throw new DTypeError(
+      `where: expected a bool condition, got ${condition?.dtype}; compare first, as in x.greater(0)`,
+    );
+  requireTypes(
+    "where",
+    [a, b].filter((x) => x !== undefined),
+    any,
+  );
+  return [
+    {
+      shape: broadcastShapes(
+        inputs.map((input) => input.shape),
+        "where",
+      ),
+      dtype: a?.dtype ?? "f32",
+    },
+  ];
 };
 
 /** √(2/π), of GELU's tanh form. */
@@ -100,20 +123,47 @@ function geluOnnx({ inputs, attrs, specs, emit, scalar }: Lowering<{ approximate
 const geluGrad: Gradient<{ approximate: "tanh" | "none" }> = ({ grads: [g], inputs: [x], attrs }) => {
   if (!g || !x) return [];
   if (attrs.approximate === "none") {
-    const density = x.mul(x).mul(-0.5).exp().mul(1 / Math.sqrt(2 * Math.PI));
+    const density = x
+      .mul(x)
+      .mul(-0.5)
+      .exp()
+      .mul(1 / Math.sqrt(2 * Math.PI));
     return [g.mul(x.mul(Math.SQRT1_2).erf().add(1).mul(0.5).add(x.mul(density)))];
   }
   // With w = 2u: ½(1 + tanh u) = σ(w) = h, and dy/dx = h + h(1 - h)·x·w'(x), where w' = 3w/x - 4√(2/π).
-  const slope = x.mul(x).mul(2 * 0.044715 * root).add(2 * root); // w / x
+  const slope = x
+    .mul(x)
+    .mul(2 * 0.044715 * root)
+    .add(2 * root); // w / x
   const h = x.mul(slope).sigmoid();
   return [g.mul(h.add(h.mul(h.rsub(1)).mul(x.mul(slope.mul(3).sub(4 * root)))))];
 };
 
 export const elementwiseOps = {
-  add: elementwise("add", "Add", numeric, from((g) => [g, g])),
-  sub: elementwise("sub", "Sub", numeric, from((g) => [g, g.neg()])),
-  mul: elementwise("mul", "Mul", numeric, from((g, a, b) => [g.mul(b), g.mul(a)])),
-  div: elementwise("div", "Div", numeric, from((g, _, b, y) => [g.div(b), g.mul(y).div(b).neg()])),
+  add: elementwise(
+    "add",
+    "Add",
+    numeric,
+    from((g) => [g, g]),
+  ),
+  sub: elementwise(
+    "sub",
+    "Sub",
+    numeric,
+    from((g) => [g, g.neg()]),
+  ),
+  mul: elementwise(
+    "mul",
+    "Mul",
+    numeric,
+    from((g, a, b) => [g.mul(b), g.mul(a)]),
+  ),
+  div: elementwise(
+    "div",
+    "Div",
+    numeric,
+    from((g, _, b, y) => [g.div(b), g.mul(y).div(b).neg()]),
+  ),
   pow: elementwise(
     "pow",
     "Pow",
@@ -126,19 +176,47 @@ export const elementwiseOps = {
     }),
   ),
   /** At a tie each input takes half. */
-  maximum: elementwise("maximum", "Max", numeric, from((g, a, b) => [g.mul(share(a, b)), g.mul(share(b, a))])),
-  minimum: elementwise("minimum", "Min", numeric, from((g, a, b) => [g.mul(share(b, a)), g.mul(share(a, b))])),
-  neg: elementwise("neg", "Neg", numeric, from((g) => [g.neg()])),
+  maximum: elementwise(
+    "maximum",
+    "Max",
+    numeric,
+    from((g, a, b) => [g.mul(share(a, b)), g.mul(share(b, a))]),
+  ),
+  minimum: elementwise(
+    "minimum",
+    "Min",
+    numeric,
+    from((g, a, b) => [g.mul(share(b, a)), g.mul(share(a, b))]),
+  ),
+  neg: elementwise(
+    "neg",
+    "Neg",
+    numeric,
+    from((g) => [g.neg()]),
+  ),
   exp: unary("exp", "Exp", (g, _a, _b, y) => [g.mul(y)]),
   log: unary("log", "Log", (g, a) => [g.div(a)]),
   sqrt: unary("sqrt", "Sqrt", (g, _a, _b, y) => [g.div(y.mul(2))]),
-  abs: elementwise("abs", "Abs", numeric, from((g, a) => [g.mul(a.sign())])),
+  abs: elementwise(
+    "abs",
+    "Abs",
+    numeric,
+    from((g, a) => [g.mul(a.sign())]),
+  ),
   sin: unary("sin", "Sin", (g, a) => [g.mul(a.cos())]),
   cos: unary("cos", "Cos", (g, a) => [g.mul(a.sin()).neg()]),
   tanh: unary("tanh", "Tanh", (g, _a, _b, y) => [g.mul(y.mul(y).rsub(1))]),
   sigmoid: unary("sigmoid", "Sigmoid", (g, _a, _b, y) => [g.mul(y.mul(y.rsub(1)))]),
   relu: unary("relu", "Relu", (g, _a, _b, y) => [y.greater(0).where(g, g.zerosLike())]),
-  erf: unary("erf", "Erf", (g, a) => [g.mul(a.mul(a).neg().exp().mul(2 / Math.sqrt(Math.PI)))]),
+  erf: unary("erf", "Erf", (g, a) => [
+    g.mul(
+      a
+        .mul(a)
+        .neg()
+        .exp()
+        .mul(2 / Math.sqrt(Math.PI)),
+    ),
+  ]),
   softplus: unary("softplus", "Softplus", (g, a) => [g.mul(a.sigmoid())]),
   sign: elementwise("sign", "Sign", numeric, "stop"),
   floor: elementwise("floor", "Floor", floats, "stop"),
@@ -158,7 +236,11 @@ export const elementwiseOps = {
     grad: ({ grads: [g], inputs: [condition, a, b] }) => {
       if (!g || !condition) return [];
       const zero = g.zerosLike();
-      return [undefined, condition.where(g, zero).sumTo(a?.shape ?? []), condition.where(zero, g).sumTo(b?.shape ?? [])];
+      return [
+        undefined,
+        condition.where(g, zero).sumTo(a?.shape ?? []),
+        condition.where(zero, g).sumTo(b?.shape ?? []),
+      ];
     },
     onnx: ({ inputs, emit }) => [emit("Where", inputs)],
     lead: (inputs, _, lead) => [again("where", alignLead(inputs, lead))],

@@ -21,7 +21,11 @@ export interface Into extends Along {
   readonly size: Dim;
 }
 
-const replaced = (shape: Shape, axis: number, dims: Shape): Shape => [...shape.slice(0, axis), ...dims, ...shape.slice(axis + 1)];
+const replaced = (shape: Shape, axis: number, dims: Shape): Shape => [
+  ...shape.slice(0, axis),
+  ...dims,
+  ...shape.slice(axis + 1),
+];
 
 function requireAlong(name: string, x: Spec | undefined, indices: Spec | undefined, axis: number): void {
   requireIndices(name, indices);
@@ -47,11 +51,24 @@ function scatterAddOnnx(lower: Lowering<Into>): string[] {
   const row = update?.shape.slice(rank) ?? [];
   const { emit, constant } = lower;
   const ints = (...values: number[]) => constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
-  if (typeof size === "number" && size <= ONE_HOT_ROWS && update && isFloat(update.dtype) && row.every((dim) => dim !== 0) && update.shape.every((dim) => dim !== 0)) {
+  if (
+    typeof size === "number" &&
+    size <= ONE_HOT_ROWS &&
+    update &&
+    isFloat(update.dtype) &&
+    row.every((dim) => dim !== 0) &&
+    update.shape.every((dim) => dim !== 0)
+  ) {
     const type = update.dtype;
     const ids = emit("Reshape", [indices, ints(-1, 1)]);
-    const places = constant(Int32Array.from({ length: size }, (_, i) => i), "i32", [1, size]);
-    const hot = emit("Cast", [emit("Equal", [emit("Cast", [ids, ], { to: 6 }), places])], { to: type === "f64" ? 11 : 1 });
+    const places = constant(
+      Int32Array.from({ length: size }, (_, i) => i),
+      "i32",
+      [1, size],
+    );
+    const hot = emit("Cast", [emit("Equal", [emit("Cast", [ids], { to: 6 }), places])], {
+      to: type === "f64" ? 11 : 1,
+    });
     const columns = row.map((dim) => (typeof dim === "number" ? dim : -1)).reduce((a, b) => a * b, 1);
     const flat = emit("Reshape", [updates, columns > 0 ? ints(-1, columns) : lower.dims([-1, ...row])]);
     const sums = emit("Gemm", [hot, flat], { transA: 1 });
@@ -97,9 +114,12 @@ export const indexingOps = {
       requireAlong("takeAlong", x, indices, axis);
       return [{ shape: indices?.shape ?? [], dtype: x?.dtype ?? "f32" }];
     },
-    grad: ({ grads: [g], inputs: [x, indices], attrs: { axis } }) => [x && g && indices?.putAlong(g, axis, x.shape[axis] ?? 0)],
+    grad: ({ grads: [g], inputs: [x, indices], attrs: { axis } }) => [
+      x && g && indices?.putAlong(g, axis, x.shape[axis] ?? 0),
+    ],
     onnx: ({ inputs, attrs, emit }) => [emit("GatherElements", inputs, { axis: attrs.axis })],
-    lead: ([x, indices], { axis }, { has }) => (x && indices && has.every(Boolean) ? [x.takeAlong(indices, axis + 1)] : []),
+    lead: ([x, indices], { axis }, { has }) =>
+      x && indices && has.every(Boolean) ? [x.takeAlong(indices, axis + 1)] : [],
   } satisfies Op<Along>,
   /** The adjoint of takeAlong: updates added into zeros. */
   putAlong: {
@@ -110,7 +130,9 @@ export const indexingOps = {
     grad: ({ grads: [g], inputs: [indices], attrs: { axis } }) => [undefined, indices && g?.takeAlong(indices, axis)],
     onnx: (lower) => {
       const [indices = "", updates = ""] = lower.inputs;
-      return [lower.emit("ScatterElements", [zeros(lower), indices, updates], { axis: lower.attrs.axis, reduction: "add" })];
+      return [
+        lower.emit("ScatterElements", [zeros(lower), indices, updates], { axis: lower.attrs.axis, reduction: "add" }),
+      ];
     },
     lead: ([indices, updates], { axis, size }, { has }) =>
       indices && updates && has.every(Boolean) ? [indices.putAlong(updates, axis + 1, size)] : [],
@@ -123,7 +145,11 @@ export const indexingOps = {
     },
     grad: "none",
     onnx: ({ inputs: [x = ""], attrs, specs, emit, constant }) => {
-      const places = constant(Int32Array.from({ length: attrs.depth }, (_, i) => i), "i32", [attrs.depth]);
+      const places = constant(
+        Int32Array.from({ length: attrs.depth }, (_, i) => i),
+        "i32",
+        [attrs.depth],
+      );
       const last = constant(BigInt64Array.of(BigInt(specs.inputs[0]?.shape.length ?? 0)), "i64", [1]);
       const ids = emit("Unsqueeze", [emit("Cast", [x], { to: 6 }), last]);
       return [emit("Cast", [emit("Equal", [ids, places])], { to: attrs.dtype === "f64" ? 11 : 1 })];
@@ -135,15 +161,25 @@ export const indexingOps = {
     shape: ([x], { axis, k }) => {
       const n = x?.shape[axis];
       if (typeof n === "number" && k > n)
-        throw new ShapeError(`topK: axis ${axis} of ${formatShape(x?.shape ?? [])} has fewer than k = ${k} elements; lower k`);
+        throw new ShapeError(
+          `topK: axis ${axis} of ${formatShape(x?.shape ?? [])} has fewer than k = ${k} elements; lower k`,
+        );
       const shape = replaced(x?.shape ?? [], axis, [k]);
-      return [{ shape, dtype: x?.dtype ?? "f32" }, { shape, dtype: "i32" }];
+      return [
+        { shape, dtype: x?.dtype ?? "f32" },
+        { shape, dtype: "i32" },
+      ];
     },
     grad: ({ grads: [g], inputs: [x], outputs: [, indices], attrs: { axis } }) => [
       x && g && indices?.putAlong(g, axis, x.shape[axis] ?? 0),
     ],
     onnx: ({ inputs: [x = ""], attrs: { axis, k }, emit, emitMany, constant }) => {
-      const [values = "", places = ""] = emitMany("TopK", [x, constant(BigInt64Array.of(BigInt(k)), "i64", [1])], { axis }, 2);
+      const [values = "", places = ""] = emitMany(
+        "TopK",
+        [x, constant(BigInt64Array.of(BigInt(k)), "i64", [1])],
+        { axis },
+        2,
+      );
       return [values, emit("Cast", [places], { to: 6 })];
     },
     lead: ([x], { axis, k }) => (x ? x.topK(k, axis + 1) : []),
@@ -159,4 +195,3 @@ export const indexingOps = {
     },
   } satisfies Op<{ length: Dim; dtype: "i32" | "i64" }>,
 };
-

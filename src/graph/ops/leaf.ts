@@ -1,7 +1,7 @@
 /** Where a graph begins: what is fed, what is learnt, what is drawn at random, what is fixed. */
 import type { HostArray } from "../../tensor/dtype.ts";
-import type { Op } from "../op.ts";
 import type { Spec } from "../node.ts";
+import type { Op } from "../op.ts";
 
 /** Fills `out` with the first values of a parameter. `draw` gives random numbers of the parameter's own stream. */
 export type Initializer = (out: Float32Array | Float64Array, shape: readonly number[], draw: Draw) => void;

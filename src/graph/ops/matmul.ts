@@ -30,7 +30,9 @@ function rule([a, b]: readonly Spec[], { transA, transB }: Transposed): readonly
     throw new ShapeError(
       `matmul: inner sizes differ, ${formatShape(a.shape)}${transA ? "ᵀ" : ""} × ${formatShape(b.shape)}${transB ? "ᵀ" : ""} (${k} ≠ ${k2}); transpose one of them or check the layer's widths`,
     );
-  return [{ shape: [...broadcastShapes([a.shape.slice(0, -2), b.shape.slice(0, -2)], "matmul"), m, n], dtype: a.dtype }];
+  return [
+    { shape: [...broadcastShapes([a.shape.slice(0, -2), b.shape.slice(0, -2)], "matmul"), m, n], dtype: a.dtype },
+  ];
 }
 
 /** y = ab: da = g bᵀ, db = aᵀ g; with a factor transposed, so is its gradient. Sums over axes that were stretched. */
@@ -56,7 +58,8 @@ function onnx({ inputs: [a = "", b = ""], attrs, specs, emit }: Lowering<Transpo
   const { transA, transB } = attrs;
   const ranks = specs.inputs.map((input) => input.shape.length);
   if (!transA && !transB) return [emit("MatMul", [a, b])];
-  if (ranks.every((rank) => rank === 2)) return [emit("Gemm", [a, b], { transA: Number(transA), transB: Number(transB) })];
+  if (ranks.every((rank) => rank === 2))
+    return [emit("Gemm", [a, b], { transA: Number(transA), transB: Number(transB) })];
   const turn = (name: string, rank = 2) => {
     const perm = Array.from({ length: rank }, (_, i) => i);
     [perm[rank - 2], perm[rank - 1]] = [rank - 1, rank - 2];
@@ -68,7 +71,10 @@ function onnx({ inputs: [a = "", b = ""], attrs, specs, emit }: Lowering<Transpo
 /** Y = op(a) op(b) + c for two matrices: what simplification makes of a product and a sum. */
 const gemm: Op<Transposed> = {
   shape: ([a, b, c], attrs) => {
-    const [product] = rule([a, b].filter((x) => x !== undefined), attrs);
+    const [product] = rule(
+      [a, b].filter((x) => x !== undefined),
+      attrs,
+    );
     if (!product || !c) throw new Error("internal: gemm takes three inputs");
     return [product];
   },

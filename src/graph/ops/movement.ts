@@ -1,6 +1,16 @@
 /** Operations that move elements and change none. Axes count from the front. */
 import { DTypeError, ShapeError } from "../../errors.ts";
-import { addDims, type Dim, divideDims, formatShape, sameShape, type Shape, sizeOf, subtractDims } from "../../tensor/dim.ts";
+import {
+  addDims,
+  type Dim,
+  divideDims,
+  formatShape,
+  type Shape,
+  sameShape,
+  sizeOf,
+  subtractDims,
+} from "../../tensor/dim.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
 import type { Lowering, Op } from "../op.ts";
 
@@ -46,7 +56,7 @@ const sliceGrad: Op<{ ranges: readonly Range[] }>["grad"] = ({ grads: [g], input
     const length = g.shape[axis];
     if (typeof n !== "number" || typeof length !== "number")
       throw new ShapeError(`slice: its gradient needs a fixed size of axis ${axis}, got "${n}"; give it a number`);
-    spread = spread.unslice(axis, { size: n, start: startOf(n, start, step), step });
+    spread = unslice(spread, axis, { count: length, size: n, start: startOf(n, start, step), step });
   }
   return [spread];
 };
@@ -54,6 +64,34 @@ const sliceGrad: Op<{ ranges: readonly Range[] }>["grad"] = ({ grads: [g], input
 function startOf(n: number, start: number, step: number): number {
   const from = start < 0 ? start + n : start;
   return step > 0 ? Math.min(Math.max(from, 0), n) : Math.min(Math.max(from, -1), n - 1);
+}
+
+/** `value` at `axis`, 0 elsewhere. */
+const unit = (rank: number, axis: number, value: number): number[] =>
+  Array.from({ length: rank }, (_, i) => (i === axis ? value : 0));
+
+interface Places {
+  readonly count: number;
+  readonly size: number;
+  readonly start: number;
+  readonly step: number;
+}
+
+/** Zeros of `size` along `axis` with the elements of `g` at start, start + step, ... */
+function unslice(g: Tensor, axis: number, { count, size, start, step }: Places): Tensor {
+  if (count === 0) return g.pad(unit(g.rank, axis, 0), unit(g.rank, axis, size));
+  if (step < 0) return unslice(g.flip(axis), axis, { count, size, start: start + (count - 1) * step, step: -step });
+  const end = size - start - ((count - 1) * step + 1);
+  const wide = step === 1 ? g : spreadOut(g, axis, count, step);
+  return wide.pad(unit(g.rank, axis, start), unit(g.rank, axis, end));
+}
+
+/** step - 1 zeros between the elements of `axis`. */
+function spreadOut(g: Tensor, axis: number, count: number, step: number): Tensor {
+  const apart = g.unsqueeze(axis + 1);
+  const wide = apart.pad(unit(apart.rank, axis + 1, 0), unit(apart.rank, axis + 1, step - 1));
+  const flat = g.shape.map((dim, i) => (i === axis ? count * step : dim));
+  return wide.reshape(flat).slice(axis, 0, (count - 1) * step + 1);
 }
 
 function reshapeRule([x]: readonly Spec[], { shape }: { shape: Shape }): readonly Spec[] {
@@ -70,9 +108,7 @@ function reshapeOnnx(lower: Lowering<{ shape: Shape }>): string[] {
   const { shape } = lower.attrs;
   const code = shape.map((dim, i) => (typeof dim === "number" ? dim : from[i] === dim ? 0 : -1));
   const simple = code.filter((dim) => dim === -1).length <= 1 && !shape.includes(0);
-  const target = simple
-    ? lower.constant(BigInt64Array.from(code, BigInt), "i64", [code.length])
-    : lower.dims(shape);
+  const target = simple ? lower.constant(BigInt64Array.from(code, BigInt), "i64", [code.length]) : lower.dims(shape);
   return [lower.emit("Reshape", [lower.inputs[0] ?? "", target], simple ? {} : { allowzero: 1 })];
 }
 
@@ -81,9 +117,12 @@ function concatRule(inputs: readonly Spec[], { axis }: { axis: number }): readon
   if (!first) throw new ShapeError("concat: expected at least one tensor, got none; pass a list that is not empty");
   const rest = (shape: Shape) => shape.map((dim, i) => (i === axis ? 0 : dim));
   for (const { shape, dtype } of inputs) {
-    if (dtype !== first.dtype) throw new DTypeError(`concat: expected equal types, got ${first.dtype} and ${dtype}; cast one of them`);
+    if (dtype !== first.dtype)
+      throw new DTypeError(`concat: expected equal types, got ${first.dtype} and ${dtype}; cast one of them`);
     if (!sameShape(rest(shape), rest(first.shape)))
-      throw new ShapeError(`concat: sizes differ beside axis ${axis}, ${formatShape(first.shape)} and ${formatShape(shape)}; only axis ${axis} may`);
+      throw new ShapeError(
+        `concat: sizes differ beside axis ${axis}, ${formatShape(first.shape)} and ${formatShape(shape)}; only axis ${axis} may`,
+      );
   }
   const size = inputs.map((input) => input.shape[axis] ?? 0).reduce(addDims, 0);
   return [{ shape: first.shape.map((dim, i) => (i === axis ? size : dim)), dtype: first.dtype }];
@@ -92,7 +131,9 @@ function concatRule(inputs: readonly Spec[], { axis }: { axis: number }): readon
 function splitRule([x]: readonly Spec[], { axis, sizes }: { axis: number; sizes: readonly number[] }): readonly Spec[] {
   const total = sizes.reduce((a, b) => a + b, 0);
   if (!x || total !== x.shape[axis])
-    throw new ShapeError(`split: parts [${sizes.join(", ")}] sum to ${total}, axis ${axis} of ${formatShape(x?.shape ?? [])} has ${x?.shape[axis]}; they must be equal`);
+    throw new ShapeError(
+      `split: parts [${sizes.join(", ")}] sum to ${total}, axis ${axis} of ${formatShape(x?.shape ?? [])} has ${x?.shape[axis]}; they must be equal`,
+    );
   return sizes.map((size) => ({ shape: x.shape.map((dim, i) => (i === axis ? size : dim)), dtype: x.dtype }));
 }
 
@@ -124,7 +165,9 @@ export const movementOps = {
       return inputs.map((input) => {
         const size = input.shape[axis];
         if (typeof size !== "number")
-          throw new ShapeError(`concat: its gradient needs a fixed size of axis ${axis}, got "${size}"; give it a number`);
+          throw new ShapeError(
+            `concat: its gradient needs a fixed size of axis ${axis}, got "${size}"; give it a number`,
+          );
         start += size;
         return g?.slice(axis, start - size, start);
       });
@@ -142,7 +185,12 @@ export const movementOps = {
       return [first?.concat(rest, axis)];
     },
     onnx: ({ inputs: [x = ""], attrs: { axis, sizes }, emitMany, constant }) =>
-      emitMany("Split", [x, constant(BigInt64Array.from(sizes, BigInt), "i64", [sizes.length])], { axis }, sizes.length),
+      emitMany(
+        "Split",
+        [x, constant(BigInt64Array.from(sizes, BigInt), "i64", [sizes.length])],
+        { axis },
+        sizes.length,
+      ),
     lead: ([x], { axis, sizes }) => (x ? x.split([...sizes], axis + 1) : []),
   } satisfies Op<{ axis: number; sizes: readonly number[] }>,
   slice: {
@@ -153,7 +201,11 @@ export const movementOps = {
     },
     grad: sliceGrad,
     onnx: (lower) => {
-      const of = (key: keyof Range) => i64(lower as Lowering<never>, lower.attrs.ranges.map((range) => range[key]));
+      const of = (key: keyof Range) =>
+        i64(
+          lower as Lowering<never>,
+          lower.attrs.ranges.map((range) => range[key]),
+        );
       return [lower.emit("Slice", [lower.inputs[0] ?? "", of("start"), of("end"), of("axis"), of("step")])];
     },
     lead: ([x], { ranges }) => (x ? [x.slices(shift(ranges))] : []),
@@ -172,7 +224,9 @@ export const movementOps = {
     onnx: (lower) => {
       const { before, after, value } = lower.attrs;
       const pads = i64(lower as Lowering<never>, [...before, ...after]);
-      return [lower.emit("Pad", [lower.inputs[0] ?? "", pads, lower.scalar(value, lower.specs.inputs[0]?.dtype ?? "f32")])];
+      return [
+        lower.emit("Pad", [lower.inputs[0] ?? "", pads, lower.scalar(value, lower.specs.inputs[0]?.dtype ?? "f32")]),
+      ];
     },
     lead: ([x], { before, after, value }) => (x ? [x.pad([0, ...before], [0, ...after], value)] : []),
   } satisfies Op<{ before: readonly number[]; after: readonly number[]; value: number }>,
@@ -185,8 +239,14 @@ export const movementOps = {
 };
 
 /** A slice from 0·(first element of `after` ≠ 0): the runtime can neither fold it away nor run it early. */
-function barrierOnnx({ inputs: [x = "", after = ""], specs, emit, constant }: Lowering<Record<never, never>>): string[] {
-  if ((specs.inputs[0]?.shape.length ?? 0) === 0 || divideDims(sizeOf(specs.inputs[1]?.shape ?? []), 1) === 0) return [x];
+function barrierOnnx({
+  inputs: [x = "", after = ""],
+  specs,
+  emit,
+  constant,
+}: Lowering<Record<never, never>>): string[] {
+  if ((specs.inputs[0]?.shape.length ?? 0) === 0 || divideDims(sizeOf(specs.inputs[1]?.shape ?? []), 1) === 0)
+    return [x];
   const vector = (...values: number[]) => constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
   const element = emit("Slice", [emit("Reshape", [after, vector(-1)]), vector(0), vector(1), vector(0), vector(1)]);
   const zero = emit("Mul", [emit("Cast", [emit("Cast", [element], { to: 9 })], { to: 7 }), vector(0)]);

@@ -18,13 +18,20 @@ function layerNormRule(inputs: readonly Spec[]): readonly Spec[] {
   const width = x.shape.slice(-1);
   for (const part of inputs.slice(1))
     if (!sameShape(part.shape, width))
-      throw new ShapeError(`layerNorm: expected weight and bias ${formatShape(width)} for input ${formatShape(x.shape)}, got ${formatShape(part.shape)}; give the layer the width of its input`);
+      throw new ShapeError(
+        `layerNorm: expected weight and bias ${formatShape(width)} for input ${formatShape(x.shape)}, got ${formatShape(part.shape)}; give the layer the width of its input`,
+      );
   const statistic: Spec = { shape: [...x.shape.slice(0, -1), 1], dtype: x.dtype };
   return [x, statistic, statistic];
 }
 
 /** With x̂ = (x - μ)·r and ĝ = g·w: dx = r·(ĝ - mean ĝ - x̂·mean(ĝ·x̂)), dw = Σ g·x̂, db = Σ g. Statistics count as results. */
-const layerNormGrad: Gradient<{ epsilon: number }> = ({ grads: [g], inputs: [x, weight, bias], outputs: [, mean, deviation], needs }) => {
+const layerNormGrad: Gradient<{ epsilon: number }> = ({
+  grads: [g],
+  inputs: [x, weight, bias],
+  outputs: [, mean, deviation],
+  needs,
+}) => {
   if (!g || !x || !weight || !bias || !mean || !deviation) return [];
   const centred = x.sub(mean).mul(deviation);
   const scaled = g.mul(weight);

@@ -16,7 +16,10 @@ export const recomputeOps = {
       const given = grads.find((g) => g !== undefined);
       if (!given) return [];
       const again = inputs.map((input, i) => (i < count ? input.behind(given) : input));
-      const outputs = tools.substitute(body.outputs, new Map(body.inputs.map((inner, i) => [inner, again[i] ?? inner])));
+      const outputs = tools.substitute(
+        body.outputs,
+        new Map(body.inputs.map((inner, i) => [inner, again[i] ?? inner])),
+      );
       const wrt = again.filter((_, i) => needs(i));
       const found = tools.cotangents(outputs, grads, wrt, { stop: new Set(again) });
       return again.map((input) => found.get(input));

@@ -16,7 +16,9 @@ const rule =
   (name: string, floatsOnly: boolean) =>
   ([x]: readonly Spec[], { axes }: Axes): readonly Spec[] => {
     if (!x || x.dtype === "bool" || (floatsOnly && (x.dtype === "i32" || x.dtype === "i64")))
-      throw new DTypeError(`${name}: expected ${floatsOnly ? "f32 or f64" : "numbers"}, got ${x?.dtype}; cast with .cast(dtype)`);
+      throw new DTypeError(
+        `${name}: expected ${floatsOnly ? "f32 or f64" : "numbers"}, got ${x?.dtype}; cast with .cast(dtype)`,
+      );
     return [{ shape: reduced(x.shape, axes), dtype: x.dtype }];
   };
 
@@ -37,7 +39,12 @@ const extremeGrad: Gradient<Axes> = ({ grads: [g], inputs: [x], outputs: [y], at
   return [mask.mul(g.div(mask.sum([...attrs.axes], true)))];
 };
 
-const row = (name: "sum" | "mean" | "max" | "min", onnx: string, floatsOnly: boolean, grad: Gradient<Axes>): Op<Axes> => ({
+const row = (
+  name: "sum" | "mean" | "max" | "min",
+  onnx: string,
+  floatsOnly: boolean,
+  grad: Gradient<Axes>,
+): Op<Axes> => ({
   shape: rule(name, floatsOnly),
   grad,
   onnx: lowered(onnx),
@@ -51,16 +58,25 @@ const indexRow = (name: "argMax" | "argMin", onnx: string): Op<{ axis: number }>
   lead: ([x], { axis }) => (x ? [x[name](axis + 1, true)] : []),
 });
 
+/** The product of all parts before each. */
+function running(parts: readonly Tensor[], one: Tensor): Tensor[] {
+  const products: Tensor[] = [];
+  let product = one;
+  for (const part of parts) {
+    products.push(product);
+    product = product.mul(part);
+  }
+  return products;
+}
+
 /** g times the product of all the others, which division would spoil at zeros: prefix times suffix products. */
 function productGrad(g: Tensor, x: Tensor, axis: number): Tensor {
   const n = x.shape[axis];
   if (typeof n !== "number") return g.mul(x.prod(axis, true)).div(x);
   const parts = x.split(Array<number>(n).fill(1), axis);
   const one = g.onesLike();
-  const before: Tensor[] = [];
-  parts.reduce((product, part) => (before.push(product), product.mul(part)), one);
-  const after: Tensor[] = [];
-  parts.reduceRight((product, part) => (after.unshift(product), product.mul(part)), one);
+  const before = running(parts, one);
+  const after = running([...parts].reverse(), one).reverse();
   const [first, ...rest] = before.map((product, i) => g.mul(product).mul(after[i] ?? one));
   return first ? first.concat(rest, axis) : x;
 }
@@ -91,7 +107,10 @@ export const reduceOps = {
     shape: ([x]) => (x ? [x] : []),
     grad: ({ grads: [g], attrs }) => [g?.cumsum(attrs.axis, { exclusive: attrs.exclusive, reverse: !attrs.reverse })],
     onnx: ({ inputs: [x = ""], attrs, emit, scalar }) => [
-      emit("CumSum", [x, scalar(attrs.axis, "i32")], { exclusive: Number(attrs.exclusive), reverse: Number(attrs.reverse) }),
+      emit("CumSum", [x, scalar(attrs.axis, "i32")], {
+        exclusive: Number(attrs.exclusive),
+        reverse: Number(attrs.reverse),
+      }),
     ],
     lead: ([x], { axis, ...options }) => (x ? [x.cumsum(axis + 1, options)] : []),
   } satisfies Op<{ axis: number; exclusive: boolean; reverse: boolean }>,

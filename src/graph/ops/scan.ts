@@ -47,7 +47,13 @@ interface Use {
 }
 
 /** Why a gradient by a capture is easy or hard: all its uses, if each can be repeated over all steps at once. */
-function usesOf(capture: Tensor, nodes: readonly Node[], changing: ReadonlySet<Tensor>, length: Dim, tools: GradientTools): Use[] | undefined {
+function usesOf(
+  capture: Tensor,
+  nodes: readonly Node[],
+  changing: ReadonlySet<Tensor>,
+  length: Dim,
+  tools: GradientTools,
+): Use[] | undefined {
   const users = nodes.filter((node) => node.inputs.includes(capture));
   const repeatable = users.every((node) => {
     const has = node.inputs.map((input) => changing.has(input));
@@ -93,7 +99,9 @@ function grad(context: GradientContext<ScanAttrs>): (Tensor | undefined)[] {
   const [first, last] = [grads.slice(0, n), grads.slice(n)];
   const results = tools.scan(
     [
-      ...inner.states.flatMap((state, i) => (isFloat(state.dtype) ? [first[i] ?? tools.zeros(inputs[i] ?? state)] : [])),
+      ...inner.states.flatMap((state, i) =>
+        isFloat(state.dtype) ? [first[i] ?? tools.zeros(inputs[i] ?? state)] : [],
+      ),
       ...summed.map((capture) => tools.zeros(capture)),
     ],
     [...kept.stacks.values(), ...last.filter((g) => g !== undefined)],
@@ -103,7 +111,16 @@ function grad(context: GradientContext<ScanAttrs>): (Tensor | undefined)[] {
     },
     { reverse: !attrs.reverse, rename: kept.captures },
   );
-  return collect(context, results, { states, summed, sequences, used, uses, stacks: kept.stacks, outer: kept.captures, changing });
+  return collect(context, results, {
+    states,
+    summed,
+    sequences,
+    used,
+    uses,
+    stacks: kept.stacks,
+    outer: kept.captures,
+    changing,
+  });
 }
 
 const defined = <T>(items: readonly (T | undefined)[]): T[] => items.filter((item) => item !== undefined);
@@ -165,7 +182,13 @@ function collect({ attrs, inputs, tools }: GradientContext<ScanAttrs>, results: 
 }
 
 /** The gradient that one operation, repeated over all steps at once, hands to a capture. */
-function useGradient({ node, capture }: Use, gradients: ReadonlyMap<Tensor, Tensor>, parts: Parts, length: Dim, tools: GradientTools) {
+function useGradient(
+  { node, capture }: Use,
+  gradients: ReadonlyMap<Tensor, Tensor>,
+  parts: Parts,
+  length: Dim,
+  tools: GradientTools,
+) {
   const has = node.inputs.map((input) => parts.changing.has(input));
   const inputs = node.inputs.map((input) => parts.stacks.get(input) ?? parts.outer.get(input) ?? input);
   const whole = parts.outer.get(capture);
