@@ -20,7 +20,7 @@ function dependents(nodes: readonly Node[], wrt: readonly Tensor[]): Map<Tensor,
   const reached = new Map<Tensor, string | undefined>(wrt.map((tensor) => [tensor, undefined]));
   for (const node of nodes) {
     const inputs = node.inputs.filter((input) => reached.has(input));
-    if (inputs.length === 0) continue;
+    if (inputs.length === 0 || rowOf(node.op).grad === "stop") continue;
     const open = inputs.some((input) => reached.get(input) === undefined);
     const cut = open ? (rowOf(node.op).grad === "none" ? node.op : undefined) : reached.get(inputs[0] as Tensor);
     for (const output of node.outputs) if (!reached.has(output)) reached.set(output, cut);

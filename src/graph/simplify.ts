@@ -9,6 +9,7 @@ import type { Transposed } from "./ops/matmul.ts";
 import type { ScanAttrs } from "./ops/scan.ts";
 import { inlineBlocks } from "./recompute.ts";
 import { mergeScans, pruneScans } from "./simplify-scan.ts";
+import { putInto, scatterInOrder, sumOfPut } from "./simplify-sparse.ts";
 import { again } from "./substitute.ts";
 
 type Rule = (inputs: readonly Tensor[], node: Node, uses: (tensor: Tensor) => number) => Tensor | undefined;
@@ -100,15 +101,18 @@ const doubleNegation: Rule = ([x]) => (x?.node.op === "neg" ? x.node.inputs[0] :
 
 const rules: Readonly<Record<string, readonly Rule[]>> = {
   add: [neutral(0, true), unstretch, fuseGemm],
-  sub: [neutral(0, false), unstretch],
+  sub: [neutral(0, false), unstretch, putInto],
   mul: [neutral(1, true), foldScale, unstretch],
   div: [neutral(1, false), unstretch],
   where: [unstretch],
   neg: [doubleNegation],
+  stopGradient: [([x]) => x],
   matmul: [absorbTransposes],
   reshape: [skipInner("reshape"), dropSame],
   transpose: [composeTransposes],
   expand: [dropSame],
+  sum: [sumOfPut],
+  scatterAdd: [scatterInOrder],
 };
 
 /** Equal keys mean equal values. Large constants and noise are only equal to themselves. */
@@ -178,7 +182,10 @@ function simplifyBodies(outputs: readonly Tensor[]): Tensor[] {
 
 const cleanBody = (attrs: ScanAttrs): ScanAttrs => ({
   ...attrs,
-  body: { inputs: attrs.body.inputs, outputs: rebuildTwice(attrs.body.outputs, new Set(attrs.body.inputs)) },
+  body: {
+    inputs: attrs.body.inputs,
+    outputs: simplifyBodies(rebuildTwice(inlineBlocks(attrs.body.outputs), new Set(attrs.body.inputs))),
+  },
 });
 
 /** A second pass meets what the first one brought together. */

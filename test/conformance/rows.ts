@@ -1,5 +1,5 @@
 /** Cases with numbers that can be written down: rows without PyTorch's, element types, edges of floating point. */
-import type { OpName } from "../../src/graph/index.ts";
+import { type OpName, recompute } from "../../src/graph/index.ts";
 import type { HostTensor } from "../../src/runtime/index.ts";
 import { arange, type DType, ones, record, scalar, stack, type Tensor, tensor } from "../../src/tensor/index.ts";
 import { count, host, iota, numbersOf } from "../support/numbers.ts";
@@ -322,20 +322,6 @@ const movement: readonly Sample[] = [
     [grid([5], -1, 0, 1, -1, -1)],
   ),
   moves(
-    "unslice",
-    "pad",
-    [[2]],
-    one((x) => x.add(1).unslice(0, { size: 5, start: 1, step: 2 }).sub(1)),
-    [grid([5], -1, 0, -1, 1, -1)],
-  ),
-  moves(
-    "unslice backwards",
-    "pad",
-    [[2]],
-    one((x) => x.add(1).unslice(0, { size: 4, start: 3, step: -2 }).sub(1)),
-    [grid([4], -1, 1, -1, 0)],
-  ),
-  moves(
     "gather",
     "gather",
     [[3, 2]],
@@ -561,6 +547,17 @@ const leaves: readonly Sample[] = [
   },
 ];
 
+const blocks: readonly Sample[] = [
+  {
+    name: "recompute",
+    covers: "recompute",
+    inputs: [grid([2], 1, 2), grid([2], 3, 5)],
+    apply: ([x, w]) => (x && w ? [recompute((y: Tensor) => y.mul(y).mul(w))(x)] : []),
+    outputs: [grid([2], 3, 20)],
+    gradients: [grid([2], 6, 40), grid([2], 1, 8)],
+  },
+];
+
 /** Nothing to compute is no error. */
 const empty: readonly Sample[] = [
   {
@@ -651,6 +648,7 @@ export const rowSamples: readonly Sample[] = [
   ...indexing,
   ...reductions,
   ...leaves,
+  ...blocks,
   ...empty,
   ...extremes,
 ];

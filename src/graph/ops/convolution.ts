@@ -88,6 +88,10 @@ function convTransposeRule([x, w]: readonly Spec[], window: TransposedWindow): r
   if (!x || !w) return [];
   const [C = 0, perGroup = 0, ...kernel] = staticShape(w.shape, "convTranspose");
   requireChannels("convTranspose", x.shape, C, window.groups);
+  if (window.outputPadding.some((size, i) => size >= (window.stride[i] ?? 1)))
+    throw new ShapeError(
+      `convTranspose: output padding [${window.outputPadding}] is not below the stride [${window.stride}]; lower it or pad the result`,
+    );
   const sizes = places(x.shape, "convTranspose").map((size, i) => unconvolved(size, kernel[i] ?? 1, i, window));
   return [{ shape: [x.shape[0] ?? 0, perGroup * window.groups, ...sizes], dtype: x.dtype }];
 }
@@ -171,19 +175,8 @@ const convTransposeGrad: Gradient<TransposedWindow> = ({ grads: [g], inputs: [x,
     dilation: attrs.dilation,
     groups: attrs.groups,
   };
-  const trimmed = attrs.outputPadding.every((size) => size === 0) ? g : trimEnds(g, x, w, attrs);
-  return [needs(0) ? trimmed.conv(w, window) : undefined, needs(1) ? kernelGrad(x, trimmed, w, window) : undefined];
+  return [needs(0) ? g.conv(w, window) : undefined, needs(1) ? kernelGrad(x, g, w, window) : undefined];
 };
-
-/** Drops the added places when the convolution back would count a window in them. */
-function trimEnds(g: Tensor, x: Tensor, w: Tensor, window: TransposedWindow): Tensor {
-  const [sizes, kernel, now] = [places(x.shape, "conv"), places(w.shape, "conv"), places(g.shape, "conv")];
-  const fits = outputPlaces("convTranspose", now, kernel, window).every((size, i) => size === sizes[i]);
-  if (fits) return g;
-  return g.slices(
-    now.map((size, i) => ({ axis: i + 2, start: 0, end: size - (window.outputPadding[i] ?? 0), step: 1 })),
-  );
-}
 
 const poolRule =
   (name: string, indices: boolean) =>

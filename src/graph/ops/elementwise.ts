@@ -207,7 +207,7 @@ export const elementwiseOps = {
   cos: unary("cos", "Cos", (g, a) => [g.mul(a.sin()).neg()]),
   tanh: unary("tanh", "Tanh", (g, _a, _b, y) => [g.mul(y.mul(y).rsub(1))]),
   sigmoid: unary("sigmoid", "Sigmoid", (g, _a, _b, y) => [g.mul(y.mul(y.rsub(1)))]),
-  relu: unary("relu", "Relu", (g, _a, _b, y) => [y.greater(0).where(g, g.zerosLike())]),
+  relu: unary("relu", "Relu", (g, _a, _b, y) => [y.greater(0).stopGradient().where(g, g.zerosLike())]),
   erf: unary("erf", "Erf", (g, a) => [
     g.mul(
       a
@@ -235,12 +235,8 @@ export const elementwiseOps = {
     shape: selectRule,
     grad: ({ grads: [g], inputs: [condition, a, b] }) => {
       if (!g || !condition) return [];
-      const zero = g.zerosLike();
-      return [
-        undefined,
-        condition.where(g, zero).sumTo(a?.shape ?? []),
-        condition.where(zero, g).sumTo(b?.shape ?? []),
-      ];
+      const [zero, fixed] = [g.zerosLike(), condition.stopGradient()];
+      return [undefined, fixed.where(g, zero).sumTo(a?.shape ?? []), fixed.where(zero, g).sumTo(b?.shape ?? [])];
     },
     onnx: ({ inputs, emit }) => [emit("Where", inputs)],
     lead: (inputs, _, lead) => [again("where", alignLead(inputs, lead))],
@@ -267,7 +263,8 @@ export const elementwiseOps = {
 };
 
 /** 1 where a > b, ½ where they are equal, 0 elsewhere. */
-const share = (a: Tensor, b: Tensor): Tensor => a.greater(b).cast(a.dtype).add(a.equal(b).cast(a.dtype).mul(0.5));
+const share = (a: Tensor, b: Tensor): Tensor =>
+  a.greater(b).cast(a.dtype).add(a.equal(b).cast(a.dtype).mul(0.5)).stopGradient();
 
 /** Numbers of the element types in onnx.proto's TensorProto.DataType. */
 export const onnxType: Readonly<Record<DType, number>> = { f32: 1, i32: 6, i64: 7, bool: 9, f64: 11 };

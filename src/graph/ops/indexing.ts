@@ -121,21 +121,23 @@ export const indexingOps = {
     lead: ([x, indices], { axis }, { has }) =>
       x && indices && has.every(Boolean) ? [x.takeAlong(indices, axis + 1)] : [],
   } satisfies Op<Along>,
-  /** The adjoint of takeAlong: updates added into zeros. */
+  /** The adjoint of takeAlong: updates added into zeros, or into a third input of the output's shape. */
   putAlong: {
     shape: ([indices, updates], { axis, size }) => {
       requireAlong("putAlong", updates, indices, axis);
       return [{ shape: replaced(updates?.shape ?? [], axis, [size]), dtype: updates?.dtype ?? "f32" }];
     },
-    grad: ({ grads: [g], inputs: [indices], attrs: { axis } }) => [undefined, indices && g?.takeAlong(indices, axis)],
+    grad: ({ grads: [g], inputs: [indices], attrs: { axis } }) => [
+      undefined,
+      indices && g?.takeAlong(indices, axis),
+      g,
+    ],
     onnx: (lower) => {
-      const [indices = "", updates = ""] = lower.inputs;
-      return [
-        lower.emit("ScatterElements", [zeros(lower), indices, updates], { axis: lower.attrs.axis, reduction: "add" }),
-      ];
+      const [indices = "", updates = "", base = zeros(lower)] = lower.inputs;
+      return [lower.emit("ScatterElements", [base, indices, updates], { axis: lower.attrs.axis, reduction: "add" })];
     },
-    lead: ([indices, updates], { axis, size }, { has }) =>
-      indices && updates && has.every(Boolean) ? [indices.putAlong(updates, axis + 1, size)] : [],
+    lead: ([indices, updates, base], { axis, size }, { has }) =>
+      indices && updates && !base && has.every(Boolean) ? [indices.putAlong(updates, axis + 1, size)] : [],
   } satisfies Op<Into>,
   /** 1 at the index, 0 elsewhere, in a new last axis of `depth`. Outside 0..depth-1 all is 0. */
   oneHot: {

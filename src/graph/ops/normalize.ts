@@ -1,8 +1,9 @@
 /** Softmax and layer normalisation, which the runtime has as single kernels. */
 import { DTypeError, ShapeError } from "../../errors.ts";
 import { formatShape, sameShape } from "../../tensor/dim.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
-import type { Gradient, Op } from "../op.ts";
+import type { Gradient, Lowering, Op } from "../op.ts";
 
 export interface Axis {
   readonly axis: number;
@@ -25,22 +26,52 @@ function layerNormRule(inputs: readonly Spec[]): readonly Spec[] {
   return [x, statistic, statistic];
 }
 
-/** With x̂ = (x - μ)·r and ĝ = g·w: dx = r·(ĝ - mean ĝ - x̂·mean(ĝ·x̂)), dw = Σ g·x̂, db = Σ g. Statistics count as results. */
-const layerNormGrad: Gradient<{ epsilon: number }> = ({
-  grads: [g],
-  inputs: [x, weight, bias],
-  outputs: [, mean, deviation],
-  needs,
-}) => {
-  if (!g || !x || !weight || !bias || !mean || !deviation) return [];
-  const centred = x.sub(mean).mul(deviation);
-  const scaled = g.mul(weight);
-  const dx = scaled
-    .sub(scaled.mean(-1, true))
-    .sub(centred.mul(scaled.mul(centred).mean(-1, true)))
-    .mul(deviation);
-  return [dx, needs(1) ? g.mul(centred).sumTo(weight.shape) : undefined, needs(2) ? g.sumTo(bias.shape) : undefined];
+/** With x̂ = (x - μ)·r and ĝ = g·w: dx = r·(ĝ - mean ĝ - x̂·mean(ĝ·x̂)), dw = Σ g·x̂, db = Σ g. */
+const layerNormGrad: Gradient<{ epsilon: number }> = ({ grads, inputs: [x, weight, bias], outputs, needs }) => {
+  const [g, ofMean, ofDeviation] = grads;
+  const [, mean, deviation] = outputs;
+  if (!x || !weight || !bias || !mean || !deviation) return [];
+  const normal = x.sub(mean).mul(deviation);
+  const dx = [g && ofNormal(g.mul(weight), normal, deviation), ofStatistics(x, normal, deviation, ofMean, ofDeviation)];
+  return [
+    dx.filter((part) => part !== undefined).reduce((a, b) => a.add(b), x.zerosLike()),
+    needs(1) ? g?.mul(normal).sumTo(weight.shape) : undefined,
+    needs(2) ? g?.sumTo(bias.shape) : undefined,
+  ];
 };
+
+const ofNormal = (scaled: Tensor, normal: Tensor, deviation: Tensor): Tensor =>
+  scaled
+    .sub(scaled.mean(-1, true))
+    .sub(normal.mul(scaled.mul(normal).mean(-1, true)))
+    .mul(deviation);
+
+/** μ and r = 1/√(σ² + ε) are read by derivatives alone: dx = (dμ - dr·r²·x̂)/n matters for second ones. */
+function ofStatistics(
+  x: Tensor,
+  normal: Tensor,
+  deviation: Tensor,
+  dMean?: Tensor,
+  dDeviation?: Tensor,
+): Tensor | undefined {
+  const slope = dDeviation?.mul(deviation).mul(deviation).mul(normal).neg();
+  const sum = dMean && slope ? slope.add(dMean) : (slope ?? dMean?.expand(x.shape));
+  return sum?.div(x.countAlong([x.rank - 1]));
+}
+
+/** The runtime's kernel gives its statistics in f32 whatever x is, so f64 is spelled out. */
+function layerNormOnnx({ inputs, attrs, specs, emit, emitMany, constant, scalar }: Lowering<{ epsilon: number }>) {
+  const [x = "", weight = "", bias = ""] = inputs;
+  if (specs.inputs[0]?.dtype !== "f64")
+    return emitMany("LayerNormalization", inputs, { axis: -1, epsilon: { float: attrs.epsilon } }, 3);
+  const mean = (name: string) =>
+    emit("ReduceMean", [name, constant(BigInt64Array.of(-1n), "i64", [1])], { keepdims: 1 });
+  const middle = mean(x);
+  const centred = emit("Sub", [x, middle]);
+  const variance = emit("Add", [mean(emit("Mul", [centred, centred])), scalar(attrs.epsilon, "f64")]);
+  const deviation = emit("Reciprocal", [emit("Sqrt", [variance])]);
+  return [emit("Add", [emit("Mul", [emit("Mul", [centred, deviation]), weight]), bias]), middle, deviation];
+}
 
 export const normalizeOps = {
   /** y_i = exp x_i / Σ_j exp x_j along an axis. */
@@ -65,8 +96,7 @@ export const normalizeOps = {
   layerNorm: {
     shape: layerNormRule,
     grad: layerNormGrad,
-    onnx: ({ inputs, attrs, emitMany }) =>
-      emitMany("LayerNormalization", inputs, { axis: -1, epsilon: { float: attrs.epsilon } }, 3),
+    onnx: layerNormOnnx,
     lead: ([x, weight, bias], { epsilon }, { has }) =>
       x && weight && bias && !has[1] && !has[2] ? x.layerNorm(weight, bias, epsilon) : [],
   } satisfies Op<{ epsilon: number }>,

@@ -35,7 +35,7 @@ const shifted = (axes: readonly number[]): number[] => axes.map((axis) => axis +
 /** Equal shares of g among all elements that are the extreme one. */
 const extremeGrad: Gradient<Axes> = ({ grads: [g], inputs: [x], outputs: [y], attrs }) => {
   if (!g || !x || !y) return [];
-  const mask = x.equal(y).cast(x.dtype);
+  const mask = x.equal(y).cast(x.dtype).stopGradient();
   return [mask.mul(g.div(mask.sum([...attrs.axes], true)))];
 };
 
