@@ -17,6 +17,9 @@ export const exact: Tolerance = both(0);
 export const forward: Tolerance = both(1e-5);
 export const backward: Tolerance = both(1e-4);
 
+/** WGSL (the language of WebGPU) promises an absolute error of 2⁻¹¹ for sin and cos. */
+export const trigonometric: Tolerance = { absolute: 2 ** -11, relative: 0 };
+
 /** float64 against numbers written with nine digits. */
 export const double: Tolerance = both(1e-8);
 

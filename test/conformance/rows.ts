@@ -282,6 +282,13 @@ const movement: readonly Sample[] = [
     [grid([2], 4, 2)],
   ),
   moves(
+    "slice backwards from the middle",
+    "slice",
+    [[6]],
+    one((x) => x.slice(0, 4, 1, -1)),
+    [grid([3], 4, 3, 2)],
+  ),
+  moves(
     "slice beyond the end",
     "slice",
     [[3]],

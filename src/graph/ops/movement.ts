@@ -47,6 +47,27 @@ function slicedDim(dim: Dim, range: Range): Dim {
 const i64 = (lower: Lowering<never>, values: readonly number[]): string =>
   lower.constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
 
+function sliceOnnx(lower: Lowering<{ ranges: readonly Range[] }>): string[] {
+  const slice = (x: string, ranges: readonly Range[]) => {
+    const of = (key: keyof Range) =>
+      i64(
+        lower as Lowering<never>,
+        ranges.map((range) => range[key]),
+      );
+    return lower.emit("Slice", [x, of("start"), of("end"), of("axis"), of("step")]);
+  };
+  const { ranges } = lower.attrs;
+  // ONNX Runtime's WebGPU kernel starts elsewhere for steps below -1: turn round first, then skip.
+  const turned = slice(
+    lower.inputs[0] ?? "",
+    ranges.map((range) => (range.step < -1 ? { ...range, step: -1 } : range)),
+  );
+  const rest = ranges
+    .filter(({ step }) => step < -1)
+    .map(({ axis, step }) => ({ axis, start: 0, end: toEnd, step: -step }));
+  return [rest.length === 0 ? turned : slice(turned, rest)];
+}
+
 /** The gradient of a slice: g spread by the steps, turned back, with zeros around it. */
 const sliceGrad: Op<{ ranges: readonly Range[] }>["grad"] = ({ grads: [g], inputs: [x], attrs }) => {
   if (!g || !x) return [];
@@ -200,14 +221,7 @@ export const movementOps = {
       return [{ shape, dtype: x?.dtype ?? "f32" }];
     },
     grad: sliceGrad,
-    onnx: (lower) => {
-      const of = (key: keyof Range) =>
-        i64(
-          lower as Lowering<never>,
-          lower.attrs.ranges.map((range) => range[key]),
-        );
-      return [lower.emit("Slice", [lower.inputs[0] ?? "", of("start"), of("end"), of("axis"), of("step")])];
-    },
+    onnx: sliceOnnx,
     lead: ([x], { ranges }) => (x ? [x.slices(shift(ranges))] : []),
   } satisfies Op<{ ranges: readonly Range[] }>,
   /** Zeros, or `value`, before and after each axis. */
