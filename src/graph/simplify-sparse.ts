@@ -1,0 +1,33 @@
+/**
+ * Clean-up around elements added into zeros, which the loss over a large vocabulary and position embeddings leave
+ * behind: sums look at what was added only, differences add into the other operand instead of into zeros.
+ */
+import { sameShape } from "../tensor/dim.ts";
+import { record, type Tensor } from "../tensor/tensor.ts";
+import type { Node } from "./node.ts";
+import type { Into } from "./ops/indexing.ts";
+
+/** Σ over the axis that was written into: of what was written. */
+export function sumOfPut([x]: readonly Tensor[], { attrs }: Node): Tensor | undefined {
+  const { axes } = attrs as { axes: readonly number[] };
+  const [, written] = x?.node.inputs ?? [];
+  if (x?.node.op !== "putAlong" || x.node.inputs.length !== 2 || axes.length !== 1) return undefined;
+  return axes[0] === (x.node.attrs as Into).axis ? written?.sum([...axes], true) : undefined;
+}
+
+/** put - z as what was put, added into -z. */
+export function putInto([x, z]: readonly Tensor[], node: Node): Tensor | undefined {
+  const [indices, written] = x?.node.inputs ?? [];
+  if (x?.node.op !== "putAlong" || x.node.inputs.length !== 2 || !indices || !written || !z) return undefined;
+  if (!sameShape(z.shape, node.outputs[0]?.shape ?? []) || !sameShape(x.shape, z.shape)) return undefined;
+  return record("putAlong", [indices, written, z.neg()], x.node.attrs as Into)[0];
+}
+
+/** Rows added at 0, 1, 2, ...: the rows themselves, and zeros behind. */
+export function scatterInOrder([indices, rows]: readonly Tensor[], { attrs }: Node): Tensor | undefined {
+  const { size } = attrs as Into;
+  const count = rows?.shape[0];
+  if (indices?.node.op !== "arange" || !rows || typeof size !== "number" || typeof count !== "number") return undefined;
+  const none = rows.shape.map(() => 0);
+  return rows.pad(none, [size - count, ...none.slice(1)]);
+}
