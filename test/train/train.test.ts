@@ -1,0 +1,197 @@
+/** The loop and the step: order of events, interruption, values that are not finite, accumulation, exact resumption. */
+import { expect, test } from "vitest";
+import type { SavedState, Store } from "../../src/checkpoint/index.ts";
+import { builtInText, prepareText } from "../../src/data/index.ts";
+import { NonFiniteError } from "../../src/errors.ts";
+import { Linear, meanSquaredError, parameters } from "../../src/nn/index.ts";
+import { constantRate, sgd } from "../../src/optim/index.ts";
+import { initialValues, stream } from "../../src/runtime/index.ts";
+import { resumeLanguageModel, trainLanguageModel } from "../../src/tasks/language.ts";
+import type { Tensor } from "../../src/tensor/index.ts";
+import { createStep, loop, Run, type StepOptions, type TrainingEvent } from "../../src/train/index.ts";
+import { reordered } from "../tolerances.ts";
+
+const text = builtInText(0, 6000);
+const tiny = { config: { n_layer: 1, n_head: 2, n_embd: 8, attn_pdrop: 0.1, resid_pdrop: 0.1 }, context: 8, batch: 4 };
+
+/** A store in memory. */
+function memory(): Store & { states: SavedState[]; logged: object[] } {
+  const states: SavedState[] = [];
+  const logged: object[] = [];
+  let description = { config: {}, tokenizer: {} };
+  const copy = (values: SavedState["parameters"]) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { ...value, data: value.data.slice() }]));
+  return {
+    where: "memory",
+    states,
+    logged,
+    create: async (config, tokenizer) => {
+      description = { config, tokenizer };
+    },
+    saveState: async ({ parameters: values, slots, trainer }) => {
+      states.push({ parameters: copy(values), slots: copy(slots), trainer: JSON.parse(JSON.stringify(trainer)) });
+    },
+    saveWeights: async () => undefined,
+    log: async (event) => {
+      logged.push(event);
+    },
+    loadState: async () => states.at(-1) ?? Promise.reject(new Error("nothing saved")),
+    loadDescription: async () => description,
+    loadWeights: async () => new Map(),
+  };
+}
+
+const bytes = (state: SavedState | undefined) =>
+  Object.entries({ ...state?.parameters, ...state?.slots }).map(([name, { data }]) => [
+    name,
+    Buffer.from(data.buffer).toString("base64"),
+  ]);
+
+test("a training can be iterated over and awaited, and is the same both ways", async () => {
+  const data = await prepareText(text);
+  const make = () => trainLanguageModel("gpt", { data, ...tiny, steps: 6, evalEvery: 3, threads: 1 });
+  const events: TrainingEvent[] = [];
+  const iterated = make();
+  for await (const event of iterated) events.push(event);
+  const [first, second] = [await iterated, await make()];
+  expect(events.map(({ event }) => event)).toEqual([
+    "start",
+    "step",
+    "step",
+    "step",
+    "evaluate",
+    "step",
+    "step",
+    "step",
+    "evaluate",
+  ]);
+  expect(first.losses).toEqual(second.losses);
+  expect(first.valLoss).toBe(second.valLoss);
+  expect(first.losses).toHaveLength(6);
+});
+
+test("an aborted training finishes its step, saves, and says so", async () => {
+  const data = await prepareText(text);
+  const abort = new AbortController();
+  const store = memory();
+  const run = trainLanguageModel("rnn", {
+    data,
+    steps: 50,
+    context: 8,
+    batch: 2,
+    config: { hidden_size: 8, embedding_dim: 4 },
+    store,
+    signal: abort.signal,
+  });
+  for await (const event of run) if (event.event === "step" && event.step === 3) abort.abort();
+  const history = await run;
+  expect(history).toMatchObject({ step: 3, interrupted: true });
+  expect(store.states.at(-1)?.trainer).toMatchObject({ step: 3 });
+  expect(store.logged.at(-1)).toMatchObject({ event: "interrupted", step: 3 });
+});
+
+test.each([1, 4, 9])("interrupted after step %i and resumed, it ends with the same bits", async (stop) => {
+  const data = await prepareText(text);
+  const whole = memory();
+  const options = { data, ...tiny, steps: 10, evalEvery: 4, threads: 1, seed: 7 };
+  await trainLanguageModel("gpt", { ...options, store: whole });
+  const parted = memory();
+  const abort = new AbortController();
+  const first = trainLanguageModel("gpt", { ...options, store: parted, signal: abort.signal });
+  for await (const event of first) if (event.event === "step" && event.step === stop) abort.abort();
+  await resumeLanguageModel({ store: parted, data: (tokenizer) => prepareText(text, { tokenizer }) });
+  expect(bytes(parted.states.at(-1))).toEqual(bytes(whole.states.at(-1)));
+  expect(parted.states.at(-1)?.trainer).toEqual(whole.states.at(-1)?.trainer);
+});
+
+test("resuming on another text, or as another model, is refused", async () => {
+  const store = memory();
+  await trainLanguageModel("gpt", { data: await prepareText(text), ...tiny, steps: 2, store });
+  const other = (tokenizer: Parameters<typeof prepareText>[1]) => prepareText(`${text.slice(1)}.`, tokenizer);
+  await expect(resumeLanguageModel({ store, data: (tokenizer) => other({ tokenizer }) })).rejects.toThrow(
+    /not the one it was trained on/,
+  );
+  await expect(
+    resumeLanguageModel({ store, model: "lstm", data: (tokenizer) => other({ tokenizer }) }),
+  ).rejects.toThrow(/the run trains gpt2, got model lstm/);
+});
+
+/** A linear fit of y = 2x - 1 in one dimension. */
+function fit(accumulate: number, batch: number): StepOptions {
+  const layer = Linear(1, 1);
+  const column = { shape: [batch, 1], dtype: "f32" } as const;
+  return {
+    parameters: Object.fromEntries(parameters(layer)),
+    batch: { x: column, y: column },
+    loss: ({ x, y }) => meanSquaredError(layer(x as Tensor), y as Tensor),
+    optimizer: sgd({ momentum: 0.9 }),
+    clip: 0.5,
+    accumulate,
+  };
+}
+
+const points = (step: number, from: number, count: number) => {
+  const x = new Float32Array(count);
+  stream(3, step, "points").fillUniform(x, from);
+  const column = (data: Float32Array) => ({ data, shape: [count, 1], dtype: "f32" as const });
+  return { x: column(x), y: column(x.map((value) => 2 * value - 1)) };
+};
+
+const apart = (a: number, b: number): boolean =>
+  Math.abs(a - b) > reordered.absolute + reordered.relative * Math.abs(a);
+
+test("four micro-batches are one batch of all of them", async () => {
+  const [one, four] = [fit(1, 8), fit(4, 2)];
+  const whole = await createStep(one, { parameters: initialValues(one.parameters, 0) });
+  const parted = await createStep(four, { parameters: initialValues(four.parameters, 0) });
+  for (let step = 1; step <= 5; step++) {
+    const at = { step, lr: 0.1, seed: 0 };
+    const a = await whole.run([points(step, 0, 8)], at);
+    const b = await parted.run(
+      [0, 2, 4, 6].map((from) => points(step, from, 2)),
+      at,
+    );
+    expect(apart(a.loss, b.loss)).toBe(false);
+    expect(apart(a.gradNorm, b.gradNorm)).toBe(false);
+  }
+  for (const [name, { data }] of Object.entries(whole.parameters))
+    expect(apart(Number(data[0]), Number(parted.parameters[name]?.data[0]))).toBe(false);
+});
+
+test("a linear fit finds the line", async () => {
+  const options = fit(1, 16);
+  const step = await createStep(options, { parameters: initialValues(options.parameters, 0) });
+  await new Run(
+    loop(step, {
+      steps: 400,
+      seed: 0,
+      schedule: constantRate(0.05),
+      batches: (at) => [points(at, 0, 16)],
+      tokensPerStep: 16,
+    }),
+  );
+  const { weight, bias } = step.parameters;
+  expect(Number(weight?.data[0])).toBeCloseTo(2, 3);
+  expect(Number(bias?.data[0])).toBeCloseTo(-1, 3);
+});
+
+test("a value that is not finite stops the training, names the step, and changes nothing", async () => {
+  const options = { ...fit(1, 4), clip: undefined };
+  const step = await createStep(options, { parameters: initialValues(options.parameters, 0) });
+  const bad = (at: number) => {
+    const batch = points(at, 0, 4);
+    if (at === 3) batch.x.data[1] = Number.NaN;
+    return [batch];
+  };
+  const saved: number[] = [];
+  const save = { every: 100, run: async (_: "last" | "best", at: number) => void saved.push(at) };
+  const run = new Run(
+    loop(step, { steps: 9, seed: 0, schedule: constantRate(0.1), batches: bad, tokensPerStep: 4, save, where: "here" }),
+  );
+  const error = await Promise.resolve(run).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(NonFiniteError);
+  expect(error).toMatchObject({ step: 3, value: Number.NaN });
+  expect(String(error)).toMatch(/the loss is NaN at step 3; the last good checkpoint is step 2 in here/);
+  expect(saved).toEqual([2]);
+  expect(Number.isFinite(Number(step.parameters.weight?.data[0]))).toBe(true);
+});
