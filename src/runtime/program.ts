@@ -73,6 +73,16 @@ export class Program {
     return this.#device === "webgpu" ? inTurn(run) : run();
   }
 
+  /** Gives back the engine's memory; the program cannot run afterwards and is compiled anew when asked for again. */
+  async release(): Promise<void> {
+    for (const [key, bucket] of cache)
+      cache.set(
+        key,
+        bucket.filter(({ bytes }) => bytes !== this.model.bytes),
+      );
+    await this.#session.release();
+  }
+
   /** Ends a profile, which the engine writes into a file. */
   endProfiling(): void {
     this.#session.endProfiling();

@@ -15,7 +15,7 @@ export const trainingSchema = z.strictObject({
   /** Micro-batches whose gradients are averaged before one update. */
   accumulate: whole(1, 65536).default(1),
   /** The highest learning rate. */
-  lr: z.number().gt(0).max(10).default(1e-3),
+  lr: z.number().gt(0).max(10).default(2e-3),
   /** Steps over which the learning rate rises to it; by default a twentieth of all, at most 100. */
   warmup: whole(0, 1e9).optional(),
   /** How it falls afterwards, to a tenth. */

@@ -117,7 +117,7 @@ test("resuming on another text, or as another model, is refused", async () => {
 });
 
 /** A linear fit of y = 2x - 1 in one dimension. */
-function fit(accumulate: number, batch: number): StepOptions {
+function lineFit(accumulate: number, batch: number): StepOptions {
   const layer = Linear(1, 1);
   const column = { shape: [batch, 1], dtype: "f32" } as const;
   return {
@@ -141,7 +141,7 @@ const apart = (a: number, b: number): boolean =>
   Math.abs(a - b) > reordered.absolute + reordered.relative * Math.abs(a);
 
 test("four micro-batches are one batch of all of them", async () => {
-  const [one, four] = [fit(1, 8), fit(4, 2)];
+  const [one, four] = [lineFit(1, 8), lineFit(4, 2)];
   const whole = await createStep(one, { parameters: initialValues(one.parameters, 0) });
   const parted = await createStep(four, { parameters: initialValues(four.parameters, 0) });
   for (let step = 1; step <= 5; step++) {
@@ -159,7 +159,7 @@ test("four micro-batches are one batch of all of them", async () => {
 });
 
 test("a linear fit finds the line", async () => {
-  const options = fit(1, 16);
+  const options = lineFit(1, 16);
   const step = await createStep(options, { parameters: initialValues(options.parameters, 0) });
   await new Run(
     loop(step, {
@@ -176,7 +176,7 @@ test("a linear fit finds the line", async () => {
 });
 
 test("a value that is not finite stops the training, names the step, and changes nothing", async () => {
-  const options = { ...fit(1, 4), clip: undefined };
+  const options = { ...lineFit(1, 4), clip: undefined };
   const step = await createStep(options, { parameters: initialValues(options.parameters, 0) });
   const bad = (at: number) => {
     const batch = points(at, 0, 4);
