@@ -37,11 +37,11 @@ export const optimizer: Tolerance = both(2e-6);
 
 /** Models of the fixtures, float32 on both sides. */
 export const model = {
-  logits: { absolute: 1e-5, relative: 0 } as Tolerance,
+  logits: { absolute: 2e-6, relative: 0 } as Tolerance,
   /** Relative to the largest element of the same parameter's gradient. */
-  gradient: 1e-4,
+  gradient: 1e-5,
   /** One token after the other against all at once. */
-  step: { absolute: 1e-5, relative: 0 } as Tolerance,
+  step: { absolute: 2e-6, relative: 0 } as Tolerance,
   /** Relative error of the loss at a step. */
-  curve: { at10: 1e-4, at100: 1e-3 },
+  curve: { at10: 2e-6, at100: 1e-5 },
 } as const;

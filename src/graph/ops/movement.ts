@@ -47,25 +47,36 @@ function slicedDim(dim: Dim, range: Range): Dim {
 const i64 = (lower: Lowering<never>, values: readonly number[]): string =>
   lower.constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
 
+const flipped = (axis: number): Range => ({ axis, start: toEnd, end: toStart, step: -1 });
+const isFlip = ({ start, end, step }: Range): boolean => start === toEnd && end === toStart && step === -1;
+
+/** The range that meets the same elements from the other end. */
+function forwards(dim: Dim, range: Range): Range {
+  if (range.step > 0 || typeof dim !== "number") return range;
+  const [count, from] = [rangeLength(dim, range), startOf(dim, range.start, range.step)];
+  return {
+    axis: range.axis,
+    start: from + (count - 1) * range.step,
+    end: count === 0 ? 0 : from + 1,
+    step: -range.step,
+  };
+}
+
+/** ONNX Runtime's WebGPU kernel walks backwards over whole axes only, so other ranges are cut out first and then turned. */
 function sliceOnnx(lower: Lowering<{ ranges: readonly Range[] }>): string[] {
+  const shape = lower.specs.inputs[0]?.shape ?? [];
   const slice = (x: string, ranges: readonly Range[]) => {
     const of = (key: keyof Range) =>
       i64(
         lower as Lowering<never>,
         ranges.map((range) => range[key]),
       );
-    return lower.emit("Slice", [x, of("start"), of("end"), of("axis"), of("step")]);
+    return ranges.length === 0 ? x : lower.emit("Slice", [x, of("start"), of("end"), of("axis"), of("step")]);
   };
   const { ranges } = lower.attrs;
-  // ONNX Runtime's WebGPU kernel starts elsewhere for steps below -1: turn round first, then skip.
-  const turned = slice(
-    lower.inputs[0] ?? "",
-    ranges.map((range) => (range.step < -1 ? { ...range, step: -1 } : range)),
-  );
-  const rest = ranges
-    .filter(({ step }) => step < -1)
-    .map(({ axis, step }) => ({ axis, start: 0, end: toEnd, step: -step }));
-  return [rest.length === 0 ? turned : slice(turned, rest)];
+  const cut = ranges.filter((range) => !isFlip(range)).map((range) => forwards(shape[range.axis] ?? 0, range));
+  const turned = ranges.filter(({ step }) => step < 0).map(({ axis }) => flipped(axis));
+  return [slice(slice(lower.inputs[0] ?? "", cut), turned)];
 }
 
 /** The gradient of a slice: g spread by the steps, turned back, with zeros around it. */

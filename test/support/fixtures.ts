@@ -1,0 +1,49 @@
+/** The model fixtures on disk: weights, configuration, and PyTorch's numbers. */
+import { readFileSync } from "node:fs";
+import { fromFile, fromStored, readSafetensors, type StoredTensor } from "../../src/checkpoint/index.ts";
+import { type Architecture, type LanguageModel, loadArchitecture } from "../../src/models/index.ts";
+import { parameters } from "../../src/nn/index.ts";
+import type { HostTensor } from "../../src/runtime/index.ts";
+import type { Tensor } from "../../src/tensor/index.ts";
+
+export const fixtureNames = ["rnn1", "rnn2", "lstm1", "lstm2", "gru1", "gru2", "gpt"] as const;
+export type FixtureName = (typeof fixtureNames)[number];
+
+export interface Fixture {
+  readonly architecture: Architecture;
+  readonly model: LanguageModel;
+  readonly parameters: Readonly<Record<string, Tensor>>;
+  readonly weights: Readonly<Record<string, HostTensor>>;
+  /** The file of weights as it is. */
+  readonly file: ReadonlyMap<string, StoredTensor>;
+  readonly expected: (name: string) => HostTensor;
+  /** The name that the file has for a parameter. */
+  readonly fileName: (path: string) => string;
+}
+
+const read = (name: string, file: string): Buffer =>
+  readFileSync(new URL(`../fixtures/${name}/${file}`, import.meta.url));
+
+export async function loadFixture(name: FixtureName): Promise<Fixture> {
+  const config: Record<string, unknown> = JSON.parse(read(name, "config.json").toString());
+  const architecture = await loadArchitecture(String(config.model_type));
+  const known = Object.fromEntries(Object.entries(config).filter(([key]) => architecture.keys.includes(key)));
+  const model = architecture.build(architecture.configure(known));
+  const own = Object.fromEntries(parameters(model.parts));
+  const { tensors: file } = readSafetensors(read(name, "model.safetensors"));
+  const { tensors: results } = readSafetensors(read(name, "expected.safetensors"));
+  const { rename = (path: string) => path, prefix = "" } = architecture.checkpoint;
+  return {
+    architecture,
+    model,
+    parameters: own,
+    weights: fromFile(file, own, architecture.checkpoint),
+    file,
+    fileName: (path) => prefix + rename(path),
+    expected(key) {
+      const tensor = results.get(key);
+      if (!tensor) throw new Error(`the fixture ${name} has no ${key}`);
+      return fromStored(key, tensor);
+    },
+  };
+}
