@@ -29,8 +29,12 @@ function bits(count, seed) {
 const size = (shape) => shape.reduce((a, b) => a * b, 1);
 
 /** Values in [-scale, scale), shifted. */
-export const uniform = (shape, seed, scale = 1, shift = 0) =>
-  Float32Array.from(bits(size(shape), seed), (b) => Math.fround((b / 2 ** 31 - 1) * scale) + shift);
+export function uniform(shape, seed, scale = 1, shift = 0) {
+  const numbers = bits(size(shape), seed);
+  const out = new Float32Array(numbers.length);
+  for (let i = 0; i < out.length; i++) out[i] = Math.fround((numbers[i] / 2 ** 31 - 1) * scale) + shift;
+  return out;
+}
 
 export const integers = (shape, seed, limit) => Int32Array.from(bits(size(shape), seed), (b) => b % limit);
 

@@ -1,0 +1,50 @@
+/** What TypeScript sees of rows.js. */
+
+export interface Filled {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+type Shapes = Readonly<Record<string, readonly number[]>>;
+
+export interface RecurrentSizes {
+  readonly B: number;
+  readonly T: number;
+  readonly I: number;
+  readonly H: number;
+}
+export interface GPTSizes {
+  readonly layers: number;
+  readonly heads: number;
+  readonly C: number;
+  readonly T: number;
+  readonly B: number;
+  readonly V: number;
+}
+
+export const threads: number;
+export const X: number;
+export const Y: number;
+export const MLP: { readonly B: number; readonly widths: readonly number[] };
+export const CONV: { readonly B: number };
+export const RECURRENT: RecurrentSizes;
+export const GPT: { readonly "gpt-4x128": GPTSizes; readonly "gpt-6x384": GPTSizes };
+export const ADAMW: Readonly<Record<"rate" | "beta1" | "beta2" | "epsilon" | "decay" | "clip", number>>;
+
+export function uniform(shape: readonly number[], seed: number, scale?: number, shift?: number): Float32Array;
+export function integers(shape: readonly number[], seed: number, limit: number): Int32Array;
+export function fill(shapes: Shapes): Record<string, Filled>;
+export function parameterCount(shapes: Shapes): number;
+export function mlpShapes(): Shapes;
+export function convShapes(): Shapes;
+export function recurrentShapes(gates: number, sizes?: RecurrentSizes): Shapes;
+export function gptShapes(sizes: GPTSizes): Shapes;
+
+/** What a row gives to the protocol; what it holds besides `step` becomes part of the answer. */
+export interface Made {
+  readonly step: () => number | Promise<number>;
+  readonly parameters: number;
+}
+export function serve<Request>(
+  rows: Readonly<Record<string, (request: Request) => Made | Promise<Made>>>,
+  about: Readonly<Record<string, unknown>>,
+): Promise<void>;

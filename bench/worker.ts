@@ -1,0 +1,66 @@
+/**
+ * Descent as a peer of the bench: the protocol of peers/README.md, in a process of its own.
+ *
+ * Usage: npx unrun bench/worker.ts --threads 2       requests on stdin, one JSON object per line
+ *
+ * A request may change the row's `sizes`, and ask for a `profile`: the engine's times of every node, up to the
+ * step that `steps` names, in a file whose name starts with `prefix`.
+ */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { loadEngine } from "../src/runtime/index.ts";
+import { TrainingStep } from "../src/train/index.ts";
+import { type Made, serve, threads } from "./peers/rows.js";
+import { rows, type Sizes } from "./rows.ts";
+
+export interface WorkerRequest {
+  readonly row: string;
+  readonly sizes?: Sizes;
+  readonly profile?: { readonly prefix: string; readonly steps: number };
+}
+
+/** What the answer tells besides what every peer tells. */
+export interface WorkerAnswer {
+  /** Tracing, differentiating and writing the model. */
+  readonly traceMs: number;
+  /** ONNX Runtime making a session of it. */
+  readonly sessionMs: number;
+  readonly flops: number;
+  readonly tokens?: number;
+  /** What cannot be done without (rows.ts). */
+  readonly floorMB: number;
+  /** The process before the row. */
+  readonly baseMB: number;
+}
+
+const megabytes = (bytes: number) => Math.round(bytes / 2 ** 20);
+
+/** Builds a row and compiles its step. */
+async function make({ row: name, sizes = {}, profile }: WorkerRequest): Promise<Made & WorkerAnswer> {
+  const baseMB = megabytes(process.memoryUsage.rss());
+  const row = rows[name]?.(sizes);
+  if (!row) throw new Error(`no row ${name}, there are ${Object.keys(rows).join(", ")}`);
+  const { options, values, feeds, lr, flops, tokens, numbers } = row;
+  const start = performance.now();
+  const training = await TrainingStep.create(options, { parameters: values }, { threads, profile: profile?.prefix });
+  const sessionMs = training.program.compileMs;
+  const traceMs = performance.now() - start - sessionMs;
+  let at = 0;
+  const step = async () => {
+    const { loss } = await training.run([feeds], { step: ++at, lr, seed: 0 });
+    if (at === profile?.steps) training.program.endProfiling();
+    return loss;
+  };
+  const parameters = Object.entries(values).reduce((sum, [key, { data }]) => sum + (key === "x" ? 0 : data.length), 0);
+  const about = { traceMs, sessionMs, flops, floorMB: megabytes(4 * numbers), baseMB };
+  return { step, parameters, ...about, ...(tokens === undefined ? {} : { tokens }) };
+}
+
+const versionOf = (name: string): string => {
+  const file = createRequire(import.meta.url).resolve(`${name}/package.json`);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+};
+
+await loadEngine("cpu", threads);
+const version = `onnxruntime-node ${versionOf("onnxruntime-node")}`;
+await serve(Object.fromEntries(Object.keys(rows).map((name) => [name, make])), { mode: "graph", version });
