@@ -99,8 +99,10 @@ const composeTransposes: Rule = ([x], node) => {
 
 const doubleNegation: Rule = ([x]) => (x?.node.op === "neg" ? x.node.inputs[0] : undefined);
 
-const rules: Readonly<Record<string, readonly Rule[]>> = {
-  add: [neutral(0, true), unstretch, fuseGemm],
+type Rules = Readonly<Record<string, readonly Rule[]>>;
+
+const rules: Rules = {
+  add: [neutral(0, true), unstretch],
   sub: [neutral(0, false), unstretch, putInto],
   mul: [neutral(1, true), foldScale, unstretch],
   div: [neutral(1, false), unstretch],
@@ -114,6 +116,9 @@ const rules: Readonly<Record<string, readonly Rule[]>> = {
   sum: [sumOfPut],
   scatterAdd: [scatterInOrder],
 };
+
+/** Only when equal products have become one is it known how many read them. */
+const lastRules: Rules = { ...rules, add: [...(rules.add ?? []), fuseGemm] };
 
 /** Equal keys mean equal values. Large constants and noise are only equal to themselves. */
 function keyOf(node: Node, inputs: readonly Tensor[], idOf: (tensor: Tensor) => string): string {
@@ -141,7 +146,7 @@ function countUses(outputs: readonly Tensor[], nodes: readonly Node[]): Map<Tens
 }
 
 /** One pass: rebuilds the graph with every rule applied and equal nodes made one. */
-function rebuild(outputs: readonly Tensor[], keep: ReadonlySet<Tensor>): Tensor[] {
+function rebuild(outputs: readonly Tensor[], keep: ReadonlySet<Tensor>, apply: Rules): Tensor[] {
   const nodes = sortNodes(outputs, (tensor) => keep.has(tensor));
   const counts = countUses(outputs, nodes);
   const map = new Map<Tensor, Tensor>([...keep].map((tensor) => [tensor, tensor]));
@@ -150,8 +155,8 @@ function rebuild(outputs: readonly Tensor[], keep: ReadonlySet<Tensor>): Tensor[
   const idOf = (tensor: Tensor) => `${tensor.node.id}.${tensor.node.outputs.indexOf(tensor)}`;
   for (const node of nodes) {
     const inputs = node.inputs.map((input) => map.get(input) ?? input);
-    const rule = (rules[node.op] ?? [])
-      .map((apply) => apply(inputs, node, (tensor) => uses.get(tensor) ?? 0))
+    const rule = (apply[node.op] ?? [])
+      .map((rewrite) => rewrite(inputs, node, (tensor) => uses.get(tensor) ?? 0))
       .find(Boolean);
     const key = keyOf(node, inputs, idOf);
     const made = known.get(key) ?? (inputs.every((input, i) => input === node.inputs[i]) ? node : again(node, inputs));
@@ -190,7 +195,7 @@ const cleanBody = (attrs: ScanAttrs): ScanAttrs => ({
 
 /** A second pass meets what the first one brought together. */
 const rebuildTwice = (outputs: readonly Tensor[], keep: ReadonlySet<Tensor>): Tensor[] =>
-  rebuild(rebuild(outputs, keep), keep);
+  rebuild(rebuild(outputs, keep, rules), keep, lastRules);
 
 /** The same values from fewer nodes. The leaves stay the tensors they are. */
 export function simplify(outputs: readonly Tensor[]): Tensor[] {
