@@ -47,7 +47,7 @@ export function addDims(a: Dim, b: Dim): Dim {
 export const subtractDims = (a: Dim, b: Dim): Dim => addDims(a, multiplyDims(-1, b));
 
 export function multiplyDims(a: Dim, b: Dim): Dim {
-  if (typeof a === "number" && typeof b === "number") return a * b;
+  if (typeof a === "number" && typeof b === "number") return a * b + 0; // never -0
   const product: Polynomial = new Map();
   for (const [p, n] of terms(a))
     for (const [q, m] of terms(b))
@@ -58,7 +58,7 @@ export function multiplyDims(a: Dim, b: Dim): Dim {
 /** a / b where b is a number or a single product that divides every term. `undefined` where it does not. */
 export function divideDims(a: Dim, b: Dim): Dim | undefined {
   if (a === b) return 1;
-  if (typeof a === "number" && typeof b === "number") return b !== 0 && a % b === 0 ? a / b : undefined;
+  if (typeof a === "number" && typeof b === "number") return b !== 0 && a % b === 0 ? a / b + 0 : undefined;
   const [divisor, ...others] = [...terms(b)];
   if (!divisor || others.length > 0) return undefined;
   const quotient: Polynomial = new Map();

@@ -29,6 +29,8 @@ export function parseRearrange(pattern: string, shape: Shape, given: Readonly<Re
   const [from, to] = [left.flat(), right.flat()];
   if ([...from].sort().join() !== [...to].sort().join() || new Set(from).size !== from.length)
     return fail("expected the same names on both sides, each once");
+  const stray = Object.keys(given).find((name) => !from.includes(name));
+  if (stray !== undefined) return fail(`it has no "${stray}", of which a size is given`);
   const size = (name: string) => sizes.get(name) ?? 1;
   return {
     split: from.map(size),
