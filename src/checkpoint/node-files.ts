@@ -107,6 +107,18 @@ async function readAll(file: FileHandle, path: string, size: number): Promise<Ui
   return bytes;
 }
 
+/** The first `length` bytes of a file. Throws CheckpointError. */
+export async function readStart(path: string, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  const file = await open(path, "r").catch((cause: unknown) => {
+    throw new CheckpointError(`reading ${path}: ${reason(cause)}`, { cause });
+  });
+  try {
+    return await readAll(file, path, length);
+  } finally {
+    await file.close();
+  }
+}
+
 /** SHA-256 of bytes, or of chunks one after another, as 64 hexadecimal digits. */
 export function sha256(bytes: Uint8Array | Iterable<Uint8Array>): string {
   const hash = createHash("sha256");

@@ -9,17 +9,29 @@
  * Every file is written whole or not at all. Going on reads the training state alone, so it does not matter between
  * which two files a run was killed.
  */
-import { appendFile, mkdir, stat } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import type { HostTensor } from "../runtime/index.ts";
-import { readFileBounded, reason, sha256, writeAtomic } from "./node-files.ts";
+import { readFileBounded, readStart, reason, sha256, writeAtomic } from "./node-files.ts";
 import { fromStored, toFile, toStored } from "./parameters.ts";
-import { readSafetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
+import {
+  dataStart,
+  type Header,
+  parseHeader,
+  readSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from "./safetensors.ts";
 import type { Json, SavedState, Store } from "./store.ts";
 
 const STATE = "training-state.safetensors";
 const WEIGHTS = "model.safetensors";
+const LOG = "run.jsonl";
+/** What a run leaves that was killed before its first checkpoint. */
+const UNFINISHED = new Set(["best", "config.json", "tokenizer.json", LOG]);
+/** As `writeAtomic` names files that are not whole yet. */
+const TEMPORARY = /^\..+\.\d+-[0-9a-f]{12}\.tmp$/;
 const JSON_LIMIT = 100 * 2 ** 20;
 const WEIGHTS_LIMIT = 64 * 2 ** 30;
 
@@ -49,6 +61,13 @@ async function readTensors(path: string) {
   return file;
 }
 
+/** The checked header alone, without reading the numbers. */
+async function readHeader(path: string): Promise<Header> {
+  const { size } = await stat(path);
+  const start = dataStart(await readStart(path, Math.min(size, 512)), size);
+  return parseHeader(await readStart(path, start), size);
+}
+
 async function readJson(path: string): Promise<Json> {
   const bytes = await readFileBounded(path, JSON_LIMIT);
   try {
@@ -60,11 +79,22 @@ async function readJson(path: string): Promise<Json> {
   throw new CheckpointError(`reading ${path}: expected a JSON object; take another copy`);
 }
 
-async function createRun(folder: string, config: Json, tokenizer: object): Promise<void> {
+/** Throws CheckpointError where a new run in `folder` would overwrite what is there already. */
+export async function requireFree(folder: string): Promise<void> {
   if (await isRun(folder))
     throw new CheckpointError(
       `run ${folder}: there is a run already; go on with --resume ${folder}, or choose another folder with --out`,
     );
+  const found = await readdir(folder).catch(() => []);
+  const foreign = found.find((name) => !UNFINISHED.has(name) && !TEMPORARY.test(name));
+  if (foreign !== undefined)
+    throw new CheckpointError(
+      `run ${folder}: expected an empty folder, got one with ${foreign} in it; choose another with --out`,
+    );
+}
+
+async function createRun(folder: string, config: Json, tokenizer: object): Promise<void> {
+  await requireFree(folder);
   try {
     await mkdir(join(folder, "best"), { recursive: true });
   } catch (cause) {
@@ -100,31 +130,56 @@ function saveState(folder: string, { parameters, slots, trainer }: SavedState): 
   });
 }
 
-async function loadState(folder: string): Promise<SavedState> {
-  if (!(await isRun(folder)))
-    throw new CheckpointError(
-      `resume ${folder}: no run there, ${STATE} is missing; give the folder that a training wrote with --out`,
-    );
-  const path = join(folder, STATE);
-  const { tensors, metadata } = await readTensors(path);
+/** The trainer's record out of the state's metadata. */
+function readTrainer(path: string, metadata: ReadonlyMap<string, string>): Json {
   const json = metadata.get("descent.trainer") ?? "";
-  if (sha256([new TextEncoder().encode(json)]) !== metadata.get("descent.trainer.sha256"))
-    throw new CheckpointError(
-      `reading ${path}: the trainer's record is missing or damaged; take another copy or start anew`,
-    );
+  if (sha256([new TextEncoder().encode(json)]) === metadata.get("descent.trainer.sha256"))
+    return JSON.parse(json) as Json;
+  throw new CheckpointError(
+    `reading ${path}: the trainer's record is missing or damaged; take another copy or start anew`,
+  );
+}
+
+async function requireRun(folder: string): Promise<string> {
+  if (await isRun(folder)) return join(folder, STATE);
+  throw new CheckpointError(
+    `resume ${folder}: no run there, ${STATE} is missing; give the folder that a training wrote with --out`,
+  );
+}
+
+/** The trainer's record of the run in `folder`: step, best validation loss, options. Throws CheckpointError. */
+export async function loadTrainer(folder: string): Promise<Json> {
+  const path = await requireRun(folder);
+  return readTrainer(path, (await readHeader(path)).metadata);
+}
+
+async function loadState(folder: string): Promise<SavedState> {
+  const path = await requireRun(folder);
+  const { tensors, metadata } = await readTensors(path);
+  const trainer = readTrainer(path, metadata);
   const parameters: Record<string, HostTensor> = {};
   const slots: Record<string, HostTensor> = {};
   for (const [name, tensor] of tensors) {
     const bare = name.replace(/^parameter\./, "");
     (bare === name ? slots : parameters)[bare] = fromStored(name, tensor);
   }
-  return { parameters, slots, trainer: JSON.parse(json) as Json };
+  return { parameters, slots, trainer };
 }
 
 async function logEvent(folder: string, event: object): Promise<void> {
-  await appendFile(join(folder, "run.jsonl"), `${JSON.stringify(event)}\n`).catch((cause: unknown) => {
-    throw new CheckpointError(`writing ${join(folder, "run.jsonl")}: ${reason(cause)}`, { cause });
+  await appendFile(join(folder, LOG), `${JSON.stringify(event)}\n`).catch((cause: unknown) => {
+    throw new CheckpointError(`writing ${join(folder, LOG)}: ${reason(cause)}`, { cause });
   });
+}
+
+/** Removes what a killed process left unfinished: temporary files, and a last line of the log that is not whole. */
+export async function tidy(folder: string): Promise<void> {
+  for (const place of [folder, join(folder, "best")])
+    for (const name of await readdir(place).catch(() => []))
+      if (TEMPORARY.test(name)) await rm(join(place, name), { force: true });
+  const log = await readFile(join(folder, LOG)).catch(() => undefined);
+  const whole = (log?.lastIndexOf("\n") ?? -1) + 1;
+  if (log && whole < log.length) await truncate(join(folder, LOG), whole);
 }
 
 /** A run in a folder on disk. Reading throws CheckpointError where there is none or a file is damaged. */

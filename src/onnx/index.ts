@@ -1,4 +1,4 @@
 /** Graph -> ONNX model. */
 
 export { OPSET } from "./encode.ts";
-export { freeLeaves, lower, type Named, type OnnxModel } from "./lower.ts";
+export { type Constants, freeLeaves, lower, type Named, type OnnxModel } from "./lower.ts";

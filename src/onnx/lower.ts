@@ -190,11 +190,14 @@ export function freeLeaves(outputs: readonly Tensor[], inputs: readonly Tensor[]
     .filter((tensor) => !bound.has(tensor));
 }
 
+/** Numbers that stand in the model itself. */
+export type Constants = Readonly<Record<string, Omit<Initializer, "name">>>;
+
 /**
  * Simplifies the graph between `inputs` and `outputs` and writes it as an ONNX model. Inputs that nothing reads stay
- * inputs of the model.
+ * inputs of the model; those whose values are given as `constants` become initializers of the same name instead.
  */
-export function lower(inputs: Named, outputs: Named): OnnxModel {
+export function lower(inputs: Named, outputs: Named, constants: Constants = {}): OnnxModel {
   const sources = Object.entries(inputs).map(([name, spec]) => ({ name, spec }));
   const outermost = new Outermost(sources, new Set([...Object.keys(inputs), ...Object.keys(outputs)]));
   const writer = new Writer(outermost);
@@ -205,11 +208,12 @@ export function lower(inputs: Named, outputs: Named): OnnxModel {
 
   const taken = new Set(Object.keys(inputs));
   const renamed = new Map(results.map((result, i) => [writer.output(result, taken), names[i] ?? ""]));
+  const weights = Object.entries(constants).map(([name, value]) => ({ ...value, name }));
   const graph = {
-    inputs: sources,
+    inputs: sources.filter(({ name }) => !Object.hasOwn(constants, name)),
     outputs: results.map((spec, i) => ({ name: names[i] ?? "", spec })),
     nodes: [...outermost.prelude.nodes, ...writer.nodes],
-    initializers: [...outermost.initializers.values()],
+    initializers: [...weights, ...outermost.initializers.values()],
   };
   const bytes = encodeModel(graph, (name) => renamed.get(name) ?? name);
   return { bytes, inputs: graph.inputs, outputs: graph.outputs, opset: OPSET };

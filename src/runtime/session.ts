@@ -24,6 +24,8 @@ export interface SessionOptions {
 
 /** The part of ONNX Runtime that is used here. */
 export interface Engine {
+  /** Versions of the engine by package: common, node, web. */
+  readonly env: { readonly versions: Readonly<Record<string, string | undefined>> };
   readonly Tensor: typeof OrtTensor;
   readonly InferenceSession: {
     create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession>;

@@ -34,6 +34,7 @@ import {
   type TrainingEvent,
 } from "../train/index.ts";
 import { type TrainingInput, type TrainingSettings, trainingSettings } from "../train/options.ts";
+import { parseRecord, type TrainerRecord } from "./record.ts";
 
 /** What to train, on what, and where it is kept. */
 export interface LanguageTraining extends TrainingInput {
@@ -107,7 +108,12 @@ function scheduleOf({ schedule, lr, warmup, steps }: TrainingSettings): Schedule
   return warmUp(warmup, falling[schedule]);
 }
 
-const stepOptions = ({ model, weights, settings }: Plan): StepOptions => {
+/** The training step that model and settings ask for. */
+export const stepOptions = ({
+  model,
+  weights,
+  settings,
+}: Pick<Plan, "model" | "weights" | "settings">): StepOptions => {
   const ids = { shape: [settings.batch, settings.context], dtype: "i32" } as const;
   return {
     parameters: weights,
@@ -168,17 +174,6 @@ function fingerprint(ids: Int32Array): string {
   return `${ids.length}-${(hash >>> 0).toString(16)}`;
 }
 
-/** What the training state says besides weights and slots. */
-interface TrainerRecord {
-  readonly step: number;
-  readonly best: Best | null;
-  readonly model: string;
-  readonly settings: TrainingSettings;
-  readonly data: { readonly name: string; readonly fingerprint: string };
-  readonly device: string | null;
-  readonly threads: number | null;
-}
-
 function record({ architecture, settings, data, run }: Plan, step: number, best: Best | undefined): TrainerRecord {
   return {
     step,
@@ -205,7 +200,7 @@ const count = (values: Feeds): number => Object.values(values).reduce((sum, { da
 async function* events(planned: Promise<Plan>, saved?: SavedState): AsyncGenerator<TrainingEvent, LanguageHistory> {
   const plan = await planned;
   const { architecture, settings, store, config, data } = plan;
-  const was = saved?.trainer as TrainerRecord | undefined;
+  const was = saved && parseRecord(saved.trainer, store?.where ?? "");
   const start = performance.now();
   const values = saved?.parameters ?? initialValues(plan.weights, settings.seed);
   const stepper = await createStep(stepOptions(plan), { parameters: values, slots: saved?.slots ?? {} }, plan.run);
@@ -277,7 +272,7 @@ export interface ResumeOptions {
 
 async function planResumption(options: ResumeOptions, saved: SavedState): Promise<Plan> {
   const { store, model, steps, signal } = options;
-  const was = saved.trainer as unknown as TrainerRecord;
+  const was = parseRecord(saved.trainer, store.where);
   const expected = model && (await loadArchitecture(model)).checkpoint.modelType;
   if (expected && expected !== was.model)
     throw new CheckpointError(

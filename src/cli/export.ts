@@ -1,0 +1,61 @@
+/** `descent export`: an .onnx file out of a run. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { writeAtomic } from "../checkpoint/node-files.ts";
+import { folder } from "../checkpoint/node-run.ts";
+import { ConfigError, nearest } from "../errors.ts";
+import type { OnnxModel } from "../onnx/index.ts";
+import { exportForward, exportTraining } from "../tasks/export.ts";
+import { size, table } from "./format.ts";
+import type { IO } from "./io.ts";
+
+export interface ExportFlags {
+  readonly to: string;
+  readonly what: string;
+  readonly out?: string | undefined;
+}
+
+const makers = { forward: exportForward, train: exportTraining } as const;
+
+function oneOf<K extends string>(name: string, known: readonly K[], got: string): K {
+  const found = known.find((key) => key === got);
+  if (found !== undefined) return found;
+  throw new ConfigError(`${name}: expected ${known.join(" or ")}, got ${JSON.stringify(got)}${nearest(got, known)}`);
+}
+
+function requireOnnxName(path: string): string {
+  if (path.endsWith(".onnx")) return path;
+  throw new ConfigError(`--out: expected a file that ends in .onnx, got ${JSON.stringify(path)}`);
+}
+
+/** At most this many inputs or outputs are listed. */
+const MOST = 12;
+
+function listed(kind: string, specs: OnnxModel["inputs"]): [string, string][] {
+  const rows = specs.slice(0, MOST).map(({ name, spec }, i): [string, string] => {
+    return [i ? "" : kind, `${name} ${spec.dtype}[${spec.shape.join(", ")}]`];
+  });
+  return specs.length > MOST ? [...rows, ["", `and ${specs.length - MOST} more`]] : rows;
+}
+
+const NOTES = {
+  forward: "weights inside; B sequences of T tokens, both free",
+  train: "one step; feed what ends in .next back under the bare name, noise.* with fresh random numbers",
+} as const;
+
+export async function exportRun(run: string, flags: ExportFlags, io: IO): Promise<void> {
+  oneOf("--to", ["onnx"], flags.to);
+  const what = oneOf("--what", ["forward", "train"], flags.what);
+  const path = requireOnnxName(flags.out ?? join(run, `${what}.onnx`));
+  const { bytes, inputs, outputs, opset } = await makers[what](folder(run));
+  await writeAtomic(path, [bytes]);
+  const written = (await stat(path)).size;
+  io.out(
+    table([
+      ["file", `${path}, ${size(written)}, ONNX opset ${opset}`],
+      ["holds", NOTES[what]],
+      ...listed("inputs", inputs),
+      ...listed("outputs", outputs),
+    ]),
+  );
+}

@@ -1,0 +1,68 @@
+/** What the command line touches of the process: two streams, signals, the terminal. Tests put their own in its place. */
+import { availableParallelism } from "node:os";
+import { basename, dirname, relative } from "node:path";
+
+/** Signals that end a command. */
+export type Stop = "SIGINT" | "SIGTERM";
+
+export interface IO {
+  /** Data. */
+  out(text: string): void;
+  /** Progress, hints and errors. */
+  err(text: string): void;
+  /** Whether progress goes to a person who watches: a terminal that can redraw a line. */
+  readonly live: boolean;
+  readonly color: boolean;
+  /** Characters in a line of the terminal. */
+  columns(): number;
+  /** Aborted when nobody reads the data any more, as after `| head -1`. */
+  readonly closed: AbortSignal;
+  onSignal(listener: (signal: Stop) => void): () => void;
+  /** Ends the process at once. */
+  exit(code: number): void;
+  /** How this program is called, for commands that people copy. */
+  readonly command: string;
+  readonly processors: number;
+}
+
+/** Data and progress to this process's streams. */
+export function processIO(): IO {
+  const closed = new AbortController();
+  process.stdout.on("error", () => closed.abort());
+  process.stderr.on("error", () => undefined);
+  const { NO_COLOR, FORCE_COLOR, CI } = terminal();
+  const live = process.stderr.isTTY === true && !CI;
+  return {
+    out: (text) => void (closed.signal.aborted || process.stdout.write(text)),
+    err: (text) => void process.stderr.write(text),
+    live,
+    color: FORCE_COLOR ? FORCE_COLOR !== "0" : live && !NO_COLOR,
+    columns: () => process.stderr.columns || 80,
+    closed: closed.signal,
+    onSignal,
+    exit: (code) => process.exit(code),
+    command: commandName(process.argv[1] ?? ""),
+    processors: availableParallelism(),
+  };
+}
+
+const terminal = () => ({
+  NO_COLOR: process.env.NO_COLOR,
+  FORCE_COLOR: process.env.FORCE_COLOR,
+  CI: process.env.CI,
+});
+
+function onSignal(listener: (signal: Stop) => void): () => void {
+  process.on("SIGINT", listener).on("SIGTERM", listener);
+  return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
+}
+
+/** `descent` where it is installed, `npx descent-ml` where npm put it aside, the file itself in a checkout. */
+export function commandName(script: string): string {
+  if (!/^descent/.test(basename(script))) return `node ${quote(relative(process.cwd(), script) || script)}`;
+  return basename(dirname(script)) === ".bin" ? "npx descent-ml" : "descent";
+}
+
+/** `text` as one word of a shell. */
+export const quote = (text: string): string =>
+  /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

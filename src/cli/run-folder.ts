@@ -1,0 +1,48 @@
+/** Where a new run is kept: the folder that was named, or the first free one of its model. */
+import { mkdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Store } from "../checkpoint/index.ts";
+import { reason } from "../checkpoint/node-files.ts";
+import { folder } from "../checkpoint/node-run.ts";
+import { CheckpointError } from "../errors.ts";
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Makes `path` and says whether it is ours: another training may take the same name at the same time. */
+async function take(path: string): Promise<boolean> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await mkdir(path);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST" && (await exists(path))) return false;
+    throw new CheckpointError(`run ${path}: ${reason(cause)}; choose a folder you may write to with --out`, { cause });
+  }
+}
+
+/** `<parent>/<model>-<n>` with the first n that is free, from 1 on; it is taken when the run is created. */
+export async function freshFolder(model: string, parent = "runs"): Promise<Store> {
+  let n = 1;
+  const name = () => join(parent, `${model}-${n}`);
+  while (await exists(name())) n++;
+  const here = () => folder(name());
+  return {
+    get where() {
+      return name();
+    },
+    async create(config, tokenizer) {
+      while (!(await take(name()))) n++;
+      await here().create(config, tokenizer);
+    },
+    saveState: (state) => here().saveState(state),
+    saveWeights: (kind, parameters, names) => here().saveWeights(kind, parameters, names),
+    log: (event) => here().log(event),
+    loadState: () => here().loadState(),
+    loadDescription: () => here().loadDescription(),
+    loadWeights: () => here().loadWeights(),
+  };
+}
