@@ -126,7 +126,7 @@ async function requireSame(build: Build, tolerance: Tolerance): Promise<void> {
   const run = await prepare({ inputs: named(inputs, "x"), outputs: named(outputs, "y"), operations: new Set() });
   const got = await run(...values);
   const expected = await interpret(outputs, new Map(inputs.map((t, i) => [t, values[i] ?? uniform(0, [])])));
-  for (const [i, value] of expected.entries()) if (got[i]) requireClose(`output ${i}`, got[i], value, tolerance);
+  for (const [i, value] of expected.entries()) requireClose(`output ${i}`, got[i], value, tolerance);
 }
 
 test("random graphs and their gradients give the numbers that their nodes give one by one", async () => {
@@ -170,8 +170,8 @@ describe("scans", () => {
 
   test("a step keeps nothing that does not follow from the state", () => {
     const [node] = scansOf(simplify([hs]));
-    const { body } = node?.attrs as { body: { outputs: Tensor[] } };
-    expect(operations(...body.outputs).filter((op) => op === "matmul" || op === "gemm")).toHaveLength(1);
+    const attrs = node?.attrs as { body: { outputs: Tensor[] } } | undefined;
+    expect(operations(...(attrs?.body.outputs ?? [])).filter((op) => op === "matmul" || op === "gemm")).toHaveLength(1);
   });
 
   test("three layers deep", () => {

@@ -56,7 +56,13 @@ export function distance(got: readonly number[], expected: readonly number[], { 
 }
 
 /** Throws where `got` is not `expected`: in shape, in type, or in a number by more than the tolerance. */
-export function requireClose(what: string, got: HostTensor, expected: HostTensor, tolerance: Tolerance): void {
+export function requireClose(
+  what: string,
+  got: HostTensor | undefined,
+  expected: HostTensor,
+  tolerance: Tolerance,
+): void {
+  if (!got) throw new Error(`${what}: there is no such result`);
   const kind = ({ dtype, shape }: HostTensor) => `${dtype}${formatShape(shape)}`;
   if (kind(got) !== kind(expected)) throw new Error(`${what}: expected ${kind(expected)}, got ${kind(got)}`);
   const [found, wanted] = [numbersOf(got.data), numbersOf(expected.data)];
