@@ -645,6 +645,14 @@ const extremes: readonly Sample[] = [
   },
 ];
 
+/** Operations that ONNX Runtime has no float64 kernel of; see gaps.ts. */
+const doubles: readonly Sample[] = [
+  pointwise("erf", (x) => x.erf(), at([0, 0]), { from: "f64" }),
+  pointwise("softplus", (x) => x.softplus(), at([0, Math.LN2]), { from: "f64" }),
+  pointwise("gelu", (x) => x.gelu(), at([0, 0]), { from: "f64" }),
+  pointwise("gelu", (x) => x.gelu("tanh"), at([0, 0]), { from: "f64", name: "gelu with tanh" }),
+];
+
 export const rowSamples: readonly Sample[] = [
   ...rounding,
   ...comparisons,
@@ -656,6 +664,7 @@ export const rowSamples: readonly Sample[] = [
   ...reductions,
   ...leaves,
   ...blocks,
+  ...doubles,
   ...empty,
   ...extremes,
 ];
