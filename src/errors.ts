@@ -78,14 +78,17 @@ export function nearest(name: string, known: Iterable<string>): string {
   return best && ` (did you mean "${best}"?)`;
 }
 
-/** Levenshtein distance, one row at a time. */
+/** Insertions, deletions, substitutions and swaps of neighbours that make `b` of `a`, row by row. */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let [before, row] = [[] as number[], Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 0; i < a.length; i++) {
     const next = [i + 1];
-    for (let j = 0; j < b.length; j++)
-      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + Number(a[i] !== b[j])));
-    row = next;
+    for (let j = 0; j < b.length; j++) {
+      const swapped = i > 0 && j > 0 && a[i] === b[j - 1] && a[i - 1] === b[j];
+      const edited = Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + Number(a[i] !== b[j]));
+      next.push(swapped ? Math.min(edited, (before[j - 1] ?? 0) + 1) : edited);
+    }
+    [before, row] = [row, next];
   }
   return row[b.length] ?? 0;
 }

@@ -138,7 +138,6 @@ class LiveDisplay implements Display {
   #print(text: string): void {
     this.#io.err(`${this.#line && "\r\x1b[K"}${text}`);
     this.#line = "";
-    this.#drawn = Number.NEGATIVE_INFINITY;
   }
   #row(event: Evaluation): void {
     const { dim, bold, green, red } = this.#paint;

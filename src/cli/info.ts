@@ -5,6 +5,7 @@ import { folder, isRun, loadTrainer } from "../checkpoint/node-run.ts";
 import { parameters } from "../nn/index.ts";
 import { modelOf } from "../tasks/language.ts";
 import { parseRecord, type TrainerRecord } from "../tasks/record.ts";
+import { sizeOf } from "../tensor/index.ts";
 import { grouped, size, table } from "./format.ts";
 import type { IO } from "./io.ts";
 
@@ -24,7 +25,7 @@ async function describe(run: string) {
   const { config } = await folder(run).loadDescription();
   const { model } = await modelOf(config);
   const record = (await isRun(run)) ? parseRecord(await loadTrainer(run), run) : undefined;
-  const sizes = [...parameters(model.parts)].map(([, { shape }]) => shape.reduce<number>((a, b) => a * Number(b), 1));
+  const sizes = [...parameters(model.parts)].map(([, { shape }]) => Number(sizeOf(shape)));
   return {
     run,
     model: String(config.model_type),

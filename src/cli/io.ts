@@ -1,5 +1,4 @@
 /** What the command line touches of the process: two streams, signals, the terminal. Tests put their own in its place. */
-import { availableParallelism } from "node:os";
 import { basename, dirname, relative } from "node:path";
 
 /** Signals that end a command. */
@@ -22,7 +21,6 @@ export interface IO {
   exit(code: number): void;
   /** How this program is called, for commands that people copy. */
   readonly command: string;
-  readonly processors: number;
 }
 
 /** Data and progress to this process's streams. */
@@ -42,7 +40,6 @@ export function processIO(): IO {
     onSignal,
     exit: (code) => process.exit(code),
     command: commandName(process.argv[1] ?? ""),
-    processors: availableParallelism(),
   };
 }
 

@@ -31,14 +31,12 @@ export async function* pieces(
   }
 }
 
-/** Writes `prompt`, unless it is only space, and what follows it; returns what follows. */
-export async function stream(prompt: string, source: AsyncIterable<string>, io: IO): Promise<string> {
-  if (prompt.trim()) io.out(prompt);
-  let text = "";
+/** Writes `prompt`, unless it is only space, and what follows it; nothing where the prompt cannot be gone on from. */
+export async function stream(prompt: string, source: AsyncIterable<string>, io: IO): Promise<void> {
+  let before = prompt.trim() && prompt;
   for await (const piece of source) {
-    io.out(piece);
-    text += piece;
+    io.out(before + piece);
+    before = "";
   }
   io.out("\n");
-  return text;
 }

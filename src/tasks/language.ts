@@ -21,7 +21,7 @@ import {
   warmUp,
 } from "../optim/index.ts";
 import { compile, type Feeds, initialValues, type RunOptions } from "../runtime/index.ts";
-import { input, type Tensor } from "../tensor/index.ts";
+import { input, sizeOf, type Tensor } from "../tensor/index.ts";
 import { readTokenizer, type Tokenizer } from "../tokenizers/index.ts";
 import {
   type Best,
@@ -70,6 +70,9 @@ interface Plan {
 /** Windows of the validation text that are looked at on the way; at the end it is all of them. */
 const QUICK_EVALUATION = 512;
 
+/** Eight gigabytes in 32-bit numbers. */
+const MOST_PARAMETERS = 2 ** 31;
+
 /** The configuration with what follows from data and context filled in. Throws ConfigError where they contradict it. */
 function configure(architecture: Architecture, given: Json, data: TextData, context: number): Json {
   const positions = architecture.keys.includes("n_positions") ? { n_positions: context } : {};
@@ -79,6 +82,13 @@ function configure(architecture: Architecture, given: Json, data: TextData, cont
       `vocab_size: expected at least the tokenizer's ${data.tokenizer.vocabSize}, got ${config.vocab_size}; leave it out`,
     );
   return config;
+}
+
+/** Throws ConfigError before memory is asked for that no machine has. */
+function requireSize(weights: Readonly<Record<string, Tensor>>): void {
+  const count = Object.values(weights).reduce((sum, { shape }) => sum + Number(sizeOf(shape)), 0);
+  if (count > MOST_PARAMETERS)
+    throw new ConfigError(`model: expected at most ${MOST_PARAMETERS} parameters, got ${count}; make it smaller`);
 }
 
 async function planTraining(name: string, options: LanguageTraining): Promise<Plan> {
@@ -93,6 +103,7 @@ async function planTraining(name: string, options: LanguageTraining): Promise<Pl
       `context: the model has ${model.context} positions, got ${settings.context}; raise n_positions or lower the context`,
     );
   const weights = Object.fromEntries(parameters(model.parts));
+  requireSize(weights);
   return { architecture, config, model, weights, settings, data, run: { device, threads }, store, signal };
 }
 
