@@ -48,8 +48,13 @@ export function trainingSettings(input: Readonly<Record<string, unknown>>): Trai
   const { steps } = result.data;
   const evalEvery = result.data.evalEvery ?? Math.min(250, Math.max(1, Math.ceil(steps / 10)));
   const warmup = result.data.warmup ?? Math.min(100, Math.floor(steps / 20));
-  return { ...result.data, evalEvery, warmup, saveEvery: result.data.saveEvery ?? evalEvery };
+  const filled = { ...result.data, evalEvery, warmup, saveEvery: result.data.saveEvery ?? evalEvery };
+  return inOrder(filled);
 }
+
+/** The order of the schema, whatever was given: a training state depends on it byte for byte. */
+const inOrder = (settings: TrainingSettings): TrainingSettings =>
+  Object.fromEntries(trainingKeys.map((key) => [key, settings[key as keyof TrainingSettings]])) as TrainingSettings;
 
 function complaint(issue: z.core.$ZodIssue, input: Readonly<Record<string, unknown>>): string {
   if (issue.code === "unrecognized_keys")

@@ -1,0 +1,246 @@
+/** What the commands do when all goes well: train, watch, stop, go on, write, export, tell. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { builtInText } from "../../src/data/index.ts";
+import { contents, descent, TINY, workIn } from "./support.ts";
+
+let place: ReturnType<typeof workIn>;
+beforeAll(() => {
+  place = workIn("train");
+  writeFileSync("text.txt", builtInText(1, 6000));
+});
+afterAll(() => place.leave());
+
+/** Trains on a short text, so that evaluations are short as well. */
+const train = (line: string, fake = {}) =>
+  descent(["train", ...line.split(" ").slice(0, 1), "--data", "text.txt", ...TINY, ...line.split(" ").slice(1)], fake);
+const events = (out: string) =>
+  out
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { event: string; step: number; [key: string]: unknown });
+
+describe("a training", () => {
+  test("writes a run, a sample, and what can be done next", async () => {
+    const { code, out, err } = await train("gpt --steps 10");
+    expect(code).toBe(0);
+    expect(out.length).toBeGreaterThan(250);
+    expect(out.length).toBeLessThan(350);
+    expect(err).toMatch(/^model gpt, [\d,]+ parameters · data text\.txt · device cpu, 1 thread · seed 0 · steps 10/);
+    expect(err.match(/^step /gm)).toHaveLength(10);
+    expect(err).toMatch(/^step 10\/10 · loss \d\.\d{4} · val \d\.\d{4} \(best\)/m);
+    expect(err).toContain("descent train gpt --resume runs/gpt-1 --steps 20\n");
+    expect(err).toContain("descent generate runs/gpt-1 --tokens 500\n");
+    expect(err).toContain("descent export runs/gpt-1 --to onnx\n");
+    expect([...contents("runs/gpt-1").keys()]).toEqual(
+      ["best/config.json", "best/model.safetensors", "best/tokenizer.json", "config.json", "model.safetensors"].concat([
+        "run.jsonl",
+        "tokenizer.json",
+        "training-state.safetensors",
+      ]),
+    );
+  });
+
+  test("takes the first free folder", async () => {
+    expect((await train("gpt --steps 1")).err).toContain("saved in runs/gpt-2\n");
+    expect((await descent(["info", "runs/gpt-2"])).code).toBe(0);
+  });
+
+  test("says everything as JSON, and nothing else, with --json --quiet", async () => {
+    const { code, out, err } = await train("gpt --steps 6 --json --quiet --out json");
+    expect([code, err]).toEqual([0, ""]);
+    const all = events(out);
+    expect(all[0]).toMatchObject({ event: "start", step: 0, steps: 6, model: "gpt", seed: 0, threads: 1, run: "json" });
+    expect(all.filter(({ event }) => event === "step").map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    const done = all.at(-1);
+    expect(Object.keys(done ?? {})).toEqual(["event", "step", "trainLoss", "valLoss", "parameters", "seconds", "run"]);
+    expect(done).toMatchObject({ event: "done", step: 6, run: "json", parameters: all[0]?.parameters });
+    expect(done?.valLoss).toBe(all.findLast(({ event }) => event === "evaluate")?.valLoss);
+  });
+
+  test("flags go before --set before --config before defaults", async () => {
+    writeFileSync("own.json", '{"steps": 9, "batch": 3, "lr": 0.01, "n_embd": 8, "beta1": 0.8}');
+    const flags = "gpt --config own.json --set lr=0.02 --set batch=5 --set n_embd=12 --steps 2 --out order";
+    expect((await train(flags)).code).toBe(0);
+    const { settings, config } = JSON.parse((await descent(["info", "order", "--json"])).out);
+    expect(settings).toMatchObject({ steps: 2, batch: 4, lr: 0.02, beta1: 0.8, beta2: 0.99 });
+    expect(config).toMatchObject({ n_embd: 12, n_layer: 1 });
+  });
+
+  test.each(["rnn", "lstm", "gru"])("of %s", async (model) => {
+    const flags = `--data text.txt --set hidden_size=8 --set embedding_dim=8 --context 16 --steps 3 --threads 1 --out ${model}`;
+    const { code, out } = await descent(["train", model, ...flags.split(" "), "--json"]);
+    expect(code).toBe(0);
+    expect(events(out).at(-1)).toMatchObject({ event: "done", step: 3 });
+  });
+
+  test("with pairs of bytes, accumulated gradients, and every other option", async () => {
+    const bpe =
+      "gpt --tokenizer bpe --vocab 300 --accumulate 2 --seed 5 --lr 0.01 --set resid_pdrop=0.1 --set optimizer=sgd";
+    const { code, err } = await train(`${bpe} --set schedule=linear --steps 3 --out bpe`);
+    expect(code, err).toBe(0);
+    const { out } = await descent("generate bpe --prompt caf\u00e9 --tokens 8".split(" "));
+    expect(out).toMatch(/^caf\u00e9/);
+  });
+
+  test("fails with exit code 1 where numbers overflow, and keeps the last good checkpoint", async () => {
+    const { code, err } = await train(
+      "gpt --steps 400 --set clip=0 --set optimizer=sgd --lr 10 --set momentum=0.99 --out nan",
+    );
+    expect(code).toBe(1);
+    expect(err).toMatch(/descent: training: the (loss|gradient norm) is \S+ at step \d+; .*--resume nan\n$/);
+    expect((await descent(["info", "nan"])).code).toBe(0);
+  });
+});
+
+describe("on a terminal", () => {
+  test("a line is redrawn and every evaluation is a row", async () => {
+    const { err } = await train("gpt --steps 10 --out live", { live: true, columns: 60 });
+    expect(err).toMatch(/^│ model {3}gpt, [\d,]+ parameters\n│ data/);
+    const plain = err.replaceAll("\x1b[K", "");
+    expect(plain.match(/ \d+ {4}\d\.\d{4} {4}\d\.\d{4} [▼▲ ]\n/g)).toHaveLength(10);
+    const lines = [...plain.matchAll(/\r([^\r\n]*\d+\/10 {2}[^\r\n]*)/g)].map((line) => line[1] ?? "");
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) expect(line.length).toBeLessThan(60);
+    expect(err).not.toContain("\x1b[3");
+  });
+  test("colours only where they are wanted", async () => {
+    const { err } = await train("gpt --steps 2 --out colour", { live: true, color: true });
+    expect(err).toContain("\x1b[32m");
+  });
+});
+
+describe("stopped", () => {
+  const whole = "gpt --steps 30 --set saveEvery=7 --set evalEvery=10 --set resid_pdrop=0.1";
+  /** Stops a training with `signal` after step `last`. */
+  const stopAfter = (last: number, signal: "SIGINT" | "SIGTERM", out: string) =>
+    train(`${whole} --json --out ${out}`, {
+      onOut: (text: string, send: (name: string) => void) => text.includes(`"step","step":${last},`) && send(signal),
+    });
+
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("by %s: finishes the step, saves, and goes on to the same end", async (signal, code) => {
+    await train(`${whole} --out whole-${signal}`);
+    const stopped = await stopAfter(11, signal, signal);
+    expect(stopped.code).toBe(code);
+    expect(stopped.err).toContain(
+      `stopped after step 11, which is saved; go on with:\n  descent train gpt --resume ${signal}\n`,
+    );
+    expect(events(stopped.out).at(-1)).toEqual({ event: "interrupted", step: 11 });
+    const rest = await descent(["train", "--resume", signal, "--json"]);
+    expect(rest.code).toBe(0);
+    expect(events(rest.out)[0]).toMatchObject({ event: "start", step: 11, steps: 30 });
+    const [a, b] = [contents(`whole-${signal}`), contents(signal)];
+    for (const file of ["model.safetensors", "training-state.safetensors", "best/model.safetensors"])
+      expect(b.get(file) === a.get(file), file).toBe(true);
+  });
+
+  test("a second signal ends it at once", async () => {
+    const onOut = (text: string, send: (name: string) => void) => {
+      if (text.includes('"step","step":2,')) for (const name of ["SIGINT", "SIGINT"]) send(name);
+    };
+    expect((await train("gpt --steps 9 --json --out twice", { onOut })).code).toBe(130);
+  });
+
+  test("goes on with the same options spelled out, and for more steps", async () => {
+    const all = ["train", "gpt", "--resume", "SIGINT", ...TINY, "--data", "text.txt", "--steps", "33", "--json"];
+    const { code, out } = await descent(all);
+    expect(code).toBe(0);
+    expect(events(out).at(-1)).toMatchObject({ event: "done", step: 33 });
+  });
+
+  test("a run that is done stays as it is", async () => {
+    const before = contents("json");
+    const { code, out } = await descent("train gpt --resume json --json".split(" "));
+    expect(code).toBe(0);
+    expect(events(out).at(-1)).toMatchObject({ event: "done", step: 6, trainLoss: null });
+    const after = contents("json");
+    for (const file of ["model.safetensors", "training-state.safetensors"])
+      expect(after.get(file)).toBe(before.get(file));
+  });
+});
+
+describe("generate", () => {
+  test("writes the same at temperature 0, and with the same seed", async () => {
+    for (const options of ["--temperature 0", "--seed 4 --top-k 20 --top-p 0.9"]) {
+      const line = `generate json --prompt The --tokens 30 ${options}`.split(" ");
+      const [first, second] = [await descent(line), await descent(line)];
+      expect(first.out).toBe(second.out);
+      expect(first.out).toMatch(/^The/);
+      expect(first.out).toHaveLength("The".length + 30 + 1);
+      expect([first.code, first.err]).toEqual([0, ""]);
+    }
+  });
+  test("tells pieces and the whole with --json", async () => {
+    const { out } = await descent("generate json --prompt The --tokens 12 --json".split(" "));
+    const all = events(out);
+    const text = all.slice(0, -1).map((event) => event.text);
+    expect(all.at(-1)).toMatchObject({ event: "done", prompt: "The", text: text.join(""), tokens: 12 });
+  });
+  test("takes the best weights, and needs no prompt", async () => {
+    const { code, out } = await descent(["generate", "json/best", "--tokens", "5"]);
+    expect(code).toBe(0);
+    expect(out).toHaveLength(6);
+  });
+});
+
+describe("export", () => {
+  test.each(["json", "rnn", "lstm", "gru"])("of %s: a model of its own, with free sizes", async (run) => {
+    const { code, out } = await descent(["export", run, "--to", "onnx"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/inputs +ids i32\[B, T\]\noutputs +logits f32\[B, T, \d+\]/);
+    const session = await InferenceSession.create(`${run}/forward.onnx`);
+    expect([session.inputNames, session.outputNames]).toEqual([["ids"], ["logits"]]);
+    const logits = async (B: number, T: number) => {
+      const ids = Int32Array.from({ length: B * T }, (_, i) => (i * 7) % 20);
+      return (await session.run({ ids: new Tensor("int32", ids, [B, T]) })).logits;
+    };
+    const [one, many] = [await logits(1, 5), await logits(3, 9)];
+    expect([one?.dims.slice(0, 2), many?.dims.slice(0, 2)]).toEqual([
+      [1, 5],
+      [3, 9],
+    ]);
+    const [first = [], same = []] = [one, many].map((tensor) => Array.from((tensor?.data ?? []) as Float32Array));
+    for (const [i, value] of first.entries()) expect(same[i]).toBeCloseTo(value, 4);
+  });
+
+  test("of the training step: it learns when fed by hand", async () => {
+    const { code, out } = await descent("export json --to onnx --what train --out step.onnx".split(" "));
+    expect(code).toBe(0);
+    expect(out).toMatch(/^file +step\.onnx/);
+    const session = await InferenceSession.create("step.onnx");
+    expect(session.inputNames).toEqual(expect.arrayContaining(["ids", "targets", "wte.weight"]));
+    expect(session.outputNames).toEqual(expect.arrayContaining(["loss", "gradNorm", "wte.weight.next"]));
+  });
+});
+
+test("info tells model, progress and files", async () => {
+  const { code, out } = await descent(["info", "json"]);
+  expect(code).toBe(0);
+  for (const line of [
+    /^model +gpt2$/m,
+    /^parameters +[\d,]+$/m,
+    /^step +6 of 6$/m,
+    /^best val loss +\d\.\d+ at step \d$/m,
+  ])
+    expect(out).toMatch(line);
+  expect(out).toMatch(/training-state\.safetensors, [\d.]+ kB/);
+  const { files, best, step } = JSON.parse((await descent(["info", "json", "--json"])).out);
+  expect([step, best.step]).toEqual([6, 6]);
+  expect(files).toContainEqual({ file: "config.json", bytes: readFileSync("json/config.json").length });
+  expect((await descent(["info", "json/best"])).out).toMatch(/step +not known/);
+});
+
+test("doctor runs a graph on every device", async () => {
+  const { code, out } = await descent(["doctor", "--json"]);
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({ node: process.versions.node, onnxruntime: "1.30.0" });
+  expect(JSON.parse(out).devices).toMatchObject([
+    { device: "cpu", ok: true, problem: null },
+    { device: "wasm", ok: true, problem: null },
+  ]);
+  expect((await descent(["doctor"])).out).toMatch(/^wasm +ok/m);
+});
