@@ -159,6 +159,13 @@ const cellInputs = (T: number): HostTensor[] => [
   f64([3], -1, 1, 10),
 ];
 
+/** x, weight and bias. */
+const normInputs = (shape: readonly number[]): HostTensor[] => [
+  f64(shape),
+  f64(shape.slice(-1), -2, 2, 8),
+  f64(shape.slice(-1), -2, 2, 9),
+];
+
 const scans: readonly Check[] = [
   ...[1, 2, 4].map((T) => check(cellInputs(T), (xs, h, w, b) => [...scan(recurrent(w, b), h, xs)])),
   check(cellInputs(3), (xs, h, w, b) => [...scan(recurrent(w, b), h, xs, { reverse: true })]),
@@ -411,13 +418,12 @@ const rows: Readonly<Record<OpName, Row>> = {
   softmax: along("softmax"),
   logSoftmax: along("logSoftmax"),
   layerNorm: {
-    checks: [[4], [2, 3], [2, 1, 3]].flatMap((shape) =>
-      [1e-5, 0.5].map((epsilon) =>
-        check([f64(shape), f64(shape.slice(-1), -2, 2, 8), f64(shape.slice(-1), -2, 2, 9)], (x, w, b) =>
-          x.layerNorm(w, b, epsilon),
-        ),
+    checks: [
+      ...[[4], [2, 3], [2, 1, 3]].flatMap((shape) =>
+        [1e-5, 0.5].map((epsilon) => check(normInputs(shape), (x, w, b) => x.layerNorm(w, b, epsilon))),
       ),
-    ),
+      ...[0, 1, 2].map((output) => check(normInputs([2, 3]), (x, w, b) => x.layerNorm(w, b, 0.1)[output] ?? x)),
+    ],
   },
   conv: { checks: windows.map(({ x, w, window }) => check([dyadic(1, x), dyadic(2, w)], (a, b) => a.conv(b, window))) },
   convTranspose: {

@@ -179,6 +179,32 @@ describe("dropout", () => {
   test("takes f64", () => expect(traceTraining(() => Dropout(0.5)(input("y", [2], "f64"))).dtype).toBe("f64"));
 });
 
+describe("normalisation", () => {
+  /** ±d around 0, whose variance is d². */
+  const d = 1e-2;
+  const [ones, zeros] = [host([1, 1], [2]), host([0, 0], [2])];
+  const normalised = async (layer: { readonly weight: Tensor; readonly bias?: Tensor } & ((x: Tensor) => Tensor)) => {
+    const x = input("x", [1, 2]);
+    const { weight, bias } = layer;
+    const program = await compile({ x, weight, ...(bias ? { bias } : {}) }, { y: layer(x) }, { threads: 1 });
+    return present((await program.run({ x: host([-d, d], [1, 2]), weight: ones, bias: zeros })).y);
+  };
+  const expected = (epsilon: number) =>
+    host(
+      [-d, d].map((value) => value / Math.sqrt(d * d + epsilon)),
+      [1, 2],
+    );
+
+  test("LayerNorm adds 1e-5 under the root unless told otherwise", async () => {
+    requireClose("y", await normalised(LayerNorm(2)), expected(1e-5), forward);
+    requireClose("y", await normalised(LayerNorm(2, 1e-3)), expected(1e-3), forward);
+  });
+  test("RMSNorm adds 1e-6 under the root unless told otherwise", async () => {
+    requireClose("y", await normalised(RMSNorm(2)), expected(1e-6), forward);
+    requireClose("y", await normalised(RMSNorm(2, 1e-3)), expected(1e-3), forward);
+  });
+});
+
 describe("losses", () => {
   test("cross-entropy of equal logits is log V for every target", async () => {
     const targets = host([0, 3, 6, 2], [2, 2], "i32");

@@ -151,6 +151,13 @@ describe("clipping", () => {
       );
   });
 
+  test("the norm counts 1e-6 more than it is", async () => {
+    const results = await evaluate([host([3e-6, 4e-6], [2])], (gradients) =>
+      clipByNorm(gradients, globalNorm(gradients), 1e-6),
+    );
+    requireClose("gradient", results[0], host([3e-6 / 6, 4e-6 / 6], [2]), { ...tolerance, absolute: 0 });
+  });
+
   test("gradients of zero stay zero", async () => {
     const results = await evaluate([host([0, 0], [2])], (gradients) => clipByNorm(gradients, globalNorm(gradients), 1));
     requireClose("gradient", results[0], host([0, 0], [2]), exact);
