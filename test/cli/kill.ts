@@ -1,0 +1,67 @@
+/** Trainings that are killed at random moments and gone on with, to compare with one that was not. */
+import { existsSync, mkdirSync, readFileSync, watch } from "node:fs";
+import { join } from "node:path";
+import { stream } from "../../src/runtime/index.ts";
+import { type Running, start } from "./support.ts";
+
+/** Files that must not depend on where a run was killed. */
+export const LASTING = ["model.safetensors", "training-state.safetensors", "best/model.safetensors", "config.json"];
+
+export interface Killing {
+  /** The command. */
+  readonly main: string;
+  readonly cwd: string;
+  /** Arguments of `train` without the folder. */
+  readonly train: readonly string[];
+  readonly kills: number;
+  readonly seed: number;
+  /** Milliseconds from the first event of a whole training to its end. */
+  readonly span: number;
+}
+
+/** Kills a process while a checkpoint is on its way to the disk. */
+function killInSave({ process }: Running, folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  const watcher = watch(folder, (_, name) => {
+    if (name?.endsWith(".tmp")) process.kill("SIGKILL");
+  });
+  process.on("close", () => watcher.close());
+}
+
+function killAfter({ process }: Running, milliseconds: number): void {
+  const timer = setTimeout(() => process.kill("SIGKILL"), milliseconds);
+  process.on("close", () => clearTimeout(timer));
+}
+
+/** Before the first event, in the middle of steps and evaluations, or in a save. */
+function killSometime(running: Running, folder: string, { span }: Killing, kind: number, moment: number): string {
+  if (kind < 0.4) killInSave(running, folder);
+  else if (kind < 0.5) killAfter(running, moment * 500);
+  else running.process.stdout?.once("data", () => killAfter(running, moment * 0.4 * span));
+  return kind < 0.4 ? "in a save" : kind < 0.5 ? "in the beginning" : `${Math.round(moment * 0.4 * span)} ms on`;
+}
+
+/** Trains into `out`, killed at most `kills` times, to the end. The result says when it was killed. */
+export async function trainKilled(out: string, killing: Killing): Promise<{ killed: string[]; folder: string }> {
+  const { main, cwd, train, kills, seed } = killing;
+  const draws = stream(seed, 0, "kills").fillUniform(new Float32Array(2 * kills));
+  const folder = join(cwd, out);
+  const killed: string[] = [];
+  for (let attempt = 0; ; attempt++) {
+    const resumed = existsSync(join(folder, "training-state.safetensors"));
+    const running = start(main, ["train", ...(resumed ? ["--resume", out] : [...train, "--out", out]), "--json"], cwd);
+    const [kind = 0, moment = 0] = draws.slice(2 * attempt, 2 * attempt + 2);
+    const when = attempt < kills ? killSometime(running, folder, killing, kind, moment) : "";
+    const { code, signal, err } = await running.ended;
+    if (signal === "SIGKILL") killed.push(when);
+    else if (code === 0) return { killed, folder };
+    else throw new Error(`killed ${killed.join(", ")}; then exit code ${code}: ${err}`);
+  }
+}
+
+/** Every line of a run's log is whole. */
+export const logOf = (folder: string): object[] =>
+  readFileSync(join(folder, "run.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as object);

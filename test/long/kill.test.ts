@@ -1,0 +1,42 @@
+/** Fifty kills of every model, at random moments and in saves; the short version is test/cli/kill.test.ts. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { builtInText } from "../../src/data/index.ts";
+import { LASTING, logOf, trainKilled } from "../cli/kill.ts";
+import { buildCommand, start, workIn } from "../cli/support.ts";
+
+let place: ReturnType<typeof workIn>;
+let command: Awaited<ReturnType<typeof buildCommand>>;
+beforeAll(async () => {
+  command = await buildCommand();
+  place = workIn("kill-long");
+  writeFileSync("text.txt", builtInText(1, 5000));
+});
+afterAll(() => {
+  place.leave();
+  command.remove();
+});
+
+const recurrent = "--set hidden_size=16 --set embedding_dim=16 --set num_layers=2 --set dropout=0.1";
+const MODELS = {
+  rnn: recurrent,
+  lstm: `${recurrent} --accumulate 2`,
+  gru: `${recurrent} --tokenizer bpe --vocab 300`,
+  gpt: "--set n_embd=16 --set n_layer=2 --set n_head=2 --set resid_pdrop=0.1 --set attn_pdrop=0.1",
+};
+const common = "--data text.txt --context 16 --batch 4 --threads 1 --steps 2000 --set saveEvery=20 --set evalEvery=50";
+
+test.each(Object.entries(MODELS))("%s", async (model, own) => {
+  const train = [model, ...own.split(" "), ...common.split(" ")];
+  const began = performance.now();
+  const { code, err } = await start(command.main, ["train", ...train, "--out", `${model}-whole`], place.path).ended;
+  expect(code, err).toBe(0);
+  const span = (performance.now() - began) / 10;
+  const killing = { main: command.main, cwd: place.path, train, kills: 50, seed: 9, span };
+  const { killed, folder } = await trainKilled(`${model}-killed`, killing);
+  expect(killed.length).toBe(50);
+  for (const file of LASTING)
+    expect(readFileSync(join(folder, file)).equals(readFileSync(join(`${model}-whole`, file))), file).toBe(true);
+  expect(logOf(folder).at(-1)).toMatchObject({ event: "checkpoint", step: 2000 });
+});
