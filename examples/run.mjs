@@ -1,0 +1,21 @@
+/**
+ * Runs an example with any Node from 20.19 on:  node examples/run.mjs 01-tensor
+ *
+ * Node 22.18 and later need no help: `node examples/01-tensor.ts` runs it on the built package.
+ */
+import { readdirSync } from "node:fs";
+import { runnerImport } from "vite";
+
+const at = (path) => new URL(path, import.meta.url).pathname;
+const name = process.argv[2] ?? "";
+const files = readdirSync(at("."));
+const file = files.find((entry) => entry === `${name.replace(/\.ts$/, "")}.ts`);
+
+if (file)
+  await runnerImport(at(file), { configFile: false, resolve: { alias: { "descent-ml": at("../src/index.ts") } } });
+else {
+  console.error(
+    `usage: node examples/run.mjs <name>, out of ${files.filter((entry) => entry.endsWith(".ts")).join(", ")}`,
+  );
+  process.exitCode = 2;
+}
