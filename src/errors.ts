@@ -3,6 +3,7 @@
  * Impossible states throw a plain `Error` that begins with `internal:`.
  */
 
+/** What all errors here have in common. */
 abstract class DescentError extends Error {
   /** Stable name for programs, such as `shape` or `checkpoint`. */
   abstract readonly code: string;

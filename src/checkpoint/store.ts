@@ -20,6 +20,7 @@ export interface Description {
   readonly tokenizer: Json;
 }
 
+/** Keeps a run: what describes the model, its weights, the state of the training, and a log. */
 export interface Store {
   /** What to call it in messages and commands. */
   readonly where: string;

@@ -7,6 +7,7 @@ import type { Tensor } from "../tensor/index.ts";
 /** Tensors carried from token to token, by name. */
 export type Carried = Readonly<Record<string, Tensor>>;
 
+/** Parameters, a forward pass over whole sequences, and the same token by token. */
 export interface LanguageModel {
   /** The module whose parameters are the model's. */
   readonly parts: object;

@@ -4,6 +4,7 @@ import type { Tensor } from "../tensor/index.ts";
 /** Tensors by name. */
 export type Slots = Readonly<Record<string, Tensor>>;
 
+/** State per parameter, scalars per step, and one update written with tensors. */
 export interface Optimizer {
   /** What it remembers of each parameter, each shaped like it and zero at first. */
   readonly slots: readonly string[];

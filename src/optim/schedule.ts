@@ -1,6 +1,7 @@
 /** Learning rates by step. Steps count from 1. */
 import type { Schedule } from "./optimizer.ts";
 
+/** `lr` in every step. */
 export const constantRate =
   (lr: number): Schedule =>
   () =>

@@ -40,6 +40,7 @@ export function noise(distribution: "uniform" | "normal", shape: Shape, dtype: "
   return leaf(record("noise", [], { spec: { shape, dtype }, distribution }));
 }
 
+/** A constant of rank 0. */
 export function scalar(value: number, dtype: DType = "f32"): Tensor {
   return leaf(record("constant", [], { spec: { shape: [], dtype }, data: hostArray([value], dtype) }));
 }
@@ -65,8 +66,11 @@ function flatten(values: Nested, shape: readonly number[], depth: number, out: n
   else for (const value of values) flatten(value, shape, depth + 1, out);
 }
 
+/** `value` throughout. */
 export const full = (shape: Shape, value: number, dtype: DType = "f32"): Tensor => scalar(value, dtype).expand(shape);
+/** 0 throughout. */
 export const zeros = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 0, dtype);
+/** 1 throughout. */
 export const ones = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
 
 /** 0, 1, ..., length - 1. */

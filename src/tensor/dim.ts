@@ -5,7 +5,9 @@
  */
 import { ShapeError } from "../errors.ts";
 
+/** A size: a number, or a canonical polynomial in named sizes. */
 export type Dim = number | string;
+/** The sizes of a tensor, the slowest axis first. */
 export type Shape = readonly Dim[];
 
 /** Coefficient of each product of symbols; the empty product is the constant term. */

@@ -1,5 +1,6 @@
 /** Element types, and the typed array that holds each of them on the host. */
 
+/** Floating point of 32 and 64 bits, whole numbers of 32 and 64 bits, and truth values. */
 export type DType = "f32" | "f64" | "i32" | "i64" | "bool";
 
 /** What a tensor's elements look like on the host. Booleans are bytes, 0 or 1. */

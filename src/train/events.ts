@@ -1,5 +1,6 @@
 /** What a training reports while it goes on, and in the end. */
 
+/** What happened, told apart by `event`. Losses are in nats per token. */
 export type TrainingEvent =
   | {
       readonly event: "start";
