@@ -1,4 +1,6 @@
 /** From a graph of tensors to an ONNX model: every node is written by its row, leaves become inputs. */
+
+import { ConfigError } from "../errors.ts";
 import {
   type Body,
   type Lowering,
@@ -204,6 +206,8 @@ export function lower(inputs: Named, outputs: Named, constants: Constants = {}):
   for (const { name, spec } of sources) writer.bind(spec, name);
   const results = simplify(Object.values(outputs));
   const names = Object.keys(outputs);
+  const twice = names.find((name) => Object.hasOwn(inputs, name));
+  if (twice) throw new ConfigError(`lower: "${twice}" names an input and an output; rename one of them`);
   for (const node of sortNodes(results, (tensor) => writer.isLowered(tensor))) writer.lower(node);
 
   const taken = new Set(Object.keys(inputs));

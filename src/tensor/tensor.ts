@@ -241,7 +241,7 @@ export class Tensor implements Spec {
   }
   /** log Σ exp x, safe for large x. */
   logSumExp(axis: number, keep = false): Tensor {
-    const top = this.max(axis, true).stopGradient();
+    const top = this.max(axis, true).maximum(-3e38).stopGradient(); // of nothing but -∞ it is -∞, not NaN
     const sum = this.sub(top).exp().sum(axis, true).log().add(top);
     return keep ? sum : sum.squeeze(axis);
   }

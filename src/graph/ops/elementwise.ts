@@ -113,11 +113,23 @@ function geluOnnx({ inputs, attrs, specs, emit, scalar }: Lowering<{ approximate
   if (dtype === "f32") return [emit("Gelu", [x], { approximate: attrs.approximate })];
   const times = (a: string, c: number) => emit("Mul", [a, scalar(c, dtype)]);
   const cube = emit("Mul", [emit("Mul", [x, x]), x]);
-  const inner =
-    attrs.approximate === "tanh"
-      ? emit("Tanh", [times(emit("Add", [x, times(cube, 0.044715)]), root)])
-      : emit("Erf", [times(x, Math.SQRT1_2)]);
+  if (attrs.approximate === "none") return erfOnnx({ inputs, specs, emit });
+  const inner = emit("Tanh", [times(emit("Add", [x, times(cube, 0.044715)]), root)]);
   return [times(emit("Mul", [x, emit("Add", [inner, scalar(1, dtype)])]), 0.5)];
+}
+
+/** Throws DTypeError in double precision, for which no device has a kernel. */
+function erfOnnx({ inputs, specs, emit }: Pick<Lowering<None>, "inputs" | "specs" | "emit">): string[] {
+  if (specs.inputs[0]?.dtype !== "f64") return [emit("Erf", inputs)];
+  throw new DTypeError('erf: expected f32, got f64, which ONNX Runtime has no kernel for; cast with .cast("f32")');
+}
+
+/** In double precision, which the kernel lacks: max(x, 0) + log(1 + e^-|x|). */
+function softplusOnnx({ inputs, specs, emit, scalar }: Lowering<None>): string[] {
+  const [x = ""] = inputs;
+  if (specs.inputs[0]?.dtype !== "f64") return [emit("Softplus", [x])];
+  const small = emit("Log", [emit("Add", [emit("Exp", [emit("Neg", [emit("Abs", [x])])]), scalar(1, "f64")])]);
+  return [emit("Add", [emit("Relu", [x]), small])];
 }
 
 const geluGrad: Gradient<{ approximate: "tanh" | "none" }> = ({ grads: [g], inputs: [x], attrs }) => {
@@ -208,16 +220,22 @@ export const elementwiseOps = {
   tanh: unary("tanh", "Tanh", (g, _a, _b, y) => [g.mul(y.mul(y).rsub(1))]),
   sigmoid: unary("sigmoid", "Sigmoid", (g, _a, _b, y) => [g.mul(y.mul(y.rsub(1)))]),
   relu: unary("relu", "Relu", (g, _a, _b, y) => [y.greater(0).stopGradient().where(g, g.zerosLike())]),
-  erf: unary("erf", "Erf", (g, a) => [
-    g.mul(
-      a
-        .mul(a)
-        .neg()
-        .exp()
-        .mul(2 / Math.sqrt(Math.PI)),
-    ),
-  ]),
-  softplus: unary("softplus", "Softplus", (g, a) => [g.mul(a.sigmoid())]),
+  erf: {
+    ...unary("erf", "Erf", (g, a) => [
+      g.mul(
+        a
+          .mul(a)
+          .neg()
+          .exp()
+          .mul(2 / Math.sqrt(Math.PI)),
+      ),
+    ]),
+    onnx: erfOnnx,
+  },
+  softplus: {
+    ...unary("softplus", "Softplus", (g, a) => [g.mul(a.sigmoid())]),
+    onnx: softplusOnnx,
+  },
   sign: elementwise("sign", "Sign", numeric, "stop"),
   floor: elementwise("floor", "Floor", floats, "stop"),
   ceil: elementwise("ceil", "Ceil", floats, "stop"),

@@ -2,6 +2,7 @@
 import { DTypeError, ShapeError } from "../../errors.ts";
 import { type Dim, formatShape, type Shape, sameShape } from "../../tensor/dim.ts";
 import { isFloat } from "../../tensor/dtype.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
 import type { Lowering, Op } from "../op.ts";
 
@@ -35,6 +36,12 @@ function requireAlong(name: string, x: Spec | undefined, indices: Spec | undefin
     `${name}: expected indices shaped like the input beside axis ${axis}, got ${formatShape(x?.shape ?? [])} and ${formatShape(indices?.shape ?? [])}; expand the indices`,
   );
 }
+
+/** Indices from the end counted from the front, where the size is known. */
+const fromFront = (indices: Tensor, size: Dim): Tensor =>
+  indices.node.op === "arange" || typeof size !== "number"
+    ? indices
+    : indices.less(0).where(indices.add(size), indices);
 
 /** Zeros of the output's shape. */
 function zeros(lower: Lowering<Into>): string {
@@ -79,7 +86,7 @@ function scatterAddOnnx(lower: Lowering<Into>): string[] {
 }
 
 export const indexingOps = {
-  /** Whole slices of `axis`, picked by indices of any shape. Out-of-range indices are an error when run. */
+  /** Whole slices of `axis`, picked by indices of any shape, -1 for the last. Out-of-range indices are an error when run. */
   gather: {
     shape: ([x, indices], { axis }) => {
       requireIndices("gather", indices);
@@ -89,7 +96,11 @@ export const indexingOps = {
       if (!g || !x || !indices) return [];
       const rank = indices.shape.length;
       const front = g.moveAxes(axis, rank, 0); // [indices.., x before axis, x after axis]
-      return [indices.scatterAdd(front, x.shape[axis] ?? 0).moveAxes(0, 1, axis)];
+      return [
+        fromFront(indices, x.shape[axis] ?? 0)
+          .scatterAdd(front, x.shape[axis] ?? 0)
+          .moveAxes(0, 1, axis),
+      ];
     },
     onnx: ({ inputs, attrs, emit }) => [emit("Gather", inputs, { axis: attrs.axis })],
     lead: ([x, indices], { axis }, { has }) => (x && indices && !has[0] && axis === 0 ? [x.gather(indices, 0)] : []),

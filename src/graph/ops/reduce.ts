@@ -112,7 +112,11 @@ export const reduceOps = {
   argMin: indexRow("argMin", "ArgMin"),
   /** y_i = Σ_{j ≤ i} x_j; exclusive leaves out j = i, reverse sums from the end. */
   cumsum: {
-    shape: ([x]) => (x ? [x] : []),
+    shape: ([x]) =>
+      rule("cumsum", false)(
+        [x].filter((input) => input !== undefined),
+        { axes: [] },
+      ),
     grad: ({ grads: [g], attrs }) => [g?.cumsum(attrs.axis, { exclusive: attrs.exclusive, reverse: !attrs.reverse })],
     onnx: ({ inputs: [x = ""], attrs, emit, scalar }) => [
       emit("CumSum", [x, scalar(attrs.axis, "i32")], {
