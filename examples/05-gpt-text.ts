@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { builtInText, folder, loadLanguageModel, prepareText, trainLanguageModel } from "descent-ml";
 
 const data = await prepareText(builtInText(), { name: "builtin", tokenizer: "bpe", vocabSize: 512 });
-const place = join(await mkdtemp(join(tmpdir(), "descent-")), "stories");
+const place = await mkdtemp(join(tmpdir(), "descent-")); // any new or empty folder will do
 
 const training = trainLanguageModel("gpt", {
   data,
