@@ -93,4 +93,12 @@ export {
 } from "./tensor/index.ts";
 export { readTokenizer, type Tokenizer, trainBpe, trainChar } from "./tokenizers/index.ts";
 // Training
-export { createStep, type History, loop, Run, type StepOptions, type TrainingEvent } from "./train/index.ts";
+export {
+  createStep,
+  type History,
+  type LoopOptions,
+  Run,
+  type StepOptions,
+  type TrainingEvent,
+  train,
+} from "./train/index.ts";

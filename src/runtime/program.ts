@@ -75,11 +75,7 @@ export class Program {
 
   /** Gives back the engine's memory; the program cannot run afterwards and is compiled anew when asked for again. */
   async release(): Promise<void> {
-    for (const [key, bucket] of cache)
-      cache.set(
-        key,
-        bucket.filter(({ bytes }) => bytes !== this.model.bytes),
-      );
+    forget(this.model.bytes);
     await this.#session.release();
   }
 
@@ -112,6 +108,14 @@ function checked(name: string, spec: Spec, feed: HostTensor | undefined): HostTe
 
 const cache = new Map<string, { bytes: Uint8Array; program: Promise<Program> }[]>();
 
+function forget(model: Uint8Array): void {
+  for (const [key, bucket] of cache)
+    cache.set(
+      key,
+      bucket.filter(({ bytes }) => bytes !== model),
+    );
+}
+
 /** FNV-1a over the bytes, in 32 bits. */
 function hash(bytes: Uint8Array): number {
   let value = 0x811c9dc5;
@@ -138,6 +142,7 @@ export function compileModel(model: OnnxModel, options: RunOptions = {}): Promis
   if (known) return known.program;
   const program = createProgram(model, { device, threads, profile });
   cache.set(key, [...bucket, { bytes: model.bytes, program }]);
+  program.catch(() => forget(model.bytes)); // what failed is tried anew
   return program;
 }
 

@@ -1,6 +1,6 @@
 /** Training: the step as a graph, the loop around it, and what it reports. */
 export type { History, TrainingEvent } from "./events.ts";
-export { type Best, type LoopOptions, loop } from "./loop.ts";
+export { type Best, type LoopOptions, loop, train } from "./loop.ts";
 export { Run } from "./run.ts";
 export {
   AccumulatedStep,

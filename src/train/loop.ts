@@ -6,6 +6,7 @@ import { NonFiniteError } from "../errors.ts";
 import type { Schedule } from "../optim/index.ts";
 import type { Feeds } from "../runtime/index.ts";
 import type { History, TrainingEvent } from "./events.ts";
+import { Run } from "./run.ts";
 import type { Stepper } from "./step.ts";
 
 /** The best validation loss so far and where it was met. */
@@ -107,6 +108,13 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
     interrupted,
   };
 }
+
+/**
+ * Trains: steps until the end, an interruption, or a value that is not finite. Iterate over the result for its events,
+ * await it for its history. Throws NonFiniteError naming the step, the value and the last good checkpoint.
+ */
+export const train = (stepper: Stepper, options: LoopOptions): Run<TrainingEvent, History> =>
+  new Run(loop(stepper, options));
 
 function nonFinite(
   step: number,

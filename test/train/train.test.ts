@@ -8,7 +8,7 @@ import { constantRate, sgd } from "../../src/optim/index.ts";
 import { initialValues, stream } from "../../src/runtime/index.ts";
 import { resumeLanguageModel, trainLanguageModel } from "../../src/tasks/language.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
-import { createStep, loop, Run, type StepOptions, type TrainingEvent } from "../../src/train/index.ts";
+import { createStep, type StepOptions, type TrainingEvent, train } from "../../src/train/index.ts";
 import { reordered } from "../tolerances.ts";
 
 const text = builtInText(0, 6000);
@@ -161,15 +161,8 @@ test("four micro-batches are one batch of all of them", async () => {
 test("a linear fit finds the line", async () => {
   const options = lineFit(1, 16);
   const step = await createStep(options, { parameters: initialValues(options.parameters, 0) });
-  await new Run(
-    loop(step, {
-      steps: 400,
-      seed: 0,
-      schedule: constantRate(0.05),
-      batches: (at) => [points(at, 0, 16)],
-      tokensPerStep: 16,
-    }),
-  );
+  const batches = (at: number) => [points(at, 0, 16)];
+  await train(step, { steps: 400, seed: 0, schedule: constantRate(0.05), batches, tokensPerStep: 16 });
   const { weight, bias } = step.parameters;
   expect(Number(weight?.data[0])).toBeCloseTo(2, 3);
   expect(Number(bias?.data[0])).toBeCloseTo(-1, 3);
@@ -185,10 +178,10 @@ test("a value that is not finite stops the training, names the step, and changes
   };
   const saved: number[] = [];
   const save = { every: 100, run: async (_: "last" | "best", at: number) => void saved.push(at) };
-  const run = new Run(
-    loop(step, { steps: 9, seed: 0, schedule: constantRate(0.1), batches: bad, tokensPerStep: 4, save, where: "here" }),
-  );
-  const error = await Promise.resolve(run).catch((reason: unknown) => reason);
+  const schedule = constantRate(0.1);
+  const error = await Promise.resolve(
+    train(step, { steps: 9, seed: 0, schedule, batches: bad, tokensPerStep: 4, save, where: "here" }),
+  ).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(NonFiniteError);
   expect(error).toMatchObject({ step: 3, value: Number.NaN });
   expect(String(error)).toMatch(/the loss is NaN at step 3; the last good checkpoint is step 2 in here/);
