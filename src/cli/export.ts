@@ -28,19 +28,29 @@ function requireOnnxName(path: string): string {
   throw new ConfigError(`--out: expected a file that ends in .onnx, got ${JSON.stringify(path)}`);
 }
 
-/** At most this many inputs or outputs are listed. */
-const MOST = 12;
+/** Of a kind, so many are listed. */
+const SHOWN = 3;
 
-function listed(kind: string, specs: OnnxModel["inputs"]): [string, string][] {
-  const rows = specs.slice(0, MOST).map(({ name, spec }, i): [string, string] => {
-    return [i ? "" : kind, `${name} ${spec.dtype}[${spec.shape.join(", ")}]`];
+/** Weights, their state, scalars and noise are many; others stand for themselves. */
+const kindOf = (name: string): string =>
+  /^(optimizer\.\w+|scalar|noise)\./.exec(name)?.[1] ?? (name.includes(".") ? "weight" : name);
+
+function listed(title: string, specs: OnnxModel["inputs"]): [string, string][] {
+  const kinds = new Map<string, string[]>();
+  for (const { name, spec } of specs) {
+    const kind = kindOf(name);
+    kinds.set(kind, [...(kinds.get(kind) ?? []), `${name} ${spec.dtype}[${spec.shape.join(", ")}]`]);
+  }
+  const lines = [...kinds.values()].flatMap((all) => {
+    const rest = all.length > SHOWN ? [`and ${all.length - SHOWN} more like these`] : [];
+    return [...all.slice(0, SHOWN), ...rest];
   });
-  return specs.length > MOST ? [...rows, ["", `and ${specs.length - MOST} more`]] : rows;
+  return lines.map((line, i) => [i ? "" : title, line]);
 }
 
 const NOTES = {
-  forward: "weights inside; B sequences of T tokens, both free",
-  train: "one step; feed what ends in .next back under the bare name, noise.* with fresh random numbers",
+  forward: "forward pass, weights inside; B sequences of T tokens, both free",
+  train: "one training step; what ends in .next is fed back under the bare name, scalars and noise are the caller's",
 } as const;
 
 export async function exportRun(run: string, flags: ExportFlags, io: IO): Promise<void> {

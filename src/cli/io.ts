@@ -1,5 +1,6 @@
 /** What the command line touches of the process: two streams, signals, the terminal. Tests put their own in its place. */
 import { basename, dirname, relative } from "node:path";
+import { RunFailure } from "./failure.ts";
 
 /** Signals that end a command. */
 export type Stop = "SIGINT" | "SIGTERM";
@@ -14,8 +15,10 @@ export interface IO {
   readonly color: boolean;
   /** Characters in a line of the terminal. */
   columns(): number;
-  /** Aborted when nobody reads the data any more, as after `| head -1`. */
+  /** Aborted when data can no longer be written: nobody reads it, as after `| head -1`, or the disk is full. */
   readonly closed: AbortSignal;
+  /** Waits until all is written. Throws RunFailure where data was lost that somebody wanted. */
+  flush(): Promise<void>;
   onSignal(listener: (signal: Stop) => void): () => void;
   /** Ends the process at once. */
   exit(code: number): void;
@@ -26,7 +29,7 @@ export interface IO {
 /** Data and progress to this process's streams. */
 export function processIO(): IO {
   const closed = new AbortController();
-  process.stdout.on("error", () => closed.abort());
+  process.stdout.on("error", (error) => closed.abort(error));
   process.stderr.on("error", () => undefined);
   const { NO_COLOR, FORCE_COLOR, CI } = terminal();
   const live = process.stderr.isTTY === true && !CI;
@@ -37,10 +40,17 @@ export function processIO(): IO {
     color: FORCE_COLOR ? FORCE_COLOR !== "0" : live && !NO_COLOR,
     columns: () => process.stderr.columns || 80,
     closed: closed.signal,
+    flush: () => flush(closed.signal),
     onSignal,
     exit: (code) => process.exit(code),
     command: commandName(process.argv[1] ?? ""),
   };
+}
+
+async function flush(closed: AbortSignal): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write("", resolve));
+  const { code, message } = (closed.reason ?? {}) as NodeJS.ErrnoException;
+  if (closed.aborted && code !== "EPIPE") throw new RunFailure(`writing standard output: ${message}`);
 }
 
 const terminal = () => ({

@@ -3,8 +3,4 @@
 import { processIO } from "./io.ts";
 import { main } from "./program.ts";
 
-const code = await main(process.argv.slice(2), processIO());
-await Promise.all(
-  [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write("", resolve))),
-);
-process.exit(code);
+process.exit(await main(process.argv.slice(2), processIO()));

@@ -112,14 +112,20 @@ export async function main(argv: readonly string[], io: IO): Promise<number> {
   try {
     if (argv.length === 0) throw new CommanderError(ExitCode.usage, "descent.noCommand", NO_COMMAND);
     await createProgram(io, stop).parseAsync([...argv], { from: "user" });
+    await io.flush();
     return stop.code ?? ExitCode.ok;
   } catch (error) {
-    return fail(error, argv, io, stop);
+    const code = fail(error, argv, io, stop);
+    await io.flush().catch(() => undefined);
+    return code;
   }
 }
 
 function fail(error: unknown, argv: readonly string[], io: IO, { code, signal }: Interruption): number {
-  if (code !== undefined && error === signal.reason) return code;
+  if (code !== undefined && error === signal.reason) {
+    io.err("descent: stopped before anything was written\n");
+    return code;
+  }
   const exitCode = exitCodeOf(error);
   if (exitCode === ExitCode.ok) return exitCode;
   if (argv.includes("--debug") && error instanceof Error) io.err(`${error.stack}\n`);

@@ -50,6 +50,12 @@ test("a reader that goes away ends writing, quietly", async () => {
   expect([stdout, stderr]).toEqual(["0\n", ""]);
 });
 
+test("output that cannot be written is a failure", async () => {
+  const { stdout, stderr } = await shell('descent generate run --prompt The --tokens 5 > /dev/full; echo "$?"');
+  expect(stdout).toBe("1\n");
+  expect(stderr).toMatch(/^descent: writing standard output: [^\n]*no space left[^\n]*\n$/);
+});
+
 test("a reader that goes away does not end a training", async () => {
   const line = `descent ${train("--steps", "12", "--out", "piped", "--json").join(" ")}`;
   const { stdout, stderr } = await shell(`${line} | head -1; echo "\${PIPESTATUS[0]}"`);

@@ -43,6 +43,7 @@ export async function descent(args: readonly string[], fake: Fake = {}): Promise
     color: fake.color ?? false,
     columns: () => fake.columns ?? 80,
     closed: new AbortController().signal,
+    flush: async () => undefined,
     onSignal(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
