@@ -361,7 +361,12 @@ export async function loadLanguageModel(store: Store, run: RunOptions = {}): Pro
   const { architecture, model } = await modelOf(config);
   const weights = Object.fromEntries(parameters(model.parts));
   const values = fromFile(await store.loadWeights(), weights, architecture.checkpoint);
-  return new LanguageWriter(await readTokenizer(tokenizer), () => Writer.create(model, values, run));
+  const words = await readTokenizer(tokenizer);
+  if (words.vocabSize > model.vocabulary)
+    throw new CheckpointError(
+      `${store.where}: tokenizer.json has ${words.vocabSize} tokens, more than the model's ${model.vocabulary}; one of the two is another model's`,
+    );
+  return new LanguageWriter(words, () => Writer.create(model, values, run));
 }
 
 /** The architecture and model that a config.json describes. */

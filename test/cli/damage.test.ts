@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } 
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { builtInText } from "../../src/data/index.ts";
+import { trainChar } from "../../src/tokenizers/index.ts";
 import { contents, descent, TINY, workIn } from "./support.ts";
 
 let place: ReturnType<typeof workIn>;
@@ -102,6 +103,8 @@ describe("a run is not gone on with when", () => {
   });
 });
 
+const large = trainChar(Array.from({ length: 100 }, (_, i) => String.fromCharCode(32 + i)).join("")).toJSON();
+
 describe("nothing is written with", () => {
   test.each(Object.entries({ ...DAMAGE, ...ATTACKS }))("weights that have %s", async (_, change) => {
     spoil(WEIGHTS, change);
@@ -115,6 +118,7 @@ describe("nothing is written with", () => {
     ["config.json", "an unknown model", '{"model_type":"bert"}', /expected one of/],
     ["config.json", "an absurd size", '{"model_type":"gpt2","vocab_size":57,"n_embd":1e99}', /n_embd/],
     ["tokenizer.json", "not JSON", "", /expected JSON/],
+    ["tokenizer.json", "another model's", JSON.stringify(large), /tokenizer\.json has 100 tokens/],
     ["tokenizer.json", "no tokenizer", "{}", /tokenizer/],
   ] as const)("a %s that is %s", async (file, _, text, say) => {
     spoil(file, () => Buffer.from(text));

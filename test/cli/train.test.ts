@@ -47,6 +47,8 @@ describe("a training", () => {
   test("takes the first free folder", async () => {
     expect((await train("gpt --steps 1")).err).toContain("saved in runs/gpt-2\n");
     expect((await descent(["info", "runs/gpt-2"])).code).toBe(0);
+    const both = await Promise.all([train("gpt --steps 1"), train("gpt --steps 1")]);
+    expect(both.map(({ err }) => /saved in (.*)/.exec(err)?.[1]).sort()).toEqual(["runs/gpt-3", "runs/gpt-4"]);
   });
 
   test("says everything as JSON, and nothing else, with --json --quiet", async () => {
