@@ -9,7 +9,16 @@
  */
 import { type Spec, scan } from "../src/graph/index.ts";
 import { architecture as gptArchitecture } from "../src/models/gpt.ts";
-import { crossEntropy, GRUCell, Linear, LSTMCell, module, parameters, RNNCell, uniformInit } from "../src/nn/index.ts";
+import {
+  crossEntropy,
+  GRUCell,
+  Linear,
+  LSTMCell,
+  module,
+  namedParameters,
+  RNNCell,
+  uniformInit,
+} from "../src/nn/index.ts";
 import { adamW, type Optimizer, sgd } from "../src/optim/index.ts";
 import type { Feeds, HostTensor } from "../src/runtime/index.ts";
 import { parameter, type Tensor, zeros } from "../src/tensor/index.ts";
@@ -86,7 +95,7 @@ interface Classifier {
 function classifier({ parts, forward, values, feeds, products, kept }: Classifier): Row {
   const loss: StepOptions["loss"] = (fed) => crossEntropy(forward(get(fed, "x")), get(fed, "y"));
   return {
-    options: { parameters: Object.fromEntries(parameters(parts)), batch: specs(feeds), loss, optimizer: sgd() },
+    options: { parameters: namedParameters(parts), batch: specs(feeds), loss, optimizer: sgd() },
     values,
     feeds,
     lr: 0.01,
@@ -167,7 +176,7 @@ function recurrent(kind: keyof typeof cells, sizes: Sizes): Row {
   };
   const optimizer = exceptFor(x, sgd());
   return {
-    options: { parameters: { ...Object.fromEntries(parameters(cell)), x }, batch: {}, loss, optimizer },
+    options: { parameters: { ...namedParameters(cell), x }, batch: {}, loss, optimizer },
     values: { ...weights, x: uniform([B, T, I], X) },
     feeds: {},
     lr: 0.01,
@@ -217,7 +226,7 @@ function gpt(own: shared.GPTSizes, changed: Sizes): Row {
   const loss: StepOptions["loss"] = (fed) => crossEntropy(model.forward(get(fed, "ids")), get(fed, "targets"));
   return {
     options: {
-      parameters: Object.fromEntries(parameters(model.parts)),
+      parameters: namedParameters(model.parts),
       batch: specs(feeds),
       loss,
       optimizer,

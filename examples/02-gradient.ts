@@ -4,8 +4,8 @@ import { array, gradient, input, run, type Tensor } from "descent-ml";
 // f(x) = x³ - 2x, f'(x) = 3x² - 2, f''(x) = 6x.
 const x = input("x", []);
 const f = x.pow(3).sub(x.mul(2));
-const [slope] = gradient(f, [x]) as [Tensor];
-const [curvature] = gradient(slope, [x]) as [Tensor];
+const [slope] = gradient(f, [x]);
+const [curvature] = gradient(slope, [x]);
 
 const at = { x: array(1.5) };
 const first = await run({ f, slope, curvature }, at);

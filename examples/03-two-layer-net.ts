@@ -9,7 +9,7 @@ import {
   input,
   Linear,
   module,
-  parameters,
+  namedParameters,
   stream,
   type Tensor,
 } from "descent-ml";
@@ -32,7 +32,7 @@ function moons(count: number, part: number) {
 const net = module("Net", { hidden: Linear(2, 32), out: Linear(32, 2) }, ({ hidden, out }, x: Tensor) =>
   out(hidden(x).tanh()),
 );
-const weights = Object.fromEntries(parameters(net));
+const weights = namedParameters(net);
 console.log(`parameters: ${Object.keys(weights).join(", ")}`);
 
 // One step is one graph: forward, loss, backward, update. A batch stands for the shapes and types of all batches.
@@ -41,7 +41,7 @@ const step = await createStep(
   {
     parameters: weights,
     batch: training,
-    loss: ({ x, y }) => crossEntropy(net(x as Tensor), y as Tensor),
+    loss: ({ x, y }) => crossEntropy(net(x), y),
     optimizer: adam(),
   },
   { parameters: initialValues(weights, 0) },

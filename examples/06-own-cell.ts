@@ -7,7 +7,7 @@ import {
   Linear,
   meanSquaredError,
   module,
-  parameters,
+  namedParameters,
   scan,
   stream,
   type Tensor,
@@ -49,8 +49,8 @@ function batch(step: number) {
   return { x: array(x), sums: array(sums) };
 }
 
-const weights = Object.fromEntries(parameters(model));
-const loss = ({ x, sums }: Record<string, Tensor>) => meanSquaredError(model(x as Tensor), sums as Tensor);
+const weights = namedParameters(model);
+const loss = ({ x, sums }: Record<"x" | "sums", Tensor>) => meanSquaredError(model(x), sums);
 const options = { parameters: weights, batch: batch(0), loss, optimizer: adam(), clip: 1 };
 const step = await createStep(options, { parameters: initialValues(weights, 0) });
 for (let i = 1; i <= 1000; i++) {

@@ -10,7 +10,7 @@ import {
   Linear,
   meanSquaredError,
   module,
-  parameters,
+  namedParameters,
   stream,
   type Tensor,
 } from "descent-ml";
@@ -18,7 +18,7 @@ import {
 const net = module("Net", { a: Linear(1, 64), b: Linear(64, 64), out: Linear(64, 1) }, ({ a, b, out }, x: Tensor) =>
   out(b(a(x).tanh()).tanh()),
 );
-const weights = Object.fromEntries(parameters(net));
+const weights = namedParameters(net);
 
 /** Points of y = sin 3x + noise for x in [-2, 2). */
 function points(count: number, step: number, site: string): Record<"x" | "y", HostTensor> {
@@ -33,7 +33,7 @@ const step = await createStep(
   {
     parameters: weights,
     batch: points(64, 0, "shape"),
-    loss: ({ x, y }) => meanSquaredError(net(x as Tensor), y as Tensor),
+    loss: ({ x, y }) => meanSquaredError(net(x), y),
     optimizer: adamW(),
     clip: 1,
   },

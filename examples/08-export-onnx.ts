@@ -9,7 +9,7 @@ import {
   lower,
   meanSquaredError,
   module,
-  parameters,
+  namedParameters,
   stream,
   type Tensor,
 } from "descent-ml";
@@ -18,7 +18,7 @@ import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 const net = module("Net", { hidden: Linear(2, 32), out: Linear(32, 1) }, ({ hidden, out }, x: Tensor) =>
   out(hidden(x).tanh()),
 );
-const weights = Object.fromEntries(parameters(net));
+const weights = namedParameters(net);
 
 /** The product of two numbers, which a network has to learn. */
 function batch(i: number) {
@@ -27,7 +27,7 @@ function batch(i: number) {
   return { x: { data, shape: [64, 2], dtype: "f32" }, y: { data: y, shape: [64, 1], dtype: "f32" } } as const;
 }
 
-const loss = ({ x, y }: Record<string, Tensor>) => meanSquaredError(net(x as Tensor), y as Tensor);
+const loss = ({ x, y }: Record<"x" | "y", Tensor>) => meanSquaredError(net(x), y);
 const options = { parameters: weights, batch: batch(0), loss, optimizer: adam() };
 const step = await createStep(options, { parameters: initialValues(weights, 0) });
 for (let i = 1; i <= 1500; i++) await step.run([batch(i)], { step: i, lr: 20 / (1000 + i), seed: 0 });

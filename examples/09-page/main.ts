@@ -9,7 +9,7 @@ import {
   input,
   Linear,
   module,
-  parameters,
+  namedParameters,
   stream,
   type Tensor,
 } from "descent-ml";
@@ -31,9 +31,9 @@ function moons(count: number, part: number) {
 const net = module("Net", { hidden: Linear(2, 32), out: Linear(32, 2) }, ({ hidden, out }, x: Tensor) =>
   out(hidden(x).tanh()),
 );
-const weights = Object.fromEntries(parameters(net));
+const weights = namedParameters(net);
 const training = moons(200, 0);
-const loss = ({ x, y }: Record<string, Tensor>) => crossEntropy(net(x as Tensor), y as Tensor);
+const loss = ({ x, y }: Record<"x" | "y", Tensor>) => crossEntropy(net(x), y);
 const options = { parameters: weights, batch: training, loss, optimizer: adam() };
 const step = await createStep(options, { parameters: initialValues(weights, 0) });
 const x = input("x", ["N", 2]);

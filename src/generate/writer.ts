@@ -4,7 +4,7 @@
  */
 import { ConfigError } from "../errors.ts";
 import type { LanguageModel } from "../models/index.ts";
-import { parameters } from "../nn/index.ts";
+import { namedParameters } from "../nn/index.ts";
 import { compile, type Feeds, type OrtTensor, type Program, type RunOptions, toOrt } from "../runtime/index.ts";
 import { emptyArray, input } from "../tensor/index.ts";
 import { checkSampling, type SampleOptions, sample } from "./sample.ts";
@@ -40,7 +40,7 @@ export class Writer {
     );
     const step = model.step(ids, carried);
     const outputs = Object.fromEntries(Object.entries(step.carried).map(([name, tensor]) => [next(name), tensor]));
-    const inputs = { ids, ...carried, ...Object.fromEntries(parameters(model.parts)) };
+    const inputs = { ids, ...carried, ...namedParameters(model.parts) };
     return new Writer(model, await compile(inputs, { logits: step.logits.slice(1, -1), ...outputs }, run), values);
   }
 

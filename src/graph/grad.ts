@@ -74,12 +74,15 @@ const tools: GradientTools = {
   lead,
 };
 
+/** One gradient for each tensor, in their order. */
+export type Gradients<W extends readonly Tensor[]> = { -readonly [K in keyof W]: Tensor };
+
 /**
  * The gradients of the scalar `loss` by each of `wrt`, as tensors of the same shapes; zeros where the loss does not
  * depend on one. Throws GradientError where `loss` is no scalar, or where the only way passes through an operation
  * without a derivative.
  */
-export function gradient(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+export function gradient<const W extends readonly Tensor[]>(loss: Tensor, wrt: W): Gradients<W> {
   if (loss.rank !== 0 || !isFloat(loss.dtype))
     throw new GradientError(
       `gradient: expected a scalar of f32 or f64, got ${loss.dtype}${formatShape(loss.shape)}; reduce it with .mean() or .sum()`,
@@ -90,7 +93,7 @@ export function gradient(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
         `gradient: expected to differentiate by f32 or f64, got ${dtype}${formatShape(shape)}; cast it first`,
       );
   const found = cotangents([loss], [loss.like(1)], wrt);
-  return wrt.map((tensor) => found.get(tensor) ?? zeroGradient(loss, tensor));
+  return wrt.map((tensor) => found.get(tensor) ?? zeroGradient(loss, tensor)) as Gradients<W>;
 }
 
 function zeroGradient(loss: Tensor, tensor: Tensor): Tensor {

@@ -154,6 +154,13 @@ function languageModel(config: GPTConfig): LanguageModel {
 export const checkpoint: CheckpointNames = {
   modelType: "gpt2",
   prefix: "transformer.",
+  fixed: {
+    n_inner: null,
+    scale_attn_weights: true,
+    scale_attn_by_inverse_layer_idx: false,
+    add_cross_attention: false,
+    tie_word_embeddings: true,
+  },
   ignore: /(\.attn\.(masked_)?bias|^lm_head\.weight)$/,
 };
 

@@ -13,7 +13,7 @@ import type { Step } from "../graph/index.ts";
 import { GRUCell, times } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { type CheckpointNames, architecture as row } from "./language-model.ts";
-import { type RecurrentConfig, recurrentConfig, recurrentLanguageModel, shell } from "./recurrent.ts";
+import { type RecurrentConfig, recurrentConfig, recurrentFixed, recurrentLanguageModel, shell } from "./recurrent.ts";
 
 /** The state is h alone; the stack wants it under its name. */
 const named =
@@ -34,6 +34,7 @@ export const GRU = (config: RecurrentConfig) => {
 /** `torch.nn.GRU` numbers its layers at the end of the name: our `gru.0.weight_ih` is its `gru.weight_ih_l0`. */
 export const checkpoint: CheckpointNames = {
   modelType: "gru",
+  fixed: recurrentFixed,
   rename: (path) => path.replace(/^gru\.(\d+)\.(\w+)$/, "gru.$2_l$1"),
 };
 

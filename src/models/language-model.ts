@@ -30,6 +30,8 @@ export interface CheckpointNames {
   readonly prefix?: string;
   /** Our path -> their name. */
   readonly rename?: (path: string) => string;
+  /** Keys of other configurations that change the mathematics, with the one value that is meant here. */
+  readonly fixed?: Readonly<Record<string, unknown>>;
   /** Names in files that hold no parameter. */
   readonly ignore?: RegExp;
 }

@@ -10,7 +10,7 @@
  */
 import { LSTMCell, type LSTMState, times } from "../nn/index.ts";
 import { type CheckpointNames, architecture as row } from "./language-model.ts";
-import { type RecurrentConfig, recurrentConfig, recurrentLanguageModel, shell } from "./recurrent.ts";
+import { type RecurrentConfig, recurrentConfig, recurrentFixed, recurrentLanguageModel, shell } from "./recurrent.ts";
 
 export const LSTM = (config: RecurrentConfig) => {
   const { embedding_dim: I, hidden_size: H, num_layers } = config;
@@ -23,6 +23,7 @@ export const LSTM = (config: RecurrentConfig) => {
 /** `torch.nn.LSTM` numbers its layers at the end of the name: our `lstm.0.weight_ih` is its `lstm.weight_ih_l0`. */
 export const checkpoint: CheckpointNames = {
   modelType: "lstm",
+  fixed: recurrentFixed,
   rename: (path) => path.replace(/^lstm\.(\d+)\.(\w+)$/, "lstm.$2_l$1"),
 };
 

@@ -17,6 +17,8 @@ export const recurrentConfig = z.strictObject({
   num_layers: z.int().min(1).max(64).default(1),
   dropout: z.number().min(0).lt(1).default(0),
 });
+/** Arguments of torch.nn's layers that these models leave at their defaults. */
+export const recurrentFixed = { nonlinearity: "tanh", bidirectional: false, bias: true, proj_size: 0 };
 export type RecurrentConfig = z.infer<typeof recurrentConfig>;
 
 /** The state of one layer: tensors [B, H] by name. */

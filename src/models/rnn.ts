@@ -10,7 +10,7 @@ import type { Step } from "../graph/index.ts";
 import { RNNCell, times } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { type CheckpointNames, architecture as row } from "./language-model.ts";
-import { type RecurrentConfig, recurrentConfig, recurrentLanguageModel, shell } from "./recurrent.ts";
+import { type RecurrentConfig, recurrentConfig, recurrentFixed, recurrentLanguageModel, shell } from "./recurrent.ts";
 
 /** The state is h alone; the stack wants it under its name. */
 const named =
@@ -31,6 +31,7 @@ export const RNN = (config: RecurrentConfig) => {
 /** `torch.nn.RNN` numbers its layers at the end of the name: our `rnn.0.weight_ih` is its `rnn.weight_ih_l0`. */
 export const checkpoint: CheckpointNames = {
   modelType: "rnn",
+  fixed: recurrentFixed,
   rename: (path) => path.replace(/^rnn\.(\d+)\.(\w+)$/, "rnn.$2_l$1"),
 };
 

@@ -29,6 +29,9 @@ export function* parameters(node: object, path = "", seen = new Set<unknown>()):
   }
 }
 
+/** The parameters of a model by name. */
+export const namedParameters = (model: object): Record<string, Tensor> => Object.fromEntries(parameters(model));
+
 /** `count` layers of one kind, as a list whose indices are part of the names. */
 export const times = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i));

@@ -1,6 +1,6 @@
 /** From a graph of tensors to an ONNX model: every node is written by its row, leaves become inputs. */
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError, ShapeError } from "../errors.ts";
 import {
   type Body,
   type Lowering,
@@ -13,7 +13,15 @@ import {
   sortNodes,
 } from "../graph/index.ts";
 import { terms } from "../tensor/dim.ts";
-import { type Dim, type DType, type HostArray, hostArray, type Shape, type Tensor } from "../tensor/index.ts";
+import {
+  type Dim,
+  type DType,
+  formatShape,
+  type HostArray,
+  hostArray,
+  type Shape,
+  type Tensor,
+} from "../tensor/index.ts";
 import { encodeModel, type Initializer, type NamedSpec, OPSET } from "./encode.ts";
 
 /** Tensors by the names they are fed and fetched under. */
@@ -195,6 +203,15 @@ export function freeLeaves(outputs: readonly Tensor[], inputs: readonly Tensor[]
 /** Numbers that stand in the model itself. */
 export type Constants = Readonly<Record<string, Omit<Initializer, "name">>>;
 
+function requireBound(inputs: Named, outputs: Named): void {
+  const [free] = freeLeaves(Object.values(outputs), Object.values(inputs));
+  if (!free) return;
+  const what = free.node.op === "input" ? `input "${(free.node.attrs as { name: string }).name}"` : `${free.node.op}`;
+  throw new ShapeError(
+    `compile: the graph reads ${what} ${free.dtype}${formatShape(free.shape)}, which is not among the inputs; add it to them`,
+  );
+}
+
 /**
  * Simplifies the graph between `inputs` and `outputs` and writes it as an ONNX model. Inputs that nothing reads stay
  * inputs of the model; those whose values are given as `constants` become initializers of the same name instead.
@@ -204,6 +221,7 @@ export function lower(inputs: Named, outputs: Named, constants: Constants = {}):
   const outermost = new Outermost(sources, new Set([...Object.keys(inputs), ...Object.keys(outputs)]));
   const writer = new Writer(outermost);
   for (const { name, spec } of sources) writer.bind(spec, name);
+  requireBound(inputs, outputs);
   const results = simplify(Object.values(outputs));
   const names = Object.keys(outputs);
   const twice = names.find((name) => Object.hasOwn(inputs, name));

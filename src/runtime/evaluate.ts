@@ -35,11 +35,11 @@ export function values({ data, shape }: HostTensor): Nested {
 }
 
 /** Computes `outputs` from `feeds`, which are named as the inputs are. Compiles on the first call, and again for other graphs. */
-export async function run(
-  outputs: Named,
+export async function run<O extends Named>(
+  outputs: O,
   feeds: Feeds = {},
   options?: RunOptions,
-): Promise<Record<string, HostTensor>> {
+): Promise<Record<keyof O & string, HostTensor>> {
   const leaves = freeLeaves(Object.values(outputs), []);
   const inputs = Object.fromEntries(leaves.map((tensor) => [nameOf(tensor.node), tensor]));
   return (await compile(inputs, outputs, options)).run(feeds);

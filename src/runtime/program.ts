@@ -37,8 +37,8 @@ export async function loadEngine(device: Device = platform.defaultDevice, thread
   );
 }
 
-/** A compiled graph. */
-export class Program {
+/** A compiled graph whose outputs are called `O`. */
+export class Program<O extends string = string> {
   readonly model: OnnxModel;
   /** Milliseconds that compiling took; 0 when it came out of the cache. */
   readonly compileMs: number;
@@ -54,11 +54,12 @@ export class Program {
   }
 
   /** Runs the graph once. Throws ShapeError where a feed does not fit. */
-  async run(feeds: Feeds): Promise<Record<string, HostTensor>> {
+  async run(feeds: Feeds): Promise<Record<O, HostTensor>> {
     const inputs: Record<string, OrtTensor> = {};
     for (const { name, spec } of this.model.inputs) inputs[name] = toOrt(this.engine, checked(name, spec, feeds[name]));
     const outputs = await this.runOrt(inputs);
-    return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, fromOrt(tensor)]));
+    const results = Object.entries(outputs).map(([name, tensor]) => [name, fromOrt(tensor)]);
+    return Object.fromEntries(results) as Record<O, HostTensor>;
   }
 
   /** Runs on the engine's own tensors; the native engine writes into `fetches`, the others give tensors of their own. */
@@ -146,6 +147,10 @@ export function compileModel(model: OnnxModel, options: RunOptions = {}): Promis
   return program;
 }
 
-/** Lowers the graph between `inputs` and `outputs` and compiles it. */
-export const compile = (inputs: Named, outputs: Named, options?: RunOptions): Promise<Program> =>
-  compileModel(lower(inputs, outputs), options);
+/** Lowers the graph between `inputs` and `outputs` and compiles it. Throws ShapeError where the graph reads other inputs. */
+export const compile = <O extends Named>(
+  inputs: Named,
+  outputs: O,
+  options?: RunOptions,
+): Promise<Program<keyof O & string>> =>
+  compileModel(lower(inputs, outputs), options) as Promise<Program<keyof O & string>>;

@@ -7,8 +7,9 @@ import { fromFile, type Json, type SavedState, type Store } from "../checkpoint/
 import { randomWindows, requireLength, type TextData, windowsAt } from "../data/index.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { type WriteOptions, Writer } from "../generate/index.ts";
+import type { Spec } from "../graph/index.ts";
 import { type Architecture, type LanguageModel, loadArchitecture } from "../models/index.ts";
-import { crossEntropy, parameters } from "../nn/index.ts";
+import { crossEntropy, namedParameters } from "../nn/index.ts";
 import {
   adam,
   adamW,
@@ -102,7 +103,7 @@ async function planTraining(name: string, options: LanguageTraining): Promise<Pl
     throw new ConfigError(
       `context: the model has ${model.context} positions, got ${settings.context}; raise n_positions or lower the context`,
     );
-  const weights = Object.fromEntries(parameters(model.parts));
+  const weights = namedParameters(model.parts);
   requireSize(weights);
   return { architecture, config, model, weights, settings, data, run: { device, threads }, store, signal };
 }
@@ -124,12 +125,12 @@ export const stepOptions = ({
   model,
   weights,
   settings,
-}: Pick<Plan, "model" | "weights" | "settings">): StepOptions => {
+}: Pick<Plan, "model" | "weights" | "settings">): StepOptions<Record<"ids" | "targets", Spec>> => {
   const ids = { shape: [settings.batch, settings.context], dtype: "i32" } as const;
   return {
     parameters: weights,
     batch: { ids, targets: ids },
-    loss: ({ ids, targets }) => crossEntropy(model.forward(ids as Tensor), targets as Tensor),
+    loss: ({ ids, targets }) => crossEntropy(model.forward(ids), targets),
     optimizer: optimizerOf(settings),
     clip: settings.clip === 0 ? undefined : settings.clip,
     accumulate: settings.accumulate,
@@ -359,7 +360,7 @@ export class LanguageWriter {
 export async function loadLanguageModel(store: Store, run: RunOptions = {}): Promise<LanguageWriter> {
   const { config, tokenizer } = await store.loadDescription();
   const { architecture, model } = await modelOf(config);
-  const weights = Object.fromEntries(parameters(model.parts));
+  const weights = namedParameters(model.parts);
   const values = fromFile(await store.loadWeights(), weights, architecture.checkpoint);
   const words = await readTokenizer(tokenizer);
   if (words.vocabSize > model.vocabulary)
@@ -369,9 +370,17 @@ export async function loadLanguageModel(store: Store, run: RunOptions = {}): Pro
   return new LanguageWriter(words, () => Writer.create(model, values, run));
 }
 
-/** The architecture and model that a config.json describes. */
+/**
+ * The architecture and model that a config.json describes. Foreign keys are passed over, but ConfigError is thrown for
+ * those that would change the mathematics.
+ */
 export async function modelOf(config: Json): Promise<{ architecture: Architecture; model: LanguageModel }> {
   const architecture = await loadArchitecture(String(config.model_type));
+  for (const [key, value] of Object.entries(architecture.checkpoint.fixed ?? {}))
+    if (Object.hasOwn(config, key) && config[key] !== value)
+      throw new ConfigError(
+        `config: ${key} ${JSON.stringify(config[key])} changes the mathematics, and ${architecture.checkpoint.modelType} here computes ${JSON.stringify(value)} only; use a checkpoint of that kind`,
+      );
   const own = Object.fromEntries(Object.entries(config).filter(([key]) => architecture.keys.includes(key)));
   return { architecture, model: architecture.build(own) };
 }

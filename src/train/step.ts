@@ -19,14 +19,16 @@ import {
 import { emptyArray, input, type Tensor } from "../tensor/index.ts";
 import { nextName, State } from "./state.ts";
 
+/** What is fed with every batch, by name. */
+export type BatchSpecs = Readonly<Record<string, Spec>>;
+
 /** What a training step is made of. */
-export interface StepOptions {
+export interface StepOptions<B extends BatchSpecs = BatchSpecs> {
   /** Parameters by checkpoint name. */
   readonly parameters: Named;
-  /** What is fed with every batch. */
-  readonly batch: Readonly<Record<string, Spec>>;
+  readonly batch: B;
   /** The scalar to be made small. */
-  readonly loss: (batch: Named) => Tensor;
+  loss(batch: { readonly [K in keyof B]: Tensor }): Tensor;
   readonly optimizer: Optimizer;
   /** Limit of the norm of all gradients together; undefined leaves them as they are. */
   readonly clip?: number | undefined;
@@ -112,7 +114,7 @@ const mapSpecs = (names: readonly string[], spec: Spec): Record<string, Spec> =>
   Object.fromEntries(names.map((name) => [name, spec]));
 
 /** The whole step. Its outputs are `loss`, `gradNorm` and everything's next value. */
-export function traceStep(options: StepOptions): StepGraph {
+export function traceStep<B extends BatchSpecs>(options: StepOptions<B>): StepGraph {
   const { fed, value, gradients, noise } = traceLoss(options);
   const update = traceUpdate(options, gradients);
   return {
@@ -211,7 +213,11 @@ export class TrainingStep implements Stepper {
   }
 
   /** Traces and compiles the step; slots that are not given start at zero. */
-  static async create(options: StepOptions, start: StartValues, run: RunOptions = {}): Promise<TrainingStep> {
+  static async create<B extends BatchSpecs>(
+    options: StepOptions<B>,
+    start: StartValues,
+    run: RunOptions = {},
+  ): Promise<TrainingStep> {
     const { inputs, outputs, noise } = traceStep(options);
     const program = await compileModel(lower(inputs, outputs), run);
     const state = new State(program, stateSpecs(options), { ...start.parameters, ...start.slots });
@@ -263,7 +269,11 @@ export class AccumulatedStep implements Stepper {
     this.#feeder = feeder;
   }
 
-  static async create(options: StepOptions, start: StartValues, run: RunOptions = {}): Promise<AccumulatedStep> {
+  static async create<B extends BatchSpecs>(
+    options: StepOptions<B>,
+    start: StartValues,
+    run: RunOptions = {},
+  ): Promise<AccumulatedStep> {
     const { inputs, outputs, noise } = traceAccumulation(options, options.accumulate ?? 1);
     const update = traceSummedUpdate(options);
     const adding = await compileModel(lower(inputs, outputs), run);
@@ -301,8 +311,8 @@ export class AccumulatedStep implements Stepper {
 }
 
 /** The step that the options ask for, compiled. */
-export const createStep = (
-  options: StepOptions,
+export const createStep = <B extends BatchSpecs>(
+  options: StepOptions<B>,
   start: StartValues,
   run?: RunOptions,
 ): Promise<TrainingStep | AccumulatedStep> =>

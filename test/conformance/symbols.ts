@@ -239,7 +239,7 @@ const leaves: readonly Case[] = [
       const program = await compile({ v0, c0 }, outputs, { device, threads: 1 });
       const results = await program.run({ v0: host([1, 2], [2]), c0: host([3, 4], [2]) });
       for (const [name, values] of Object.entries({ v1: [5, 8], v2: [1, 1], c1: [3, 4] }))
-        requireClose(name, results[name], host(values, [2]), exact);
+        requireClose(name, (results as Record<string, HostTensor>)[name], host(values, [2]), exact);
     },
   },
 ];

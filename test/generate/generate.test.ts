@@ -4,9 +4,9 @@ import { builtInText, prepareText } from "../../src/data/index.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { type SampleOptions, sample, Writer } from "../../src/generate/index.ts";
 import { loadArchitecture } from "../../src/models/index.ts";
-import { parameters } from "../../src/nn/index.ts";
+import { namedParameters } from "../../src/nn/index.ts";
 import { initialValues } from "../../src/runtime/index.ts";
-import { trainLanguageModel } from "../../src/tasks/language.ts";
+import { modelOf, trainLanguageModel } from "../../src/tasks/language.ts";
 
 const logits = Float32Array.of(1, 3, 2, -1);
 const draws = (options: SampleOptions, count = 4000): number[] => {
@@ -57,7 +57,7 @@ test.each(["rnn", "lstm", "gru", "gpt"])(
         ? { n_positions: 8, n_embd: 8, n_layer: 2, n_head: 2 }
         : { embedding_dim: 4, hidden_size: 8, num_layers: 2 };
     const model = architecture.build(architecture.configure({ vocab_size: 11, ...sizes }));
-    const writer = await Writer.create(model, initialValues(Object.fromEntries(parameters(model.parts)), 1));
+    const writer = await Writer.create(model, initialValues(namedParameters(model.parts), 1));
     const write = async () => {
       const ids: number[] = [];
       for await (const id of writer.ids(Int32Array.of(1, 2, 3), { tokens: 30, temperature: 1, seed: 5 })) ids.push(id);
@@ -73,7 +73,7 @@ test.each(["rnn", "lstm", "gru", "gpt"])(
 test("options out of range and an empty prompt are refused", async () => {
   const architecture = await loadArchitecture("rnn");
   const model = architecture.build(architecture.configure({ vocab_size: 5, hidden_size: 4, embedding_dim: 4 }));
-  const writer = await Writer.create(model, initialValues(Object.fromEntries(parameters(model.parts)), 0));
+  const writer = await Writer.create(model, initialValues(namedParameters(model.parts), 0));
   const next = (prompt: Int32Array, options: object) => writer.ids(prompt, options).next();
   for (const options of [
     { temperature: -1 },
@@ -106,4 +106,22 @@ test("pieces of text join to what the ids say, and stop when told to", async () 
   for await (const _ of model.generate("The ", { tokens: 1000, signal: abort.signal }))
     if (++pieces === 5) abort.abort();
   expect(pieces).toBeLessThan(8);
+});
+
+test("foreign configurations are read, and refused where they change the mathematics", async () => {
+  const hf = {
+    model_type: "gpt2",
+    vocab_size: 5,
+    n_positions: 4,
+    n_embd: 4,
+    n_layer: 1,
+    n_head: 2,
+    n_ctx: 4,
+    n_inner: null,
+  };
+  expect((await modelOf(hf)).model.context).toBe(4);
+  await expect(modelOf({ ...hf, scale_attn_weights: false })).rejects.toThrow(
+    /scale_attn_weights false changes the mathematics/,
+  );
+  await expect(modelOf({ model_type: "gru", vocab_size: 5, bidirectional: true })).rejects.toThrow(ConfigError);
 });

@@ -38,7 +38,11 @@ async function stepper({ model, parameters, weights }: Fixture, T: Dim) {
   const tokens = input("ids", [B, T], "i32");
   const { logits, carried } = model.step(tokens, before);
   const next = Object.fromEntries(Object.entries(carried).map(([name, tensor]) => [`next.${name}`, tensor]));
-  const program = await compile({ ids: tokens, ...before, ...parameters }, { logits, ...next }, { threads: 1 });
+  const program = await compile(
+    { ids: tokens, ...before, ...parameters },
+    { logits, ...next } as Record<string, Tensor>,
+    { threads: 1 },
+  );
   const empty = Object.fromEntries(
     Object.entries(specs).map(([name, { shape, dtype }]) => {
       const sizes = shape.map((dim) => (dim === "P" ? 0 : Number(dim)));
@@ -91,7 +95,11 @@ describe.each(fixtureNames)("%s", (name) => {
     const outputs = Object.fromEntries(
       Object.keys(parameters).map((path, i) => [`grad.${path}`, gradients[i] as Tensor]),
     );
-    const program = await compile({ ids: x, targets: y, ...parameters }, { loss, ...outputs }, { threads: 1 });
+    const program = await compile(
+      { ids: x, targets: y, ...parameters },
+      { loss, ...outputs } as Record<string, Tensor>,
+      { threads: 1 },
+    );
     const results = await program.run({ ids: given, targets: fixture.expected("targets"), ...weights });
     requireClose("loss", results.loss as HostTensor, fixture.expected("loss"), tolerance.logits);
     for (const path of Object.keys(parameters)) {
@@ -109,7 +117,7 @@ describe.each(fixtureNames)("%s", (name) => {
       {
         parameters,
         batch: { ids: spec, targets: spec },
-        loss: ({ ids, targets }) => crossEntropy(model.forward(ids as Tensor), targets as Tensor),
+        loss: ({ ids, targets }) => crossEntropy(model.forward(ids), targets),
         optimizer: adamW({ betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0.1 }),
         clip: 1,
       },

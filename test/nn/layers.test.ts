@@ -15,6 +15,7 @@ import {
   LSTMCell,
   meanSquaredError,
   module,
+  namedParameters,
   normalInit,
   parameters,
   RMSNorm,
@@ -113,7 +114,7 @@ describe("first values", () => {
   });
 
   test("of torch.nn.Linear stay within 1/√I", () => {
-    const { weight } = initialValues(Object.fromEntries(parameters(Linear(16, 64))), 0);
+    const { weight } = initialValues(namedParameters(Linear(16, 64)), 0);
     expect(moments(weight).most).toBeLessThanOrEqual(0.25);
     expect(moments(weight).deviation).toBeCloseTo(0.25 / Math.sqrt(3), 1);
   });
@@ -127,7 +128,7 @@ describe("dropout", () => {
   /** One draw of dropped ones, and the gradient of their sum. */
   async function draw(p: number, seed: number, step = 1): Promise<[HostTensor, HostTensor]> {
     const y = traceTraining(() => Dropout(p)(x));
-    const [g] = gradient(y.sum(), [x]) as [Tensor];
+    const [g] = gradient(y.sum(), [x]);
     const [noise] = freeLeaves([y], [x]);
     const values = new Float32Array(sizes[0] * sizes[1]);
     fillNoise(values, "uniform", { seed, step, site: 0 });
@@ -252,11 +253,11 @@ describe("options of cells", () => {
 
   test("a GRU whose reset gate acts before the product", async () => {
     const [before, after] = [GRUCell(3, 4, { reset: "before" }), GRUCell(3, 4)];
-    const weights = initialValues(Object.fromEntries(parameters(before)), 1);
+    const weights = initialValues(namedParameters(before), 1);
     const run = async (cell: typeof before): Promise<HostTensor> => {
       const [state, now] = [input("h", [2, 4]), input("x", [2, 3])];
       const program = await compile(
-        { h: state, x: now, ...Object.fromEntries(parameters(cell)) },
+        { h: state, x: now, ...namedParameters(cell) },
         { y: cell(state, now)[0] },
         { threads: 1 },
       );

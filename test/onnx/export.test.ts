@@ -48,7 +48,7 @@ async function trainingStep(name: FixtureName): Promise<{ model: OnnxModel; feed
   const { inputs, outputs } = traceStep({
     parameters,
     batch: { ids: spec, targets: spec },
-    loss: ({ ids, targets }) => crossEntropy(model.forward(ids as Tensor), targets as Tensor),
+    loss: ({ ids, targets }) => crossEntropy(model.forward(ids), targets),
     optimizer,
     clip: 1,
   });
@@ -109,7 +109,7 @@ const traces: Record<string, () => { inputs: Named; outputs: Named }> = {
     const xs = input("xs", [2, 5, 3]);
     const start: LSTMState = { h: zeros([2, 4]), c: zeros([2, 4]) };
     const [, hs] = scan((state: LSTMState, x: Tensor) => cell(state, x), start, xs);
-    const [g] = gradient(hs.mean(), [cell.weight_hh]) as [Tensor];
+    const [g] = gradient(hs.mean(), [cell.weight_hh]);
     const { weight_ih, weight_hh, bias_ih, bias_hh } = cell;
     return { inputs: { xs, weight_ih, weight_hh, bias_ih, bias_hh }, outputs: { hs, g } };
   },

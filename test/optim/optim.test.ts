@@ -1,5 +1,6 @@
 /** Optimizers and learning rates against torch.optim: `test/fixtures/optim.json`. */
 import { describe, expect, test } from "vitest";
+import type { Named } from "../../src/onnx/index.ts";
 import {
   adam,
   adamW,
@@ -54,7 +55,8 @@ async function updater(optimizer: Optimizer, decay: boolean) {
   const slots = Object.fromEntries(optimizer.slots.map((name) => [name, input(name, [5])]));
   const next = optimizer.update(p, g, slots, scalars, decay);
   const nextSlots = Object.fromEntries(Object.entries(next.slots).map(([name, tensor]) => [`next.${name}`, tensor]));
-  const program = await compile({ p, g, ...scalars, ...slots }, { next: next.parameter, ...nextSlots }, { threads: 1 });
+  const outputs: Named = { next: next.parameter, ...nextSlots };
+  const program = await compile({ p, g, ...scalars, ...slots }, outputs, { threads: 1 });
   let state = Object.fromEntries(optimizer.slots.map((name) => [name, host([0, 0, 0, 0, 0], [5])]));
   let value = host(fixture.start, [5]);
   return async (gradient: readonly number[], step: number, lr: number): Promise<HostTensor> => {

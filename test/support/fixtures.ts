@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fromFile, fromStored, readSafetensors, type StoredTensor } from "../../src/checkpoint/index.ts";
 import { type Architecture, type LanguageModel, loadArchitecture } from "../../src/models/index.ts";
-import { parameters } from "../../src/nn/index.ts";
+import { namedParameters } from "../../src/nn/index.ts";
 import type { HostTensor } from "../../src/runtime/index.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
 
@@ -29,7 +29,7 @@ export async function loadFixture(name: FixtureName): Promise<Fixture> {
   const architecture = await loadArchitecture(String(config.model_type));
   const known = Object.fromEntries(Object.entries(config).filter(([key]) => architecture.keys.includes(key)));
   const model = architecture.build(architecture.configure(known));
-  const own = Object.fromEntries(parameters(model.parts));
+  const own = namedParameters(model.parts);
   const { tensors: file } = readSafetensors(read(name, "model.safetensors"));
   const { tensors: results } = readSafetensors(read(name, "expected.safetensors"));
   const { rename = (path: string) => path, prefix = "" } = architecture.checkpoint;

@@ -3,11 +3,11 @@ import { expect, test } from "vitest";
 import type { SavedState, Store } from "../../src/checkpoint/index.ts";
 import { builtInText, prepareText } from "../../src/data/index.ts";
 import { NonFiniteError } from "../../src/errors.ts";
-import { Linear, meanSquaredError, parameters } from "../../src/nn/index.ts";
+import type { Spec } from "../../src/graph/index.ts";
+import { Linear, meanSquaredError, namedParameters } from "../../src/nn/index.ts";
 import { constantRate, sgd } from "../../src/optim/index.ts";
 import { initialValues, stream } from "../../src/runtime/index.ts";
 import { resumeLanguageModel, trainLanguageModel } from "../../src/tasks/language.ts";
-import type { Tensor } from "../../src/tensor/index.ts";
 import { createStep, type StepOptions, type TrainingEvent, train } from "../../src/train/index.ts";
 import { reordered } from "../tolerances.ts";
 
@@ -117,13 +117,13 @@ test("resuming on another text, or as another model, is refused", async () => {
 });
 
 /** A linear fit of y = 2x - 1 in one dimension. */
-function lineFit(accumulate: number, batch: number): StepOptions {
+function lineFit(accumulate: number, batch: number): StepOptions<Record<"x" | "y", Spec>> {
   const layer = Linear(1, 1);
   const column = { shape: [batch, 1], dtype: "f32" } as const;
   return {
-    parameters: Object.fromEntries(parameters(layer)),
+    parameters: namedParameters(layer),
     batch: { x: column, y: column },
-    loss: ({ x, y }) => meanSquaredError(layer(x as Tensor), y as Tensor),
+    loss: ({ x, y }) => meanSquaredError(layer(x), y),
     optimizer: sgd({ momentum: 0.9 }),
     clip: 0.5,
     accumulate,
