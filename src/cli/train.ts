@@ -1,5 +1,4 @@
 /** `descent train`: a model from text, or on with a run that was stopped. */
-import { setImmediate } from "node:timers/promises";
 import { platform } from "#runtime";
 import type { Store } from "../checkpoint/index.ts";
 import { folder, requireFree } from "../checkpoint/node-run.ts";
@@ -140,20 +139,9 @@ async function readText(
   return prepareText(text, { name, signal, onProgress, ...options });
 }
 
-/** Lets signals through now and then: WebAssembly computes without ever giving the event loop a turn. */
-function breather(): () => Promise<void> | undefined {
-  let last = performance.now();
-  return () => {
-    if (performance.now() - last < 50) return undefined;
-    last = performance.now();
-    return setImmediate();
-  };
-}
-
 /** Passes every event on, to the display and to programs. */
 async function watch(prepared: Prepared, { flags, io, display }: Context): Promise<Finished> {
   const { run, store, model, data, device, threads, seed } = prepared;
-  const breathe = breather();
   let parameters: number | undefined;
   try {
     for await (const event of run) {
@@ -161,7 +149,6 @@ async function watch(prepared: Prepared, { flags, io, display }: Context): Promi
       if (first) display.header(headerRows(prepared, event));
       if (first) parameters = event.parameters;
       display.show(event);
-      await breathe();
       if (flags.json) emit(io, first ? { ...event, model, data, device, threads, seed, run: store.where } : event);
     }
     return { ...(await run), parameters: parameters ?? 0 };

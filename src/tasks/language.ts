@@ -69,7 +69,7 @@ interface Plan {
 }
 
 /** Windows of the validation text that are looked at on the way; at the end it is all of them. */
-const QUICK_EVALUATION = 512;
+const QUICK_EVALUATION = 256;
 
 /** Eight gigabytes in 32-bit numbers. */
 const MOST_PARAMETERS = 2 ** 31;

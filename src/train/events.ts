@@ -17,6 +17,7 @@ export type TrainingEvent =
       /** The norm of all gradients before clipping. */
       readonly gradNorm: number;
       readonly lr: number;
+      /** In steps alone, without evaluations and checkpoints. */
       readonly tokensPerSecond: number;
       /** Until the last step, at the speed of the steps so far. */
       readonly secondsLeft: number;

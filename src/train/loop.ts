@@ -42,6 +42,10 @@ export interface LoopOptions {
 const WINDOW = 100;
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / Math.max(values.length, 1);
 
+/** How long signals and timers may wait: WebAssembly computes without ever giving them a turn. */
+const TURN_MS = 50;
+const eventLoopTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
 /** Steps until the end, an interruption, or a value that is not finite, which throws NonFiniteError. */
 export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenerator<TrainingEvent, History> {
   const { steps, from = 0, seed, schedule, evaluate, save, signal } = options;
@@ -51,6 +55,8 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
   let valLoss: number | undefined;
   let saved = from;
   let step = from;
+  let stepping = 0; // seconds spent in steps alone
+  let turned = started;
 
   async function* evaluateNow(final: boolean): AsyncGenerator<TrainingEvent> {
     if (!evaluate) return;
@@ -71,6 +77,11 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
   }
 
   while (step < steps && !signal?.aborted) {
+    if (performance.now() - turned > TURN_MS) {
+      await eventLoopTurn();
+      turned = performance.now();
+    }
+    const began = performance.now();
     const lr = schedule(step + 1);
     const { loss, gradNorm } = await stepper.run(options.batches(step + 1), { step: step + 1, lr, seed });
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
@@ -79,15 +90,15 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
     }
     step++;
     losses.push(loss);
+    stepping += (performance.now() - began) / 1000;
     const seconds = (performance.now() - started) / 1000;
-    const tokensPerSecond = (losses.length * options.tokensPerStep) / seconds;
     yield {
       event: "step",
       step,
       loss,
       gradNorm,
       lr,
-      tokensPerSecond,
+      tokensPerSecond: (losses.length * options.tokensPerStep) / stepping,
       secondsLeft: ((steps - step) * seconds) / losses.length,
     };
     if (evaluate && step < steps && step % evaluate.every === 0) yield* evaluateNow(false);
