@@ -134,20 +134,14 @@ function kernelGrad(g: Tensor, x: Tensor, w: Tensor, window: Window): Tensor {
   const [N = 0, C = 0] = staticShape(x.shape, "conv");
   const [, O = 0, ...out] = staticShape(g.shape, "conv");
   const kernel = places(w.shape, "conv");
-  const M = out.reduce((a, b) => a * b, 1);
+  const rows = N * out.reduce((a, b) => a * b, 1);
+  const byChannel = [1, 0, ...kernel.map((_, i) => i + 2)]; // [C, N, L..]: a slice of it is a matrix as it lies
   const none = [0, 0];
-  const padded = x.pad([...none, ...window.padding], [...none, ...window.padding]);
-  const gradients = g
-    .reshape([N, G, O / G, M])
-    .transpose([1, 2, 0, 3])
-    .reshape([G, O / G, N * M]);
+  const padded = x.transpose(byChannel).pad([...none, ...window.padding], [...none, ...window.padding]);
+  const gradients = g.transpose(byChannel).reshape([G, O / G, rows]);
   const parts = everyPlace(kernel).map((place) => {
-    const seen = padded.slices(place.map((k, i) => met(k, i, out[i] ?? 0, window))); // [N, C, M..]
-    const rows = seen
-      .reshape([N, G, C / G, M])
-      .transpose([1, 2, 0, 3])
-      .reshape([G, C / G, N * M]);
-    return gradients.matmul(rows, { transA: false, transB: true }).reshape([O, C / G, 1]);
+    const seen = padded.slices(place.map((k, i) => met(k, i, out[i] ?? 0, window)));
+    return gradients.matmul(seen.reshape([G, C / G, rows]), { transA: false, transB: true }).reshape([O, C / G, 1]);
   });
   const [first, ...rest] = parts;
   return (first ? first.concat(rest, 2) : w).reshape(w.shape);

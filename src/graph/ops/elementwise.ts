@@ -219,7 +219,7 @@ export const elementwiseOps = {
   cos: unary("cos", "Cos", (g, a) => [g.mul(a.sin()).neg()]),
   tanh: unary("tanh", "Tanh", (g, _a, _b, y) => [g.mul(y.mul(y).rsub(1))]),
   sigmoid: unary("sigmoid", "Sigmoid", (g, _a, _b, y) => [g.mul(y.mul(y.rsub(1)))]),
-  relu: unary("relu", "Relu", (g, _a, _b, y) => [y.greater(0).stopGradient().where(g, g.zerosLike())]),
+  relu: unary("relu", "Relu", (g, _a, _b, y) => [g.mul(y.greater(0).stopGradient().cast(y.dtype))]),
   erf: {
     ...unary("erf", "Erf", (g, a) => [
       g.mul(
