@@ -97,6 +97,19 @@ const composeTransposes: Rule = ([x], node) => {
   return x.node.inputs[0]?.transpose((outer?.perm ?? []).map((axis) => inner?.perm[axis] ?? 0));
 };
 
+/** Rows of (A Bᵀ)∘Y summed are rows of A∘(Y B) summed: in the backward of attention, Y B is its output and is there. */
+const sumOfProduct: Rule = ([x], node, uses) => {
+  const { axes } = node.attrs as { axes: readonly number[] };
+  if (x?.node.op !== "mul" || uses(x) !== 1 || axes.length !== 1 || axes[0] !== x.rank - 1) return undefined;
+  const product = x.node.inputs.find(({ node: { op, attrs } }) => op === "matmul" && (attrs as Transposed).transB);
+  const y = x.node.inputs.find((tensor) => tensor !== product);
+  const [a, b] = product?.node.inputs ?? [];
+  if (!product || !y || !a || !b || (product.node.attrs as Transposed).transA || !sameShape(y.shape, product.shape))
+    return undefined;
+  const narrower = Number(a.dim(-1)) < Number(y.dim(-1)) && sameShape(a.shape.slice(0, -1), y.shape.slice(0, -1));
+  return narrower ? a.mul(y.matmul(b)).sum(-1, true) : undefined;
+};
+
 const doubleNegation: Rule = ([x]) => (x?.node.op === "neg" ? x.node.inputs[0] : undefined);
 
 type Rules = Readonly<Record<string, readonly Rule[]>>;
@@ -113,7 +126,7 @@ const rules: Rules = {
   reshape: [skipInner("reshape"), dropSame],
   transpose: [composeTransposes],
   expand: [dropSame],
-  sum: [sumOfPut],
+  sum: [sumOfPut, sumOfProduct],
   scatterAdd: [scatterInOrder],
 };
 

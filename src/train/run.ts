@@ -1,5 +1,7 @@
 /** A training in progress: iterate over it for its events, await it for its history, or do both. */
 
+import { ConfigError } from "../errors.ts";
+
 /** Starts with the first `for await` or `await`; events that nobody reads are dropped. */
 export class Run<E, H> implements AsyncIterable<E>, PromiseLike<H> {
   readonly #events: AsyncGenerator<E, H>;
@@ -27,8 +29,16 @@ export class Run<E, H> implements AsyncIterable<E>, PromiseLike<H> {
     }
   }
 
+  /** Leaving the loop over the events ends the training as it is; there is no history then. */
+  #leave(value: unknown): Promise<IteratorResult<E, H>> {
+    this.#fail(
+      new ConfigError("run: its events were left before the end; use an AbortSignal to stop, save and get a history"),
+    );
+    return this.#events.return(value as H);
+  }
+
   [Symbol.asyncIterator](): AsyncIterator<E, H> {
-    return { next: () => this.#next(), return: (value) => this.#events.return(value as H) };
+    return { next: () => this.#next(), return: (value) => this.#leave(value) };
   }
 
   // biome-ignore lint/suspicious/noThenProperty: being awaitable is what this class is for

@@ -70,6 +70,13 @@ test("a training can be iterated over and awaited, and is the same both ways", a
   expect(first.losses).toHaveLength(6);
 });
 
+test("a training whose events are left has no history, and says how to get one", async () => {
+  const data = await prepareText(text);
+  const run = trainLanguageModel("gpt", { data, ...tiny, steps: 6 });
+  for await (const event of run) if (event.event === "step") break;
+  await expect(Promise.resolve(run)).rejects.toThrow(/left before the end; use an AbortSignal/);
+});
+
 test("an aborted training finishes its step, saves, and says so", async () => {
   const data = await prepareText(text);
   const abort = new AbortController();

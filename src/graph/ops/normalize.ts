@@ -79,8 +79,7 @@ export const normalizeOps = {
     shape: ([x]) => [floatRule("softmax", x)],
     grad: ({ grads: [g], outputs: [y], attrs: { axis } }) => {
       if (!g || !y) return [];
-      const weighted = g.mul(y);
-      return [weighted.sub(y.mul(weighted.sum(axis, true)))];
+      return [y.mul(g.sub(g.mul(y).sum(axis, true)))];
     },
     onnx: ({ inputs, attrs, emit }) => [emit("Softmax", inputs, { axis: attrs.axis })],
     lead: ([x], { axis }) => (x ? [x.softmax(axis + 1)] : []),
