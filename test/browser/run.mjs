@@ -3,7 +3,7 @@
  *
  *   node test/browser/run.mjs [wasm] [webgpu]
  *
- * The suite is bundled as an application would bundle it, save that ONNX Runtime stays outside: an import map leads to
+ * Then builds the page of example 09 and lets it train. The suite is bundled as an application would bundle it, save that ONNX Runtime stays outside: an import map leads to
  * the files of the package, beside which they find their WebAssembly. Test data is served under /fixtures/.
  */
 import { accessSync, constants, createReadStream, mkdtempSync, rmSync, statSync } from "node:fs";
@@ -14,6 +14,7 @@ import { delimiter, dirname, extname, join, normalize, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { build } from "tsdown";
+import { build as buildPage } from "vite";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "../..");
@@ -81,6 +82,15 @@ async function bundle(outDir) {
   });
 }
 
+/** Example 09 as its reader would build it, on the package as it is in `dist`. */
+const buildExample = (outDir) =>
+  buildPage({
+    root: join(root, "examples/09-page"),
+    configFile: join(root, "examples/09-page/vite.config.mjs"),
+    build: { outDir, emptyOutDir: true },
+    logLevel: "error",
+  });
+
 /** Files of `folders` by the first part of the address; the headers allow shared memory, hence threads. */
 function serve(folders) {
   const server = createServer((request, response) => {
@@ -127,6 +137,29 @@ async function runDevice(browser, address, device) {
   }
 }
 
+/** The page of example 09 trains a network; the test of example 03, which is the same, asks for the same accuracy. */
+async function runExample(browser, address) {
+  const name = "example 09-page";
+  const page = await browser.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  try {
+    await page.goto(address);
+    const done = () => document.querySelector("output")?.textContent?.startsWith("accuracy");
+    await page.waitForFunction(done, undefined, { timeout: 120_000 });
+    const text = await page.textContent("output");
+    const accuracy = Number(/accuracy (\d\.\d+)/.exec(text)?.[1]);
+    return accuracy > 0.95 ? { name, ok: true } : { name, ok: false, error: `expected above 0.95, got "${text}"` };
+  } catch (error) {
+    return { name, ok: false, error: [...errors, error.message].join("; ") };
+  } finally {
+    await page.close();
+  }
+}
+
+const show = (where, { name, ok, error }) =>
+  console.log(`${ok ? "ok  " : "FAIL"} ${where} ${name}${ok ? "" : `: ${error}`}`);
+
 async function main(devices) {
   const executablePath = findChromium();
   if (!executablePath) throw new Error("no Chromium found: install it with `apt-get install chromium`");
@@ -134,17 +167,23 @@ async function main(devices) {
   let server;
   let browser;
   try {
-    await bundle(built);
-    server = await serve({ "/engine/": engine, "/fixtures/": join(root, "test/fixtures"), "/": built });
+    await bundle(join(built, "suite"));
+    await buildExample(join(built, "page"));
+    const folders = { engine, fixtures: join(root, "test/fixtures"), page: join(built, "page") };
+    const named = Object.fromEntries(Object.entries(folders).map(([name, folder]) => [`/${name}/`, folder]));
+    server = await serve({ ...named, "/": join(built, "suite") });
+    const address = `http://127.0.0.1:${server.address().port}`;
     browser = await chromium.launch({ executablePath, args: FLAGS });
     console.log(`Chromium ${browser.version()}`);
     const outcomes = [];
     for (const device of devices) {
-      const results = await runDevice(browser, `http://127.0.0.1:${server.address().port}/`, device);
-      for (const { name, ok, error } of results)
-        console.log(`${ok ? "ok  " : "FAIL"} ${device} ${name}${ok ? "" : `: ${error}`}`);
+      const results = await runDevice(browser, `${address}/`, device);
+      for (const result of results) show(device, result);
       outcomes.push(...results);
     }
+    const example = await runExample(browser, `${address}/page/index.html`);
+    show("page", example);
+    outcomes.push(example);
     const failed = outcomes.filter(({ ok }) => !ok).length;
     console.log(`${outcomes.length - failed} passed, ${failed} failed`);
     return failed > 0 || outcomes.length === 0 ? 1 : 0;
