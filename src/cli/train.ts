@@ -191,7 +191,7 @@ async function conclude(prepared: Prepared, history: Finished, context: Context)
   const { io, flags, stop } = context;
   const prompt = promptFor(prepared, history);
   if (!flags.quiet) io.err(`${summary(prepared, history)}\n\n`);
-  const source = pieces(history.model, prompt, { tokens: SAMPLE, signal: stop.signal }, SAMPLE);
+  const source = pieces(history.model, prompt, { tokens: SAMPLE, temperature: 0.5, signal: stop.signal }, SAMPLE);
   if (flags.json) await emitSample(prompt, source, history, io);
   else await stream(prompt, source, io);
   if (!flags.quiet) io.err(`\n${nextCommands(prepared, history, prompt, io)}`);

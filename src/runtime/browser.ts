@@ -7,6 +7,7 @@ export const platform: Platform = {
   devices: hasWebGpu ? ["wasm", "webgpu"] : ["wasm"],
   defaultDevice: "wasm",
   processors: globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1, // threads share memory
+  memory: 2 ** 32, // what WebAssembly can address
   async load(device: Device, threads: number): Promise<Engine> {
     const web = await (device === "webgpu" ? import("onnxruntime-web/webgpu") : import("onnxruntime-web/wasm"));
     web.env.wasm.numThreads = threads;

@@ -1,5 +1,5 @@
 /** ONNX Runtime in Node: the native engine, and WebAssembly where it is asked for or the native one has no build. */
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { DeviceError } from "../errors.ts";
 import type { Engine, Platform } from "./session.ts";
 
@@ -26,5 +26,6 @@ export const platform: Platform = {
   devices: ["cpu", "wasm"],
   defaultDevice: "cpu",
   processors: availableParallelism(),
+  memory: Math.min(totalmem(), process.constrainedMemory() || totalmem()), // a container's limit, where there is one
   load: (device, threads) => (device === "cpu" ? loadNative() : loadWasm(threads)),
 };

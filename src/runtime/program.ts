@@ -26,6 +26,9 @@ export interface RunOptions {
   readonly profile?: string | undefined;
 }
 
+/** Bytes that this process may hold: the machine's, a container's, or what WebAssembly can address. */
+export const memoryBytes: number = platform.memory;
+
 /** Tensors on the host by name. */
 export type Feeds = Readonly<Record<string, HostTensor>>;
 

@@ -39,6 +39,8 @@ export interface Platform {
   readonly defaultDevice: Device;
   /** Processors that a computation may use. */
   readonly processors: number;
+  /** Bytes that a process may hold. */
+  readonly memory: number;
   load(device: Device, threads: number): Promise<Engine>;
 }
 

@@ -34,6 +34,7 @@ import {
   type Stepper,
   type TrainingEvent,
 } from "../train/index.ts";
+import { requireMemory } from "../train/memory.ts";
 import { type TrainingInput, type TrainingSettings, trainingSettings } from "../train/options.ts";
 import { parseRecord, type TrainerRecord } from "./record.ts";
 
@@ -105,6 +106,7 @@ async function planTraining(name: string, options: LanguageTraining): Promise<Pl
     );
   const weights = namedParameters(model.parts);
   requireSize(weights);
+  requireMemory(stepOptions({ model, weights, settings }));
   return { architecture, config, model, weights, settings, data, run: { device, threads }, store, signal };
 }
 

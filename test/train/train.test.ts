@@ -9,6 +9,7 @@ import { constantRate, sgd } from "../../src/optim/index.ts";
 import { initialValues, stream } from "../../src/runtime/index.ts";
 import { resumeLanguageModel, trainLanguageModel } from "../../src/tasks/language.ts";
 import { createStep, type StepOptions, type TrainingEvent, train } from "../../src/train/index.ts";
+import { stepBytes } from "../../src/train/memory.ts";
 import { reordered } from "../tolerances.ts";
 
 const text = builtInText(0, 6000);
@@ -163,6 +164,28 @@ test("four micro-batches are one batch of all of them", async () => {
   }
   for (const [name, { data }] of Object.entries(whole.parameters))
     expect(apart(Number(data[0]), Number(parted.parameters[name]?.data[0]))).toBe(false);
+});
+
+test("a step that cannot fit into memory is refused before anything is made", async () => {
+  const data = await prepareText(text);
+  const store = memory();
+  const run = trainLanguageModel("gpt", {
+    data,
+    ...tiny,
+    batch: 65536,
+    accumulate: 1,
+    config: { n_embd: 4096, n_head: 2 },
+    store,
+  });
+  await expect(Promise.resolve(run)).rejects.toThrow(
+    /a step needs about \d+ GB of memory, there are [\d.]+ GB; lower batch/,
+  );
+  expect(store.states).toEqual([]);
+});
+
+test("memory is counted by what a step makes: twice the batch, twice what depends on it", () => {
+  const needs = (batch: number) => stepBytes(lineFit(1, batch));
+  expect(needs(4000) - needs(2000)).toBe(needs(3000) - needs(1000));
 });
 
 test("a linear fit finds the line", async () => {
