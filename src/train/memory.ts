@@ -3,7 +3,7 @@ import { ConfigError } from "../errors.ts";
 import { simplify, sortNodes } from "../graph/index.ts";
 import { memoryBytes } from "../runtime/index.ts";
 import { bytesPerElement, type Tensor } from "../tensor/index.ts";
-import { type BatchSpecs, type StepOptions, traceStep } from "./step.ts";
+import { type BatchSpecs, type StepOptions, traceStep } from "./trace.ts";
 
 /** Operations whose output is a view of their input, or is never made. */
 const FREE = new Set(["reshape", "expand", "constant", "input", "parameter"]);

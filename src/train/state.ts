@@ -8,7 +8,8 @@ import { emptyArray } from "../tensor/index.ts";
 
 export const nextName = (name: string): string => `${name}.next`;
 
-const zerosOf = ({ shape, dtype }: Spec): HostTensor => {
+/** Zeros on the host for a spec of fixed shape. */
+export const zerosOf = ({ shape, dtype }: Spec): HostTensor => {
   const sizes = shape.map(Number);
   return {
     data: emptyArray(

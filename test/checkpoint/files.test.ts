@@ -197,10 +197,10 @@ describe("safeJoin", () => {
     "x ",
     "a//b",
     "a/",
-  ])("PATH-01 refuses %j", (relative) => expect(() => safeJoin("/root", relative)).toThrow(CheckpointError));
+  ])("PATH-01 refuses %j", (relative) => expect(() => safeJoin("/base", relative)).toThrow(CheckpointError));
 
   it.each(["x", "a/b/c.json", "...x", ".hidden", "con-fig.json", "console", "100%", "ä/😀"])(
     "PATH-01 joins %j",
-    (relative) => expect(safeJoin("/root", relative)).toBe(`/root/${relative}`),
+    (relative) => expect(safeJoin("/base", relative)).toBe(`/base/${relative}`),
   );
 });
