@@ -172,11 +172,22 @@ async function logEvent(folder: string, event: object): Promise<void> {
   });
 }
 
+/** Whether the process that a temporary file names is another one that is alive and may still be writing it. */
+function isRunning(name: string): boolean {
+  const pid = Number(/\.(\d+)-[0-9a-f]+\.tmp$/.exec(name)?.[1]);
+  if (pid === process.pid) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}
+
 /** Removes what a killed process left unfinished: temporary files, and a last line of the log that is not whole. */
 export async function tidy(folder: string): Promise<void> {
   for (const place of [folder, join(folder, "best")])
     for (const name of await readdir(place).catch(() => []))
-      if (TEMPORARY.test(name)) await rm(join(place, name), { force: true });
+      if (TEMPORARY.test(name) && !isRunning(name)) await rm(join(place, name), { force: true });
   const log = await readFile(join(folder, LOG)).catch(() => undefined);
   const whole = (log?.lastIndexOf("\n") ?? -1) + 1;
   if (log && whole < log.length) await truncate(join(folder, LOG), whole);

@@ -1,5 +1,5 @@
 /** From logits to the next id. */
-import { ConfigError } from "../errors.ts";
+import { CheckpointError, ConfigError } from "../errors.ts";
 import { stream } from "../runtime/index.ts";
 
 /** How the next token is chosen. */
@@ -60,6 +60,10 @@ function candidates(
 
 /** The id after `position` tokens: a pure function of logits, options and position. */
 export function sample(logits: ArrayLike<number>, options: SampleOptions, position: number): number {
+  if (Number.isNaN(logits[0]) || logits[likeliest(logits)] === Number.POSITIVE_INFINITY)
+    throw new CheckpointError(
+      "sample: the model gives logits that are not finite; its weights are spoilt, take another checkpoint",
+    );
   if (options.temperature === 0) return likeliest(logits);
   const kept = candidates(logits, options);
   const draw = new Float64Array(1);

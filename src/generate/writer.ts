@@ -12,6 +12,8 @@ import { checkSampling, type SampleOptions, sample } from "./sample.ts";
 export interface WriteOptions extends SampleOptions {
   /** How many tokens to write. Default 200. */
   readonly tokens?: number | undefined;
+  /** Ids are below this: a model may have more rows than its tokenizer has tokens. Default: all of the model's. */
+  readonly vocabulary?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -75,7 +77,7 @@ export class Writer {
 
   /** The ids after `prompt`, one by one. Throws ConfigError on options out of range or an empty prompt. */
   async *ids(prompt: Int32Array, options: WriteOptions = {}): AsyncGenerator<number> {
-    const { tokens = 200, signal } = options;
+    const { tokens = 200, vocabulary = this.#model.vocabulary, signal } = options;
     checkSampling(options);
     if (!Number.isInteger(tokens) || tokens < 0 || tokens > 1e9)
       throw new ConfigError(`tokens: expected a whole number from 0 to 1000000000, got ${tokens}`);
@@ -96,7 +98,7 @@ export class Writer {
       const step = await this.#advance(fresh, carried);
       seen += fresh.length;
       carried = step.carried;
-      const id = sample(step.logits, options, text.length);
+      const id = sample(step.logits.subarray(0, vocabulary), options, text.length);
       text.push(id);
       fresh = Int32Array.of(id);
       yield id;

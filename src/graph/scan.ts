@@ -7,7 +7,7 @@
 import { ShapeError } from "../errors.ts";
 import { input, zeros } from "../tensor/create.ts";
 import type { Dim } from "../tensor/dim.ts";
-import { formatShape, sameShape } from "../tensor/dim.ts";
+import { formatShape, normalizeAxis, sameShape } from "../tensor/dim.ts";
 import { record, Tensor } from "../tensor/tensor.ts";
 import { type Body, type Node, type Spec, sortNodes } from "./node.ts";
 import type { Lead } from "./op.ts";
@@ -173,7 +173,8 @@ export function scan<S extends Tree, X extends Tree, Y extends Tree>(
   xs: X,
   { reverse = false, axis = 1 }: ScanOptions = {},
 ): [S, Y] {
-  const sequences = leaves(xs).map((x) => x.moveAxes(axis, 1, 0)); // [T, B, ..]
+  const time = normalizeAxis(axis, leaves(xs)[0]?.rank ?? 0, "scan");
+  const sequences = leaves(xs).map((x) => x.moveAxes(normalizeAxis(axis, x.rank, "scan"), 1, 0)); // [T, B, ..]
   const lengths = new Set(sequences.map((x) => x.shape[0]));
   if (lengths.size !== 1)
     throw new ShapeError(
@@ -191,7 +192,7 @@ export function scan<S extends Tree, X extends Tree, Y extends Tree>(
   const outputs = [...leaves(next), ...leaves(y)];
   requireStates(states, leaves(next));
   const results = buildScan(states, sequences, { inputs: inner, outputs }, { reverse });
-  const stacks = results.slice(states.length).map((stack) => stack.moveAxes(0, 1, axis));
+  const stacks = results.slice(states.length).map((stack) => stack.moveAxes(0, 1, time));
   return [refill(next, results.slice(0, states.length).values()), refill(y, stacks.values())];
 }
 

@@ -1,6 +1,15 @@
 /** ONNX Runtime sessions, and the random numbers that are fed to them. */
 export { array, run, values } from "./evaluate.ts";
 export { fillNoise, initialValues } from "./noise.ts";
-export { compile, compileModel, type Feeds, loadEngine, memoryBytes, Program, type RunOptions } from "./program.ts";
+export {
+  checkFeed,
+  compile,
+  compileModel,
+  type Feeds,
+  loadEngine,
+  memoryBytes,
+  Program,
+  type RunOptions,
+} from "./program.ts";
 export { stream, threefry2x32 } from "./random.ts";
 export { type Device, type HostTensor, type OrtTensor, toOrt } from "./session.ts";

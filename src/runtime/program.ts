@@ -48,6 +48,7 @@ export class Program<O extends string = string> {
   readonly engine: Engine;
   readonly #session: InferenceSession;
   readonly #device: Device;
+  #holders = 0;
   constructor(model: OnnxModel, engine: Engine, session: InferenceSession, device: Device, compileMs: number) {
     this.model = model;
     this.engine = engine;
@@ -59,7 +60,9 @@ export class Program<O extends string = string> {
   /** Runs the graph once. Throws ShapeError where a feed does not fit. */
   async run(feeds: Feeds): Promise<Record<O, HostTensor>> {
     const inputs: Record<string, OrtTensor> = {};
-    for (const { name, spec } of this.model.inputs) inputs[name] = toOrt(this.engine, checked(name, spec, feeds[name]));
+    for (const { name, spec } of this.model.inputs)
+      inputs[name] = toOrt(this.engine, checkFeed(name, spec, feeds[name]));
+    requireSameSizes(this.model.inputs, feeds);
     const outputs = await this.runOrt(inputs);
     const results = Object.entries(outputs).map(([name, tensor]) => [name, fromOrt(tensor)]);
     return Object.fromEntries(results) as Record<O, HostTensor>;
@@ -77,8 +80,15 @@ export class Program<O extends string = string> {
     return this.#device === "webgpu" ? inTurn(run) : run();
   }
 
-  /** Gives back the engine's memory; the program cannot run afterwards and is compiled anew when asked for again. */
+  /** Counts one more holder: equal graphs share one program. */
+  retain(): this {
+    this.#holders++;
+    return this;
+  }
+
+  /** Gives back the engine's memory once all who compiled the graph have done so; it is compiled anew when asked for again. */
   async release(): Promise<void> {
+    if (--this.#holders > 0) return;
     forget(this.model.bytes);
     await this.#session.release();
   }
@@ -98,7 +108,8 @@ function inTurn<T>(run: () => Promise<T>): Promise<T> {
   return result;
 }
 
-function checked(name: string, spec: Spec, feed: HostTensor | undefined): HostTensor {
+/** The feed of one input, if it fits. Throws ShapeError where it does not. */
+export function checkFeed(name: string, spec: Spec, feed: HostTensor | undefined): HostTensor {
   const fits =
     feed?.dtype === spec.dtype &&
     feed.shape.length === spec.shape.length &&
@@ -108,6 +119,22 @@ function checked(name: string, spec: Spec, feed: HostTensor | undefined): HostTe
   throw new ShapeError(
     `run: input "${name}" expects ${spec.dtype}${formatShape(spec.shape)}, got ${got}; feed one of that shape`,
   );
+}
+
+/** Throws ShapeError where two feeds give one symbol two sizes. */
+function requireSameSizes(inputs: OnnxModel["inputs"], feeds: Feeds): void {
+  const sizes = new Map<string, readonly [size: number, name: string]>();
+  for (const { name, spec } of inputs)
+    for (const [axis, dim] of spec.shape.entries()) {
+      const size = feeds[name]?.shape[axis];
+      if (typeof dim === "number" || size === undefined || !/^\w+$/.test(dim)) continue;
+      const [first, owner] = sizes.get(dim) ?? [size, name];
+      if (first !== size)
+        throw new ShapeError(
+          `run: "${dim}" is ${first} in input "${owner}" and ${size} in "${name}"; feed the same size`,
+        );
+      sizes.set(dim, [size, name]);
+    }
 }
 
 const cache = new Map<string, { bytes: Uint8Array; program: Promise<Program> }[]>();
@@ -143,11 +170,11 @@ export function compileModel(model: OnnxModel, options: RunOptions = {}): Promis
   const key = `${device} ${threads} ${profile} ${hash(model.bytes)}`;
   const bucket = cache.get(key) ?? [];
   const known = bucket.find(({ bytes }) => equalBytes(bytes, model.bytes));
-  if (known) return known.program;
+  if (known) return known.program.then((program) => program.retain());
   const program = createProgram(model, { device, threads, profile });
   cache.set(key, [...bucket, { bytes: model.bytes, program }]);
   program.catch(() => forget(model.bytes)); // what failed is tried anew
-  return program;
+  return program.then((made) => made.retain());
 }
 
 /** Lowers the graph between `inputs` and `outputs` and compiles it. Throws ShapeError where the graph reads other inputs. */

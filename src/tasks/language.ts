@@ -162,13 +162,18 @@ function windowStarts(length: number, context: number, most: number): number[] {
   return Array.from({ length: taken }, (_, i) => Math.floor((i * count) / taken) * context);
 }
 
+interface Evaluation {
+  run(values: Feeds, final: boolean): Promise<number>;
+  release(): Promise<void>;
+}
+
 /** Mean -log p in nats per token over the validation text, cut into windows of the context. */
-async function evaluator({ model, weights, data, settings: { batch, context }, run }: Plan) {
+async function evaluator({ model, weights, data, settings: { batch, context }, run }: Plan): Promise<Evaluation> {
   const shape = [batch, context];
   const [ids, targets] = [input("ids", shape, "i32"), input("targets", shape, "i32")];
   const chosen = model.forward(ids).logSoftmax().takeAlong(targets.unsqueeze(2), 2); // [B, T, 1]
   const program = await compile({ ids, targets, ...weights }, { rows: chosen.mean([1, 2]).neg() }, run);
-  return async (values: Feeds, final: boolean): Promise<number> => {
+  const measure = async (values: Feeds, final: boolean): Promise<number> => {
     const starts = windowStarts(data.validation.length, context, final ? Number.POSITIVE_INFINITY : QUICK_EVALUATION);
     let sum = 0;
     for (let first = 0; first < starts.length; first += batch) {
@@ -179,6 +184,7 @@ async function evaluator({ model, weights, data, settings: { batch, context }, r
     }
     return sum / starts.length;
   };
+  return { run: measure, release: () => program.release() };
 }
 
 /** A 32-bit FNV-1a digest of the training ids: tells whether a resumed run reads the same text. */
@@ -213,41 +219,53 @@ const count = (values: Feeds): number => Object.values(values).reduce((sum, { da
 
 async function* events(planned: Promise<Plan>, saved?: SavedState): AsyncGenerator<TrainingEvent, LanguageHistory> {
   const plan = await planned;
+  const start = performance.now();
+  const values = saved?.parameters ?? initialValues(plan.weights, plan.settings.seed);
+  const stepper = await createStep(stepOptions(plan), { parameters: values, slots: saved?.slots ?? {} }, plan.run);
+  const evaluation = await evaluator(plan);
+  try {
+    const compileSeconds = (performance.now() - start) / 1000;
+    return yield* steps(plan, stepper, evaluation, { saved, compileSeconds });
+  } finally {
+    await Promise.all([stepper.release(), evaluation.release()]);
+  }
+}
+
+/** How a training begins: anew or with a saved state. */
+interface Beginning {
+  readonly saved: SavedState | undefined;
+  readonly compileSeconds: number;
+}
+
+async function* steps(
+  plan: Plan,
+  stepper: Stepper,
+  evaluation: Evaluation,
+  { saved, compileSeconds }: Beginning,
+): AsyncGenerator<TrainingEvent, LanguageHistory> {
   const { architecture, settings, store, config, data } = plan;
   const was = saved && parseRecord(saved.trainer, store?.where ?? "");
-  const start = performance.now();
-  const values = saved?.parameters ?? initialValues(plan.weights, settings.seed);
-  const stepper = await createStep(stepOptions(plan), { parameters: values, slots: saved?.slots ?? {} }, plan.run);
-  const evaluate = await evaluator(plan);
   const save = store && saver(plan, store, stepper);
   if (store && !saved) {
     await store.create({ model_type: architecture.checkpoint.modelType, ...config }, data.tokenizer.toJSON());
     await save?.("last", 0, undefined);
   }
   const from = was?.step ?? 0;
-  yield {
-    event: "start",
-    step: from,
+  yield { event: "start", step: from, steps: settings.steps, parameters: count(stepper.parameters), compileSeconds };
+  const source = loop(stepper, {
     steps: settings.steps,
-    parameters: count(values),
-    compileSeconds: (performance.now() - start) / 1000,
-  };
-  const history = yield* logged(
-    store,
-    loop(stepper, {
-      steps: settings.steps,
-      from,
-      seed: settings.seed,
-      schedule: scheduleOf(settings),
-      batches: batchesOf(plan),
-      tokensPerStep: settings.batch * settings.context * settings.accumulate,
-      evaluate: { every: settings.evalEvery, run: evaluate },
-      ...(save ? { save: { every: settings.saveEvery, run: save } } : {}),
-      best: was?.best ?? undefined,
-      signal: plan.signal,
-      where: store?.where,
-    }),
-  );
+    from,
+    seed: settings.seed,
+    schedule: scheduleOf(settings),
+    batches: batchesOf(plan),
+    tokensPerStep: settings.batch * settings.context * settings.accumulate,
+    evaluate: { every: settings.evalEvery, run: evaluation.run },
+    ...(save ? { save: { every: settings.saveEvery, run: save } } : {}),
+    best: was?.best ?? undefined,
+    signal: plan.signal,
+    where: store?.where,
+  });
+  const history = yield* logged(store, source);
   const writer = () => Writer.create(plan.model, stepper.parameters, plan.run);
   return { ...history, model: new LanguageWriter(data.tokenizer, writer) };
 }
@@ -346,7 +364,8 @@ export class LanguageWriter {
     this.#writer ??= this.#create();
     const written: number[] = [];
     let shown = "";
-    for await (const id of (await this.#writer).ids(ids, options)) {
+    const vocabulary = this.tokenizer.vocabSize;
+    for await (const id of (await this.#writer).ids(ids, { vocabulary, ...options })) {
       written.push(id);
       const text = this.tokenizer.decode(written);
       if (text.endsWith("\ufffd") || text === shown) continue; // a character is not whole yet

@@ -40,6 +40,7 @@ export class AccumulatedStep extends CarryingStep {
   }
 
   async run(batches: readonly Feeds[], at: StepAt): Promise<StepResult> {
+    this.requireBatches(batches);
     this.#sums.clear();
     let loss = 0;
     for (const [part, batch] of batches.entries()) {
@@ -48,9 +49,14 @@ export class AccumulatedStep extends CarryingStep {
       loss += scalarOf(results.loss) / batches.length;
       this.#sums.advance(results);
     }
-    const scalars = new Feeder(this.#update, {}).feeds({}, this.options.optimizer.scalars(at.step, at.lr), at);
+    const scalars = new Feeder(this.#update, [], {}).feeds({}, this.options.optimizer.scalars(at.step, at.lr), at);
     const feeds = { ...this.state.inputs, ...this.#sums.inputs, ...scalars };
     return this.keep(await this.#update.runOrt(feeds, this.state.outputs), loss);
+  }
+
+  override async release(): Promise<void> {
+    await super.release();
+    await this.#update.release();
   }
 }
 

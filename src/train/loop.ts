@@ -61,7 +61,7 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
   async function* evaluateNow(final: boolean): AsyncGenerator<TrainingEvent> {
     if (!evaluate) return;
     valLoss = await evaluate.run(stepper.parameters, final);
-    const isBest = best === undefined || valLoss < best.valLoss;
+    const isBest = Number.isFinite(valLoss) && (best === undefined || valLoss < best.valLoss);
     if (isBest) best = { valLoss, step };
     yield { event: "evaluate", step, valLoss, best: isBest };
     if (isBest && save) {
@@ -71,6 +71,7 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
   }
   async function* saveNow(): AsyncGenerator<TrainingEvent> {
     if (!save) return;
+    requireFinite(stepper.parameters, step, options.where, saved);
     await save.run("last", step, best);
     saved = step;
     yield { event: "checkpoint", step, kind: "last" };
@@ -85,7 +86,6 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
     const lr = schedule(step + 1);
     const { loss, gradNorm } = await stepper.run(options.batches(step + 1), { step: step + 1, lr, seed });
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
-      yield* saveNow();
       throw nonFinite(step + 1, loss, gradNorm, options.where, saved);
     }
     step++;
@@ -127,6 +127,22 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
 export const train = (stepper: Stepper, options: LoopOptions): Run<TrainingEvent, History> =>
   new Run(loop(stepper, options));
 
+/** Weights can be spoilt by a step whose own loss was finite; they never replace a good checkpoint. */
+function requireFinite(weights: Feeds, step: number, where: string | undefined, saved: number): void {
+  for (const [name, { data }] of Object.entries(weights)) {
+    const value = (data as Float32Array).find((number) => !Number.isFinite(number));
+    if (value === undefined) continue;
+    throw new NonFiniteError(
+      `training: ${name} holds ${value} after step ${step}; ${lastGood(where, saved)}; lower the learning rate or clip the gradients`,
+      step,
+      value,
+    );
+  }
+}
+
+const lastGood = (where: string | undefined, saved: number): string =>
+  where ? `the last good checkpoint is step ${saved} in ${where}` : "no checkpoint was kept (no output folder)";
+
 function nonFinite(
   step: number,
   loss: number,
@@ -135,11 +151,8 @@ function nonFinite(
   saved: number,
 ): NonFiniteError {
   const [what, value] = Number.isFinite(loss) ? ["the gradient norm", gradNorm] : ["the loss", loss];
-  const kept = where
-    ? `the last good checkpoint is step ${saved} in ${where}`
-    : "no checkpoint was kept (no output folder)";
   return new NonFiniteError(
-    `training: ${what} is ${value} at step ${step}; ${kept}; lower the learning rate or clip the gradients`,
+    `training: ${what} is ${value} at step ${step}; ${lastGood(where, saved)}; lower the learning rate or clip the gradients`,
     step,
     value,
   );

@@ -1,4 +1,5 @@
 /** The training step compiled: parameters and optimizer state go in and come out, and are kept in between. */
+import { ConfigError, nearest, ShapeError } from "../errors.ts";
 import { lower, type Named, type OnnxModel } from "../onnx/index.ts";
 import {
   compileModel,
@@ -8,6 +9,7 @@ import {
   type Program,
   type RunOptions,
 } from "../runtime/index.ts";
+import { formatShape, type Shape, sameShape } from "../tensor/index.ts";
 import { Feeder } from "./feeder.ts";
 import { State } from "./state.ts";
 import { type BatchSpecs, type StepOptions, stateSpecs, traceStep } from "./trace.ts";
@@ -46,6 +48,15 @@ type Results = Readonly<Record<string, OrtTensor>>;
 export const scalarOf = (tensor: OrtTensor | undefined): number =>
   Number((tensor?.data as Float32Array | undefined)?.[0]);
 
+function requireValue(name: string, shape: Shape, values: Feeds): void {
+  const got = values[name];
+  if (got && sameShape(got.shape, shape)) return;
+  const what = got ? formatShape(got.shape) : `nothing${nearest(name, Object.keys(values))}`;
+  throw new ShapeError(
+    `step: parameter ${name} starts at values of ${formatShape(shape)}, got ${what}; give one for each`,
+  );
+}
+
 /** What every training step carries from run to run: parameters and the optimizer's slots. */
 export abstract class CarryingStep implements Stepper {
   /** The program that computes gradients. */
@@ -57,11 +68,24 @@ export abstract class CarryingStep implements Stepper {
   protected constructor(options: StepOptions, start: StartValues, program: Program, updating: Program, noise: Named) {
     this.program = program;
     this.options = options;
+    for (const [name, { shape }] of Object.entries(options.parameters)) requireValue(name, shape, start.parameters);
     this.state = new State(updating, stateSpecs(options), { ...start.parameters, ...start.slots });
-    this.feeder = new Feeder(program, noise);
+    this.feeder = new Feeder(program, Object.keys(options.batch), noise);
   }
 
   abstract run(batches: readonly Feeds[], at: StepAt): Promise<StepResult>;
+
+  /** Throws ConfigError unless there is one batch for every micro-batch of a step. */
+  protected requireBatches({ length }: readonly Feeds[]): void {
+    const expected = this.options.accumulate ?? 1;
+    if (length === expected) return;
+    throw new ConfigError(`step: expected ${expected} batch(es), as accumulate says, got ${length}; give as many`);
+  }
+
+  /** Gives back the engine's memory; the values can still be read. */
+  async release(): Promise<void> {
+    await this.program.release();
+  }
 
   /** Makes the results the current state if loss and gradient norm are finite; otherwise nothing changes. */
   protected keep(results: Results, loss: number): StepResult {
@@ -93,7 +117,9 @@ export class TrainingStep extends CarryingStep {
   }
 
   /** One step. Where loss or gradient norm is not finite it reports them, and nothing has changed. */
-  async run([batch = {}]: readonly Feeds[], at: StepAt): Promise<StepResult> {
+  async run(batches: readonly Feeds[], at: StepAt): Promise<StepResult> {
+    this.requireBatches(batches);
+    const [batch = {}] = batches;
     const scalars = this.options.optimizer.scalars(at.step, at.lr);
     const feeds = { ...this.state.inputs, ...this.feeder.feeds(batch, scalars, at) };
     const results = await this.program.runOrt(feeds, this.state.outputs);

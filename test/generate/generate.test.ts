@@ -125,3 +125,13 @@ test("foreign configurations are read, and refused where they change the mathema
   );
   await expect(modelOf({ model_type: "gru", vocab_size: 5, bidirectional: true })).rejects.toThrow(ConfigError);
 });
+
+test("a model with more rows than its tokenizer has tokens writes tokens only; spoilt weights are told", async () => {
+  const data = await prepareText(builtInText(0, 4000));
+  const config = { hidden_size: 8, embedding_dim: 4, vocab_size: data.tokenizer.vocabSize + 500 };
+  const { model } = await trainLanguageModel("rnn", { data, config, steps: 1, context: 8, batch: 2 });
+  let text = "";
+  for await (const piece of model.generate("The ", { tokens: 50, temperature: 5 })) text += piece;
+  expect(text).toHaveLength(50);
+  expect(() => sample(Float32Array.of(Number.NaN, 1), {}, 0)).toThrow(/logits that are not finite/);
+});

@@ -14,8 +14,12 @@ test("the same graph is compiled once", async () => {
   expect(second).toBe(first);
 });
 
-test("a released program is compiled anew", async () => {
+test("a program lives as long as somebody holds it, then is compiled anew", async () => {
   const first = await doubled();
+  await first.release();
+  expect(await doubled()).toBe(first);
+  await first.release();
+  await first.release();
   await first.release();
   const second = await doubled();
   expect(second).not.toBe(first);
@@ -56,4 +60,10 @@ test("numbers go in and come out nested", async () => {
     [0, 1],
   ]);
   expect(() => array([[1], [1, 2]])).toThrow(ShapeError);
+});
+
+test("one symbol is one size", async () => {
+  const [x, y] = [input("x", ["N"]), input("y", ["N"])];
+  const program = await compile({ x, y }, { z: x.add(y) });
+  await expect(program.run({ x: array([1, 2]), y: array([1]) })).rejects.toThrow(/"N" is 2 in input "x" and 1 in "y"/);
 });

@@ -214,7 +214,51 @@ test("a value that is not finite stops the training, names the step, and changes
   ).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(NonFiniteError);
   expect(error).toMatchObject({ step: 3, value: Number.NaN });
-  expect(String(error)).toMatch(/the loss is NaN at step 3; the last good checkpoint is step 2 in here/);
-  expect(saved).toEqual([2]);
+  expect(String(error)).toMatch(/the loss is NaN at step 3; the last good checkpoint is step 0 in here/);
+  expect(saved).toEqual([]);
   expect(Number.isFinite(Number(step.parameters.weight?.data[0]))).toBe(true);
+});
+
+test("weights that are spoilt never replace a checkpoint", async () => {
+  const options = { ...lineFit(1, 4), optimizer: sgd(), clip: undefined };
+  const step = await createStep(options, { parameters: initialValues(options.parameters, 0) });
+  const saved: number[] = [];
+  const save = { every: 1, run: async (_: "last" | "best", at: number) => void saved.push(at) };
+  const schedule = (at: number) => (at < 3 ? 0.1 : 1e39); // beyond what float32 holds
+  const batches = (at: number) => [points(at, 0, 4)];
+  const run = train(step, { steps: 9, seed: 0, schedule, batches, tokensPerStep: 4, save, where: "here" });
+  await expect(Promise.resolve(run)).rejects.toThrow(
+    /holds .* after step 3; the last good checkpoint is step 2 in here/,
+  );
+  expect(saved).toEqual([1, 2]);
+});
+
+test("a validation loss that is no number is never the best", async () => {
+  const options = lineFit(1, 4);
+  const step = await createStep(options, { parameters: initialValues(options.parameters, 0) });
+  const losses = [Number.NaN, 2, 3, 1];
+  const evaluate = { every: 1, run: async () => losses.shift() ?? 9 };
+  const batches = (at: number) => [points(at, 0, 4)];
+  const history = await train(step, {
+    steps: 4,
+    seed: 0,
+    schedule: constantRate(0.1),
+    batches,
+    tokensPerStep: 4,
+    evaluate,
+  });
+  expect(history).toMatchObject({ bestValLoss: 1, valLoss: 1 });
+});
+
+test("a step takes as many batches as it accumulates, and values for every parameter", async () => {
+  const options = lineFit(2, 4);
+  const start = { parameters: initialValues(options.parameters, 0) };
+  const step = await createStep(options, start);
+  const at = { step: 1, lr: 0.1, seed: 0 };
+  await expect(step.run([points(1, 0, 4)], at)).rejects.toThrow(/expected 2 batch\(es\), as accumulate says, got 1/);
+  await expect(createStep(options, { parameters: { wieght: start.parameters.weight as never } })).rejects.toThrow(
+    /parameter weight starts at values of \[1, 1\], got nothing \(did you mean "wieght"\?\)/,
+  );
+  const { x } = points(1, 0, 4);
+  await expect(step.run([{ x }, { x }], at)).rejects.toThrow(/input "y" expects f32\[4, 1\], got nothing/);
 });
