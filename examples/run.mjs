@@ -4,9 +4,10 @@
  * Node 22.18 and later need no help: `node examples/01-tensor.ts` runs it on the built package.
  */
 import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { runnerImport } from "vite";
 
-const at = (path) => new URL(path, import.meta.url).pathname;
+const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 const name = process.argv[2] ?? "";
 const files = readdirSync(at("."));
 const file = files.find((entry) => entry === `${name.replace(/\.ts$/, "")}.ts`);

@@ -1,6 +1,6 @@
 /** Files of a run on disk, for Node only: written whole or not at all, read within bounds. */
 import { createHash, randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { safeParts } from "./paths.ts";
@@ -38,6 +38,7 @@ export async function writeAtomic(
   path: string,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
+  await requireNoDevice(path);
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(6).toString("hex")}.tmp`);
   try {
     await writeNew(temporary, chunks);
@@ -52,6 +53,13 @@ export async function writeAtomic(
       cause,
     });
   });
+}
+
+/** A rename would replace a device, such as /dev/null, by a file. */
+async function requireNoDevice(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found || found.isFile() || found.isDirectory()) return;
+  throw new CheckpointError(`writing ${path}: expected a file or nothing there, got a device; choose another name`);
 }
 
 async function writeNew(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {

@@ -5,7 +5,7 @@
  */
 import { fromFile, type Json, type SavedState, type Store } from "../checkpoint/index.ts";
 import { randomWindows, requireLength, type TextData, windowsAt } from "../data/index.ts";
-import { CheckpointError, ConfigError } from "../errors.ts";
+import { CheckpointError, ConfigError, TokenizerError } from "../errors.ts";
 import { type WriteOptions, Writer } from "../generate/index.ts";
 import type { Spec } from "../graph/index.ts";
 import { type Architecture, type LanguageModel, loadArchitecture } from "../models/index.ts";
@@ -311,11 +311,15 @@ async function planResumption(options: ResumeOptions, saved: SavedState): Promis
       `resume ${store.where}: the run trains ${was.model}, got model ${model}; resume it under its own name`,
     );
   const { config, tokenizer } = await store.loadDescription();
-  const data = await options.data(await readTokenizer(tokenizer), was.data.name);
-  if (fingerprint(data.train) !== was.data.fingerprint)
-    throw new CheckpointError(
+  const otherText = (cause?: unknown) =>
+    new CheckpointError(
       `resume ${store.where}: the text is not the one it was trained on (${was.data.name}); give the same with --data`,
+      { cause },
     );
+  const data = await options.data(await readTokenizer(tokenizer), was.data.name).catch((error: unknown) => {
+    throw error instanceof TokenizerError ? otherText(error) : error; // a character that the run's text did not have
+  });
+  if (fingerprint(data.train) !== was.data.fingerprint) throw otherText();
   const { model_type: _, ...values } = config;
   const plan = await planTraining(was.model, {
     ...was.settings,

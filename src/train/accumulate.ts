@@ -40,7 +40,7 @@ export class AccumulatedStep extends CarryingStep {
   }
 
   async run(batches: readonly Feeds[], at: StepAt): Promise<StepResult> {
-    this.requireBatches(batches);
+    this.requireBatches(batches, at);
     this.#sums.clear();
     let loss = 0;
     for (const [part, batch] of batches.entries()) {

@@ -75,8 +75,12 @@ export abstract class CarryingStep implements Stepper {
 
   abstract run(batches: readonly Feeds[], at: StepAt): Promise<StepResult>;
 
-  /** Throws ConfigError unless there is one batch for every micro-batch of a step. */
-  protected requireBatches({ length }: readonly Feeds[]): void {
+  /** Throws ConfigError unless there is one batch for every micro-batch of a step, and the step's numbers make sense. */
+  protected requireBatches({ length }: readonly Feeds[], { step, lr, seed }: StepAt): void {
+    if (!Number.isInteger(step) || step < 1)
+      throw new ConfigError(`step: expected a whole number from 1 on, got ${step}`);
+    if (!Number.isFinite(lr) || lr < 0) throw new ConfigError(`lr: expected a finite number from 0 on, got ${lr}`);
+    if (!Number.isInteger(seed)) throw new ConfigError(`seed: expected a whole number, got ${seed}`);
     const expected = this.options.accumulate ?? 1;
     if (length === expected) return;
     throw new ConfigError(`step: expected ${expected} batch(es), as accumulate says, got ${length}; give as many`);
@@ -118,7 +122,7 @@ export class TrainingStep extends CarryingStep {
 
   /** One step. Where loss or gradient norm is not finite it reports them, and nothing has changed. */
   async run(batches: readonly Feeds[], at: StepAt): Promise<StepResult> {
-    this.requireBatches(batches);
+    this.requireBatches(batches, at);
     const [batch = {}] = batches;
     const scalars = this.options.optimizer.scalars(at.step, at.lr);
     const feeds = { ...this.state.inputs, ...this.feeder.feeds(batch, scalars, at) };

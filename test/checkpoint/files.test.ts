@@ -204,3 +204,9 @@ describe("safeJoin", () => {
     (relative) => expect(safeJoin("/base", relative)).toBe(`/base/${relative}`),
   );
 });
+
+it("a device is never replaced by a file", async () => {
+  await expect(writeAtomic("/dev/null", [Uint8Array.of(1)])).rejects.toThrow(
+    /expected a file or nothing there, got a device/,
+  );
+});
