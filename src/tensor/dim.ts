@@ -80,11 +80,6 @@ export function divideDims(a: Dim, b: Dim): Dim | undefined {
 /** Product of all dimensions. */
 export const sizeOf = (shape: Shape): Dim => shape.reduce(multiplyDims, 1);
 
-/** Product of all dimensions; throws where one is symbolic. */
-export function numberOfElements(shape: Shape, operation: string): number {
-  return staticShape(shape, operation).reduce((a, b) => a * b, 1);
-}
-
 /** `shape` as numbers; throws where one is symbolic. */
 export function staticShape(shape: Shape, operation: string): number[] {
   return shape.map((dim) => {
