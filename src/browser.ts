@@ -15,6 +15,7 @@ export {
 } from "./graph/index.ts";
 export {
   arange,
+  buffer,
   type Dim,
   type DType,
   full,
@@ -65,6 +66,7 @@ export {
   type LSTMState,
   meanSquaredError,
   module,
+  namedBuffers,
   namedParameters,
   normalInit,
   parameters,
@@ -72,6 +74,7 @@ export {
   RNNCell,
   times,
   uniformInit,
+  update,
 } from "./nn/index.ts";
 export {
   type AdamOptions,

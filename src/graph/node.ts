@@ -42,6 +42,21 @@ export function makeNode(
   return node;
 }
 
+let bodies = 0;
+
+/** Whether the body of another operation is being traced, whose tensors are not visible outside. */
+export const insideBody = (): boolean => bodies > 0;
+
+/** Traces the body of an operation. */
+export function traceBody<T>(trace: () => T): T {
+  bodies++;
+  try {
+    return trace();
+  } finally {
+    bodies--;
+  }
+}
+
 /** Every node that `outputs` need, inputs before users. Stops below tensors for which `stop` holds. */
 export function sortNodes(outputs: readonly Tensor[], stop: (tensor: Tensor) => boolean = () => false): Node[] {
   const found = new Set<Node>();

@@ -3,7 +3,7 @@
  * but computed again when it gets there. Costs one more forward pass of the block and saves its memory.
  */
 import { record, Tensor } from "../tensor/tensor.ts";
-import { sortNodes } from "./node.ts";
+import { sortNodes, traceBody } from "./node.ts";
 import type { Block } from "./ops/recompute.ts";
 import { placeholder } from "./scan.ts";
 import { substitute } from "./substitute.ts";
@@ -24,7 +24,7 @@ function capturesOf(output: Tensor, inner: readonly Tensor[]): Tensor[] {
 export function recompute<Args extends readonly Tensor[]>(block: (...args: Args) => Tensor): (...args: Args) => Tensor {
   return (...args) => {
     const inner = args.map(placeholder);
-    const output = block(...(inner as unknown as Args));
+    const output = traceBody(() => block(...(inner as unknown as Args)));
     const captured = capturesOf(output, inner);
     const stand = captured.map(placeholder);
     const outputs = substitute([output], new Map(captured.map((tensor, i) => [tensor, stand[i] ?? tensor])));

@@ -9,7 +9,7 @@ import { input, zeros } from "../tensor/create.ts";
 import type { Dim } from "../tensor/dim.ts";
 import { formatShape, normalizeAxis, sameShape } from "../tensor/dim.ts";
 import { record, Tensor } from "../tensor/tensor.ts";
-import { type Body, type Node, type Spec, sortNodes } from "./node.ts";
+import { type Body, type Node, type Spec, sortNodes, traceBody } from "./node.ts";
 import type { Lead } from "./op.ts";
 import { rowOf } from "./ops/index.ts";
 import { again, substitute } from "./substitute.ts";
@@ -185,9 +185,8 @@ export function scan<S extends Tree, X extends Tree, Y extends Tree>(
     ...states.map(placeholder),
     ...sequences.map((x) => placeholder({ shape: x.shape.slice(1), dtype: x.dtype })),
   ];
-  const [next, y] = cell(
-    refill(state, inner.slice(0, states.length).values()),
-    refill(xs, inner.slice(states.length).values()),
+  const [next, y] = traceBody(() =>
+    cell(refill(state, inner.slice(0, states.length).values()), refill(xs, inner.slice(states.length).values())),
   );
   const outputs = [...leaves(next), ...leaves(y)];
   requireStates(states, leaves(next));

@@ -5,7 +5,16 @@ export { Embedding } from "./embedding.ts";
 export { constantInit, normalInit, uniformInit } from "./init.ts";
 export { Conv1D, Linear } from "./linear.ts";
 export { crossEntropy, meanSquaredError } from "./loss.ts";
-export { isTraining, traceTraining } from "./mode.ts";
-export { type Layer, module, namedParameters, type Part, type Parts, parameters, times } from "./module.ts";
+export { isTraining, traceTraining, type Updates, update } from "./mode.ts";
+export {
+  type Layer,
+  module,
+  namedBuffers,
+  namedParameters,
+  type Part,
+  type Parts,
+  parameters,
+  times,
+} from "./module.ts";
 export { LayerNorm, RMSNorm } from "./norm.ts";
 export { GRUCell, LSTMCell, type LSTMState, RNNCell } from "./recurrent.ts";

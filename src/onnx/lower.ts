@@ -190,12 +190,14 @@ class Outermost {
   }
 }
 
+/** Operations whose numbers come from outside the graph. */
+const FREE: ReadonlySet<string> = new Set(["input", "parameter", "buffer", "noise"]);
+
 /** The leaves that `outputs` need besides `inputs`, such as noise. */
 export function freeLeaves(outputs: readonly Tensor[], inputs: readonly Tensor[]): Tensor[] {
   const bound = new Set(inputs);
-  const isLeaf = (node: Node) => node.op === "input" || node.op === "parameter" || node.op === "noise";
   return sortNodes(outputs)
-    .filter((node) => isLeaf(node))
+    .filter(({ op }) => FREE.has(op))
     .flatMap((node) => node.outputs)
     .filter((tensor) => !bound.has(tensor));
 }

@@ -1,7 +1,7 @@
 /** Random numbers for graphs: every use of noise is a stream of its own, keyed by seed, step and site. */
 import type { Draw, Initializer } from "../graph/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { emptyArray } from "../tensor/index.ts";
+import { hostArray, isFloat } from "../tensor/index.ts";
 import { stream } from "./random.ts";
 import type { HostTensor } from "./session.ts";
 
@@ -16,7 +16,7 @@ export function fillNoise(
   else draw.fillNormal(out);
 }
 
-/** The first values of parameters: each draws from the stream of its name at step 0. */
+/** The first values of parameters and buffers: each draws from the stream of its name at step 0. */
 export function initialValues(parameters: Readonly<Record<string, Tensor>>, seed: number): Record<string, HostTensor> {
   return Object.fromEntries(
     Object.entries(parameters).map(([name, tensor]) => [name, initialValue(name, tensor, seed)]),
@@ -26,12 +26,10 @@ export function initialValues(parameters: Readonly<Record<string, Tensor>>, seed
 function initialValue(name: string, { node, shape, dtype }: Tensor, seed: number): HostTensor {
   const { init } = node.attrs as { init: Initializer };
   const sizes = shape.map(Number);
-  const data = emptyArray(
-    dtype,
-    sizes.reduce((a, b) => a * b, 1),
-  ) as Float32Array | Float64Array;
+  const length = sizes.reduce((a, b) => a * b, 1);
+  const out = dtype === "f32" ? new Float32Array(length) : new Float64Array(length);
   const own = stream(seed, 0, name);
   const draw: Draw = { fillUniform: (out) => own.fillUniform(out), fillNormal: (out) => own.fillNormal(out) };
-  init(data, sizes, draw);
-  return { data, shape: sizes, dtype };
+  init(out, sizes, draw);
+  return { data: isFloat(dtype) ? out : hostArray(out, dtype), shape: sizes, dtype };
 }

@@ -34,6 +34,19 @@ export function parameter(shape: readonly number[], init: Initializer, dtype: "f
   return leaf(record("parameter", [], { spec: { shape, dtype }, init }));
 }
 
+/**
+ * What a model carries but does not learn by gradient, such as running statistics. Its name is its path in the model;
+ * its first values come from `init`, and `update` gives it the next ones.
+ */
+export function buffer(
+  shape: readonly number[],
+  init: Initializer,
+  dtype: "f32" | "f64" | "i32" | "i64" = "f32",
+): Tensor {
+  requireSizes("buffer", shape);
+  return leaf(record("buffer", [], { spec: { shape, dtype }, init }));
+}
+
 /** Numbers drawn anew for every run: uniform in [0, 1), or standard normal. */
 export function noise(distribution: "uniform" | "normal", shape: Shape, dtype: "f32" | "f64" = "f32"): Tensor {
   requireSizes("noise", shape);

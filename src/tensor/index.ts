@@ -2,6 +2,7 @@
 
 export {
   arange,
+  buffer,
   full,
   input,
   isTensor,

@@ -6,7 +6,7 @@ import { bytesPerElement, type Tensor } from "../tensor/index.ts";
 import { type BatchSpecs, type StepOptions, traceStep } from "./trace.ts";
 
 /** Operations whose output is a view of their input, or is never made. */
-const FREE = new Set(["reshape", "expand", "constant", "input", "parameter"]);
+const FREE = new Set(["reshape", "expand", "constant", "input", "parameter", "buffer"]);
 
 /**
  * The engine gives memory back within a step: at its peak it holds about half of all that the step makes. Measured

@@ -48,7 +48,7 @@ export const mapNames = <T>(record: Readonly<Record<string, T>>, name: (key: str
 
 function traceLoss({ parameters, batch, loss }: StepOptions) {
   const fed = inputsOf(batch);
-  const value = traceTraining(() => loss(fed));
+  const { result: value } = traceTraining(() => loss(fed));
   const gradients = gradient(value, Object.values(parameters));
   const leaves = freeLeaves([value, ...gradients], [...Object.values(fed), ...Object.values(parameters)]);
   const noise = Object.fromEntries(leaves.map((tensor, i) => [`noise.${i}`, tensor]));

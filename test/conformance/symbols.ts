@@ -2,7 +2,7 @@
 import { gradient, type OpName, scan } from "../../src/graph/index.ts";
 import { constantInit } from "../../src/nn/index.ts";
 import { compile, type Device, fillNoise, type HostTensor, initialValues } from "../../src/runtime/index.ts";
-import { arange, input, noise, parameter, type Shape, type Tensor } from "../../src/tensor/index.ts";
+import { arange, buffer, input, noise, parameter, type Shape, type Tensor } from "../../src/tensor/index.ts";
 import { evaluate, host, prepare, requireClose, trace, uniform } from "../support/numbers.ts";
 import { exact, reordered } from "../tolerances.ts";
 import type { Case } from "./case.ts";
@@ -206,6 +206,15 @@ const leaves: readonly Case[] = [
       const weight = parameter([2], constantInit(3));
       const y = await runNamed(device, { weight }, weight.mul(2), initialValues({ weight }, 0));
       requireClose("y", y, host([6, 6], [2]), exact);
+    },
+  },
+  {
+    name: "buffer",
+    covers: "buffer",
+    async run(device) {
+      const [mean, count] = [buffer([2], constantInit(3)), buffer([], constantInit(4), "i32")];
+      const y = await runNamed(device, { mean, count }, mean.mul(count.cast("f32")), initialValues({ mean, count }, 0));
+      requireClose("y", y, host([12, 12], [2]), exact);
     },
   },
   {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { GradientError } from "../../src/errors.ts";
 import { gradient, type OpName, ops, recompute, scan } from "../../src/graph/index.ts";
 import type { HostTensor } from "../../src/runtime/index.ts";
-import { input, noise, parameter, record, type Shape, type Tensor, tensor } from "../../src/tensor/index.ts";
+import { buffer, input, noise, parameter, record, type Shape, type Tensor, tensor } from "../../src/tensor/index.ts";
 import {
   type Apply,
   broadcastPair,
@@ -221,6 +221,7 @@ const indices = (seed: number, limit: number, shape: readonly number[]): Tensor 
 const rows: Readonly<Record<OpName, Row>> = {
   input: { stop: (x) => input("other", [2], "f64").add(x.stopGradient()) },
   parameter: { stop: (x) => parameter([2], () => {}, "f64").add(x.stopGradient()) },
+  buffer: { stop: (x) => buffer([2], () => {}, "f64").add(x.stopGradient()) },
   noise: { stop: (x) => noise("normal", [2], "f64").add(x.stopGradient()) },
   constant: { stop: (x) => tensor([1, 2], "f64").add(x.stopGradient()) },
   add: binary("add"),

@@ -8,7 +8,7 @@ import { interpret } from "../support/interpret.ts";
 import { prepare, requireClose, uniform } from "../support/numbers.ts";
 import { reordered, rewritten, type Tolerance } from "../tolerances.ts";
 
-const leaf = new Set(["input", "parameter", "noise", "constant"]);
+const leaf = new Set(["input", "parameter", "buffer", "noise", "constant"]);
 /** The operations of a graph, leaves left out, in the order of recording. */
 const operations = (...outputs: Tensor[]): string[] =>
   sortNodes(outputs).flatMap(({ op }) => (leaf.has(op) ? [] : [op]));

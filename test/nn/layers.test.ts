@@ -127,7 +127,7 @@ describe("dropout", () => {
 
   /** One draw of dropped ones, and the gradient of their sum. */
   async function draw(p: number, seed: number, step = 1): Promise<[HostTensor, HostTensor]> {
-    const y = traceTraining(() => Dropout(p)(x));
+    const { result: y } = traceTraining(() => Dropout(p)(x));
     const [g] = gradient(y.sum(), [x]);
     const [noise] = freeLeaves([y], [x]);
     const values = new Float32Array(sizes[0] * sizes[1]);
@@ -155,20 +155,20 @@ describe("dropout", () => {
 
   test("is the identity outside training and for p = 0", () => {
     expect(Dropout(0.5)(x)).toBe(x);
-    expect(traceTraining(() => Dropout(0)(x))).toBe(x);
-    expect(traceTraining(() => Dropout(0.5)(x))).not.toBe(x);
+    expect(traceTraining(() => Dropout(0)(x)).result).toBe(x);
+    expect(traceTraining(() => Dropout(0.5)(x)).result).not.toBe(x);
   });
 
   test("two of them draw apart", () => {
     const drop = Dropout(0.5);
-    const y = traceTraining(() => drop(drop(x)));
+    const { result: y } = traceTraining(() => drop(drop(x)));
     expect(freeLeaves([y], [x])).toHaveLength(2);
   });
 
   test("training ends with its trace, also by an error", () => {
     expect(isTraining()).toBe(false);
-    expect(traceTraining(isTraining)).toBe(true);
-    expect(traceTraining(() => [traceTraining(isTraining), isTraining()])).toEqual([true, true]);
+    expect(traceTraining(isTraining).result).toBe(true);
+    expect(traceTraining(() => [traceTraining(isTraining).result, isTraining()]).result).toEqual([true, true]);
     expect(() =>
       traceTraining(() => {
         throw new Error("in between");
@@ -177,7 +177,7 @@ describe("dropout", () => {
     expect(isTraining()).toBe(false);
   });
 
-  test("takes f64", () => expect(traceTraining(() => Dropout(0.5)(input("y", [2], "f64"))).dtype).toBe("f64"));
+  test("takes f64", () => expect(traceTraining(() => Dropout(0.5)(input("y", [2], "f64"))).result.dtype).toBe("f64"));
 });
 
 describe("normalisation", () => {

@@ -116,7 +116,7 @@ const traces: Record<string, () => { inputs: Named; outputs: Named }> = {
   "dropout and symbols": () => {
     const x = input("x", ["B", "T"]);
     const fixed = input("fixed", [2, 3]);
-    const y = traceTraining(() => Dropout(0.5)(fixed));
+    const { result: y } = traceTraining(() => Dropout(0.5)(fixed));
     const noise = y.node.inputs
       .flatMap(({ node }) => node.inputs)
       .flatMap(({ node }) => node.inputs)

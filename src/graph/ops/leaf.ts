@@ -3,7 +3,7 @@ import type { HostArray } from "../../tensor/dtype.ts";
 import type { Spec } from "../node.ts";
 import type { Op } from "../op.ts";
 
-/** Fills `out` with the first values of a parameter. `draw` gives random numbers of the parameter's own stream. */
+/** Fills `out` with the first values of a parameter or buffer. `draw` gives random numbers of the parameter's own stream. */
 export type Initializer = (out: Float32Array | Float64Array, shape: readonly number[], draw: Draw) => void;
 
 /** The two distributions that everything random is made of. */
@@ -23,6 +23,8 @@ const leaf = <A extends { readonly spec: Spec }>(): Op<A> => ({
 export const leafOps = {
   input: leaf<{ spec: Spec; name: string }>(),
   parameter: leaf<{ spec: Spec; init: Initializer }>(),
+  /** What a model carries from step to step without a gradient. */
+  buffer: leaf<{ spec: Spec; init: Initializer }>(),
   /** Numbers that the host draws anew for every run: uniform in [0, 1), or standard normal. */
   noise: leaf<{ spec: Spec; distribution: "uniform" | "normal" }>(),
   constant: {
