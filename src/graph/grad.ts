@@ -7,12 +7,11 @@ import { GradientError } from "../errors.ts";
 import { zeros } from "../tensor/create.ts";
 import { formatShape } from "../tensor/dim.ts";
 import { isFloat } from "../tensor/dtype.ts";
-import { record, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { type Node, sortNodes } from "./node.ts";
 import type { GradientTools, Limits } from "./op.ts";
 import { rowOf } from "./ops/index.ts";
-import type { ScanAttrs } from "./ops/scan.ts";
-import { buildScan, lead, placeholder } from "./scan.ts";
+import { buildScan, lead, placeholder, recordRow } from "./scan.ts";
 import { substitute } from "./substitute.ts";
 
 /** The tensors that `wrt` has a part in, each with the operation, if any, that cut its derivative off. */
@@ -69,7 +68,7 @@ const tools: GradientTools = {
     const fixed = new Map([...rename, ...body.inputs.map((tensor) => [tensor, tensor] as const)]);
     return buildScan(states, sequences, { inputs: body.inputs, outputs: substitute(body.outputs, fixed) }, { reverse });
   },
-  record: (op, inputs, attrs) => record(op, inputs, attrs as ScanAttrs),
+  record: recordRow,
   substitute,
   lead,
 };

@@ -20,10 +20,17 @@ export interface Op<A> {
   readonly lead?: (inputs: readonly Tensor[], attrs: A, lead: Lead) => readonly Tensor[];
 }
 
+/** Records a row of the table, for rules that need one which is no method of `Tensor`. */
+export type Recorder = (op: string, inputs: readonly Tensor[], attrs: unknown) => readonly Tensor[];
+
 /** Which of the inputs have the additional axis in front, and its length. */
-export interface Lead {
+export interface Stacked {
   readonly has: readonly boolean[];
   readonly length: Shape[number];
+}
+
+export interface Lead extends Stacked {
+  readonly record: Recorder;
 }
 
 export type Gradient<A> = (context: GradientContext<A>) => readonly (Tensor | undefined)[];
@@ -64,11 +71,11 @@ export interface GradientTools {
     body: Body,
     options: { reverse: boolean; rename: ReadonlyMap<Tensor, Tensor> },
   ) => readonly Tensor[];
-  readonly record: (op: "scan", inputs: readonly Tensor[], attrs: unknown) => readonly Tensor[];
+  readonly record: Recorder;
   /** `outputs` with tensors replaced, and what depends on them recorded anew. */
   readonly substitute: (outputs: readonly Tensor[], replacements: ReadonlyMap<Tensor, Tensor>) => readonly Tensor[];
   /** `node`'s operation on inputs some of which are stacked; `undefined` where it cannot be. */
-  readonly lead: (node: Node, inputs: readonly Tensor[], lead: Lead) => readonly Tensor[] | undefined;
+  readonly lead: (node: Node, inputs: readonly Tensor[], lead: Stacked) => readonly Tensor[] | undefined;
 }
 
 /** What ONNX attributes may hold. Whole numbers are written as integers: write `{ float: 1 }` where ONNX wants a float. */

@@ -10,8 +10,8 @@ import type { Dim } from "../tensor/dim.ts";
 import { formatShape, normalizeAxis, sameShape } from "../tensor/dim.ts";
 import { record, Tensor } from "../tensor/tensor.ts";
 import { type Body, type Node, type Spec, sortNodes, traceBody } from "./node.ts";
-import type { Lead } from "./op.ts";
-import { rowOf } from "./ops/index.ts";
+import type { Recorder, Stacked } from "./op.ts";
+import { type OpName, rowOf } from "./ops/index.ts";
 import { again, substitute } from "./substitute.ts";
 
 /** Tensors in records and lists. */
@@ -32,9 +32,11 @@ export function refill<T extends Tree>(tree: T, tensors: Iterator<Tensor>): T {
 
 export const placeholder = ({ shape, dtype }: Spec): Tensor => input("step", shape, dtype);
 
+export const recordRow: Recorder = (op, inputs, attrs) => record(op as OpName, inputs, attrs as never);
+
 /** `node`'s operation on inputs some of which have one more axis in front; `undefined` where it cannot be. */
-export function lead(node: Node, inputs: readonly Tensor[], how: Lead): readonly Tensor[] | undefined {
-  const outputs = rowOf(node.op).lead?.(inputs, node.attrs, how) ?? [];
+export function lead(node: Node, inputs: readonly Tensor[], how: Stacked): readonly Tensor[] | undefined {
+  const outputs = rowOf(node.op).lead?.(inputs, node.attrs, { ...how, record: recordRow }) ?? [];
   return outputs.length === node.outputs.length ? outputs : undefined;
 }
 

@@ -1,9 +1,9 @@
 /** Losses: scalars to be made small. */
-import type { Tensor } from "../tensor/index.ts";
+import { flattenRows, type Tensor } from "../tensor/index.ts";
 
 /** Mean of -log softmax(logits)[target], in nats: logits [.., V], whole-number targets [..]. */
 export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  const logProbabilities = logits.flattenRows().logSoftmax(); // [N, V]
+  const logProbabilities = flattenRows(logits).logSoftmax(); // [N, V]
   return logProbabilities
     .takeAlong(targets.reshape([-1, 1]), 1)
     .mean()

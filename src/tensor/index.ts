@@ -1,5 +1,6 @@
 /** What a model author holds. */
 
+export { flattenRows } from "./compositions.ts";
 export {
   arange,
   buffer,

@@ -5,9 +5,11 @@
 import { DTypeError, ShapeError } from "../errors.ts";
 import { makeNode, type Node, type Spec } from "../graph/node.ts";
 import type { Pool, TransposedWindow, Window } from "../graph/ops/convolution.ts";
+import { binaryOps, unaryOps } from "../graph/ops/elementwise.ts";
 import { type Attrs, type OpName, rowOf } from "../graph/ops/index.ts";
 import type { Transposed } from "../graph/ops/matmul.ts";
 import { type Range, toEnd, toStart } from "../graph/ops/movement.ts";
+import { countAlong, flattenRows } from "./compositions.ts";
 import {
   broadcastShapes,
   type Dim,
@@ -19,6 +21,7 @@ import {
   sizeOf,
 } from "./dim.ts";
 import { type DType, hostArray, isFloat } from "./dtype.ts";
+import type { BinaryMethods, UnaryMethods } from "./methods.ts";
 import { parseRearrange } from "./rearrange.ts";
 
 /** A tensor or a number that takes the type of the tensor beside it. */
@@ -39,7 +42,13 @@ function recordOne<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: At
 const allAxes = (shape: Shape): number[] => shape.map((_, i) => i);
 type Axes = number | readonly number[];
 
+const keysOf = <K extends string>(table: Readonly<Record<K, unknown>>): K[] => Object.keys(table) as K[];
+
+/** Elementwise methods come from the table of operations: see the foot of this file. */
+export interface Tensor extends UnaryMethods, BinaryMethods {}
+
 /** A symbolic tensor of known shape and element type. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: every method declared is defined from the row of its name
 export class Tensor implements Spec {
   readonly node: Node;
   readonly shape: Shape;
@@ -75,120 +84,21 @@ export class Tensor implements Spec {
   }
 
   // Elementwise. Sizes broadcast from the right.
-  add(other: Operand): Tensor {
-    return this.#binary("add", other);
-  }
-  sub(other: Operand): Tensor {
-    return this.#binary("sub", other);
-  }
   /** other - this. */
   rsub(other: number): Tensor {
     return recordOne("sub", [this.like(other), this], {});
-  }
-  mul(other: Operand): Tensor {
-    return this.#binary("mul", other);
-  }
-  div(other: Operand): Tensor {
-    return this.#binary("div", other);
-  }
-  pow(exponent: Operand): Tensor {
-    return this.#binary("pow", exponent);
-  }
-  maximum(other: Operand): Tensor {
-    return this.#binary("maximum", other);
-  }
-  minimum(other: Operand): Tensor {
-    return this.#binary("minimum", other);
   }
   /** Limits every element to [low, high]. */
   clamp(low: number, high: number): Tensor {
     return this.maximum(low).minimum(high);
   }
-  neg(): Tensor {
-    return recordOne("neg", [this], {});
-  }
-  exp(): Tensor {
-    return recordOne("exp", [this], {});
-  }
-  log(): Tensor {
-    return recordOne("log", [this], {});
-  }
-  sqrt(): Tensor {
-    return recordOne("sqrt", [this], {});
-  }
   /** 1/√x. */
   rsqrt(): Tensor {
     return this.like(1).div(this.sqrt());
   }
-  abs(): Tensor {
-    return recordOne("abs", [this], {});
-  }
-  sign(): Tensor {
-    return recordOne("sign", [this], {});
-  }
-  sin(): Tensor {
-    return recordOne("sin", [this], {});
-  }
-  cos(): Tensor {
-    return recordOne("cos", [this], {});
-  }
-  tanh(): Tensor {
-    return recordOne("tanh", [this], {});
-  }
-  /** 1/(1 + e^-x). */
-  sigmoid(): Tensor {
-    return recordOne("sigmoid", [this], {});
-  }
-  relu(): Tensor {
-    return recordOne("relu", [this], {});
-  }
-  erf(): Tensor {
-    return recordOne("erf", [this], {});
-  }
-  /** log(1 + e^x). */
-  softplus(): Tensor {
-    return recordOne("softplus", [this], {});
-  }
   /** x·Φ(x), or its form with tanh. */
   gelu(approximate: "none" | "tanh" = "none"): Tensor {
     return recordOne("gelu", [this], { approximate });
-  }
-  floor(): Tensor {
-    return recordOne("floor", [this], {});
-  }
-  ceil(): Tensor {
-    return recordOne("ceil", [this], {});
-  }
-  /** To the nearest whole number, halves to the even one. */
-  round(): Tensor {
-    return recordOne("round", [this], {});
-  }
-  isNaN(): Tensor {
-    return recordOne("isNaN", [this], {});
-  }
-  equal(other: Operand): Tensor {
-    return this.#binary("equal", other);
-  }
-  less(other: Operand): Tensor {
-    return this.#binary("less", other);
-  }
-  greater(other: Operand): Tensor {
-    return this.#binary("greater", other);
-  }
-  lessEqual(other: Operand): Tensor {
-    return this.#binary("lessEqual", other);
-  }
-  greaterEqual(other: Operand): Tensor {
-    return this.#binary("greaterEqual", other);
-  }
-  and(other: Tensor): Tensor {
-    return recordOne("and", [this, other], {});
-  }
-  or(other: Tensor): Tensor {
-    return recordOne("or", [this, other], {});
-  }
-  not(): Tensor {
-    return recordOne("not", [this], {});
   }
   /** `a` where this is true, `b` elsewhere. */
   where(a: Operand, b: Operand): Tensor {
@@ -202,15 +112,6 @@ export class Tensor implements Spec {
   }
   cast(to: DType): Tensor {
     return to === this.dtype ? this : recordOne("cast", [this], { to });
-  }
-  /** The same values, through which no gradient flows. */
-  stopGradient(): Tensor {
-    return recordOne("stopGradient", [this], {});
-  }
-
-  /** The same values, but not before `after` is known. */
-  behind(after: Tensor): Tensor {
-    return recordOne("barrier", [this, after], {});
   }
 
   // Reductions, over all axes where none is named.
@@ -236,7 +137,7 @@ export class Tensor implements Spec {
   /** Mean squared distance from the mean; `correction` 1 divides by n - 1. */
   variance(axes: Axes = allAxes(this.shape), keep = false, correction = 0): Tensor {
     const centred = this.sub(this.mean(axes, true));
-    const count = this.countAlong(this.#axes(axes, "variance"));
+    const count = countAlong(this, this.#axes(axes, "variance"));
     return centred.mul(centred).sum(axes, keep).div(count.sub(correction));
   }
   /** log Σ exp x, safe for large x. */
@@ -256,11 +157,6 @@ export class Tensor implements Spec {
   cumsum(axis: number, { exclusive = false, reverse = false } = {}): Tensor {
     return recordOne("cumsum", [this], { axis: normalizeAxis(axis, this.rank, "cumsum"), exclusive, reverse });
   }
-  /** Number of elements along `axes`, as a scalar of this tensor's type. */
-  countAlong(axes: readonly number[]): Tensor {
-    const size = sizeOf(axes.map((axis) => this.shape[axis] ?? 1));
-    return typeof size === "number" ? this.like(size) : this.onesLike().sum(axes).max();
-  }
 
   // Products.
   /** The matrix product over the last two axes; the others broadcast. */
@@ -269,17 +165,13 @@ export class Tensor implements Spec {
   }
   /** x Wᵀ + b for x [.., I], weight [O, I], bias [O]. */
   linear(weight: Tensor, bias?: Tensor): Tensor {
-    const product = this.flattenRows().matmul(weight, { transB: true });
+    const product = flattenRows(this).matmul(weight, { transB: true });
     return (bias ? product.add(bias) : product).reshape([...this.shape.slice(0, -1), weight.shape[0] ?? 0]);
   }
   /** x W + b for x [.., I], weight [I, O], bias [O]. */
   affine(weight: Tensor, bias?: Tensor): Tensor {
-    const product = this.flattenRows().matmul(weight);
+    const product = flattenRows(this).matmul(weight);
     return (bias ? product.add(bias) : product).reshape([...this.shape.slice(0, -1), weight.shape[1] ?? 0]);
-  }
-  /** [.., C] as one matrix [rows, C]. */
-  flattenRows(): Tensor {
-    return this.rank === 2 ? this : this.reshape([sizeOf(this.shape.slice(0, -1)), this.dim(-1)]);
   }
 
   // Movement.
@@ -337,13 +229,6 @@ export class Tensor implements Spec {
         `expand: ${formatShape(this.shape)} does not stretch to ${formatShape(shape)}; only sizes of 1 do`,
       );
     return recordOne("expand", [this], { shape });
-  }
-  /** Sums over what broadcasting to this shape would stretch: the adjoint of `expand`. */
-  sumTo(shape: Shape): Tensor {
-    if (sameShape(shape, this.shape)) return this;
-    const extra = this.rank - shape.length;
-    const axes = allAxes(this.shape).filter((i) => i < extra || (shape[i - extra] === 1 && this.shape[i] !== 1));
-    return this.sum(axes, true).reshape(shape);
   }
   concat(others: readonly Tensor[], axis: number): Tensor {
     if (others.length === 0) return this;
@@ -407,10 +292,6 @@ export class Tensor implements Spec {
   takeAlong(indices: Tensor, axis: number): Tensor {
     return recordOne("takeAlong", [this, indices], { axis: normalizeAxis(axis, this.rank, "takeAlong") });
   }
-  /** This tensor's whole numbers tell where along `axis` of zeros each value is added: the adjoint of takeAlong. */
-  putAlong(values: Tensor, axis: number, size: Dim): Tensor {
-    return recordOne("putAlong", [this, values], { axis: normalizeAxis(axis, this.rank, "putAlong"), size });
-  }
   oneHot(depth: number, dtype: "f32" | "f64" = "f32"): Tensor {
     return recordOne("oneHot", [this], { depth, dtype });
   }
@@ -459,16 +340,6 @@ export class Tensor implements Spec {
     return recordOne("averagePool", [this], pool);
   }
 
-  #binary(op: BinaryName, other: Operand): Tensor {
-    if (typeof other === "number") {
-      if (!isFloat(this.dtype) && !Number.isInteger(other))
-        throw new DTypeError(
-          `${op}: ${other} is not a whole number and the tensor is ${this.dtype}; cast the tensor to f32`,
-        );
-      return recordOne(op, [this, this.like(other)], {});
-    }
-    return recordOne(op, [this, other], {});
-  }
   #axes(axes: Axes, operation: string): number[] {
     const list = typeof axes === "number" ? [axes] : axes;
     return [...new Set(list.map((axis) => normalizeAxis(axis, this.rank, operation)))].sort((a, b) => a - b);
@@ -481,16 +352,22 @@ export class Tensor implements Spec {
   }
 }
 
-type BinaryName =
-  | "add"
-  | "sub"
-  | "mul"
-  | "div"
-  | "pow"
-  | "maximum"
-  | "minimum"
-  | "equal"
-  | "less"
-  | "greater"
-  | "lessEqual"
-  | "greaterEqual";
+/** A number beside a tensor becomes a constant of its type. Throws DTypeError where the type cannot hold it. */
+function operandOf(op: string, x: Tensor, other: Operand): Tensor {
+  if (other instanceof Tensor) return other;
+  if (!isFloat(x.dtype) && !Number.isInteger(other))
+    throw new DTypeError(`${op}: ${other} is not a whole number and the tensor is ${x.dtype}; cast the tensor to f32`);
+  return x.like(other);
+}
+
+const define = (name: string, method: (this: Tensor, other: Operand) => Tensor): unknown =>
+  Object.defineProperty(Tensor.prototype, name, { value: method, writable: true, configurable: true });
+
+for (const name of keysOf(unaryOps))
+  define(name, function () {
+    return recordOne(name, [this], {});
+  });
+for (const name of keysOf(binaryOps))
+  define(name, function (other) {
+    return recordOne(name, [this, operandOf(name, this, other)], {});
+  });

@@ -2,7 +2,7 @@
 import { type OpName, scan } from "../../src/graph/index.ts";
 import { causalAttention, crossEntropy } from "../../src/nn/index.ts";
 import type { HostTensor } from "../../src/runtime/index.ts";
-import type { Tensor } from "../../src/tensor/index.ts";
+import { record, type Tensor } from "../../src/tensor/index.ts";
 import fixture from "../fixtures/ops.json" with { type: "json" };
 import { host } from "../support/numbers.ts";
 import type { Sample } from "./case.ts";
@@ -174,7 +174,9 @@ const spellings: Readonly<Record<string, Spelling>> = {
   cumsum: row("cumsum", ([x], { axis }) => x.cumsum(axis)),
   gather: row("gather", ([x, indices], { axis }) => x.gather(indices, axis)),
   takeAlongAxis: row("takeAlong", ([x, indices], { axis }) => x.takeAlong(indices, axis)),
-  scatterAdd: row("putAlong", ([x, indices, values], { axis }) => x.add(indices.putAlong(values, axis, x.dim(axis)))),
+  scatterAdd: row("putAlong", ([x, indices, values], { axis }) =>
+    record("putAlong", [indices, values], { axis, size: x.dim(axis) }).map((sums) => x.add(sums)),
+  ),
   topk: row("topK", topK),
   pad: row("pad", ([x], { padding, value }) => x.pad(...pads(padding), value)),
   crossEntropy: row("logSoftmax", crossEntropyWith),

@@ -97,7 +97,7 @@ const symbolic: readonly Case[] = [
     name: "flatten and mean",
     covers: "mean",
     shapes: [["B", "T", 2]],
-    apply: two((x) => withGradient(x.flattenRows().mean(0), x)),
+    apply: two((x) => withGradient(x.reshape([-1, 2]).mean(0), x)),
   }),
   sized({
     name: "mean over symbols",

@@ -403,8 +403,8 @@ const rows: Readonly<Record<OpName, Row>> = {
   },
   putAlong: {
     checks: [
-      check([f64([2, 3])], (x) => indices(1, 4, [2, 3]).putAlong(x, 1, 4)),
-      check([f64([3, 2])], (x) => indices(2, 2, [3, 2]).putAlong(x, 0, 2)),
+      check([f64([2, 3])], (x) => record("putAlong", [indices(1, 4, [2, 3]), x], { axis: 1, size: 4 })),
+      check([f64([3, 2])], (x) => record("putAlong", [indices(2, 2, [3, 2]), x], { axis: 0, size: 2 })),
     ],
   },
   oneHot: { none: (x) => x.cast("i32").oneHot(3, "f64") },

@@ -6,7 +6,7 @@
  * N batch · C channels in · O channels out · G groups · K kernel · L, M places in and out, one letter per axis
  */
 import { DTypeError, ShapeError } from "../../errors.ts";
-import { type Dim, formatShape, type Shape, staticShape } from "../../tensor/dim.ts";
+import { type Dim, formatShape, type Shape, sizeOf, staticShape } from "../../tensor/dim.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
 import type { Gradient, Lowering, Op } from "../op.ts";
@@ -189,15 +189,10 @@ const poolOnnx = ({ kernel, stride, padding }: Pool) => ({
 });
 
 /** Every value of g goes back to the place its maximum came from. Indices count through the whole tensor. */
-const maxPoolGrad: Gradient<Pool> = ({ grads: [g], inputs: [x], outputs: [, indices] }) => {
+const maxPoolGrad: Gradient<Pool> = ({ grads: [g], inputs: [x], outputs: [, indices], tools }) => {
   if (!g || !x || !indices) return [];
-  const size = staticShape(x.shape, "maxPool").reduce((a, b) => a * b, 1);
-  return [
-    indices
-      .reshape([-1])
-      .putAlong(g.reshape([-1]), 0, size)
-      .reshape(x.shape),
-  ];
+  const flat = [indices.reshape([-1]), g.reshape([-1])];
+  return [tools.record("putAlong", flat, { axis: 0, size: sizeOf(x.shape) })[0]?.reshape(x.shape)];
 };
 
 /** g / K spread over each window: a transposed convolution with ones, every channel its own group. */

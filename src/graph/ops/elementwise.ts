@@ -1,7 +1,9 @@
 /** Elementwise operations: y_i = f(a_i, b_i, ...), sizes broadcast from the right. */
 import { DTypeError } from "../../errors.ts";
+import { sumTo } from "../../tensor/compositions.ts";
 import { broadcastShapes } from "../../tensor/dim.ts";
 import type { DType } from "../../tensor/dtype.ts";
+import type { BinaryMethods, UnaryMethods } from "../../tensor/methods.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
 import type { Gradient, Lead, Lowering, Op } from "../op.ts";
@@ -56,15 +58,8 @@ function elementwise(
     shape: rule(name, allowed, result),
     grad,
     onnx: ({ inputs, emit }) => [emit(onnx, inputs)],
-    lead: (inputs, _, lead) => [again(name, alignLead(inputs, lead))],
+    lead: (inputs, attrs, lead) => lead.record(name, alignLead(inputs, lead), attrs),
   };
-}
-
-/** The method of `Tensor` has the name of the row. */
-function again(name: string, [first, ...rest]: readonly Tensor[]): Tensor {
-  const method = first && (Reflect.get(first, name) as (...inputs: readonly Tensor[]) => Tensor);
-  if (!method) throw new Error(`internal: Tensor has no method ${name}`);
-  return method.apply(first, rest);
 }
 
 type Rule = (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => readonly Tensor[];
@@ -75,7 +70,7 @@ const from =
   ({ grads, inputs, outputs, needs }) => {
     const [g, a, y] = [grads[0], inputs[0], outputs[0]];
     if (!g || !a || !y) return [];
-    return formula(g, a, inputs[1] ?? a, y).map((d, i) => (needs(i) ? d.sumTo(inputs[i]?.shape ?? []) : undefined));
+    return formula(g, a, inputs[1] ?? a, y).map((d, i) => (needs(i) ? sumTo(d, inputs[i]?.shape ?? []) : undefined));
   };
 
 const unary = (name: string, onnx: string, formula: Rule): Unary => elementwise(name, onnx, floats, from(formula));
@@ -151,7 +146,61 @@ const geluGrad: Gradient<{ approximate: "tanh" | "none" }> = ({ grads: [g], inpu
   return [g.mul(h.add(h.mul(h.rsub(1)).mul(x.mul(slope.mul(3).sub(4 * root)))))];
 };
 
-export const elementwiseOps = {
+/** Rows of one input; `Tensor` has a method for each. */
+export const unaryOps: Readonly<Record<keyof UnaryMethods, Op<None>>> = {
+  neg: elementwise(
+    "neg",
+    "Neg",
+    numeric,
+    from((g) => [g.neg()]),
+  ),
+  exp: unary("exp", "Exp", (g, _a, _b, y) => [g.mul(y)]),
+  log: unary("log", "Log", (g, a) => [g.div(a)]),
+  sqrt: unary("sqrt", "Sqrt", (g, _a, _b, y) => [g.div(y.mul(2))]),
+  abs: elementwise(
+    "abs",
+    "Abs",
+    numeric,
+    from((g, a) => [g.mul(a.sign())]),
+  ),
+  sin: unary("sin", "Sin", (g, a) => [g.mul(a.cos())]),
+  cos: unary("cos", "Cos", (g, a) => [g.mul(a.sin()).neg()]),
+  tanh: unary("tanh", "Tanh", (g, _a, _b, y) => [g.mul(y.mul(y).rsub(1))]),
+  sigmoid: unary("sigmoid", "Sigmoid", (g, _a, _b, y) => [g.mul(y.mul(y.rsub(1)))]),
+  relu: unary("relu", "Relu", (g, _a, _b, y) => [g.mul(y.greater(0).stopGradient().cast(y.dtype))]),
+  erf: {
+    ...unary("erf", "Erf", (g, a) => [
+      g.mul(
+        a
+          .mul(a)
+          .neg()
+          .exp()
+          .mul(2 / Math.sqrt(Math.PI)),
+      ),
+    ]),
+    onnx: erfOnnx,
+  },
+  softplus: {
+    ...unary("softplus", "Softplus", (g, a) => [g.mul(a.sigmoid())]),
+    onnx: softplusOnnx,
+  },
+  sign: elementwise("sign", "Sign", numeric, "stop"),
+  floor: elementwise("floor", "Floor", floats, "stop"),
+  ceil: elementwise("ceil", "Ceil", floats, "stop"),
+  round: elementwise("round", "Round", floats, "stop"),
+  isNaN: elementwise("isNaN", "IsNaN", floats, "none", "bool"),
+  not: elementwise("not", "Not", bools, "none"),
+  /** Identity forward, no gradient backward. */
+  stopGradient: {
+    shape: ([x]) => (x ? [x] : []),
+    grad: "stop",
+    onnx: ({ inputs }) => inputs,
+    lead: ([x]) => (x ? [x.stopGradient()] : []),
+  },
+};
+
+/** Rows of two inputs; `Tensor` has a method for each. */
+export const binaryOps: Readonly<Record<keyof BinaryMethods, Op<None>>> = {
   add: elementwise(
     "add",
     "Add",
@@ -200,47 +249,6 @@ export const elementwiseOps = {
     numeric,
     from((g, a, b) => [g.mul(share(b, a)), g.mul(share(a, b))]),
   ),
-  neg: elementwise(
-    "neg",
-    "Neg",
-    numeric,
-    from((g) => [g.neg()]),
-  ),
-  exp: unary("exp", "Exp", (g, _a, _b, y) => [g.mul(y)]),
-  log: unary("log", "Log", (g, a) => [g.div(a)]),
-  sqrt: unary("sqrt", "Sqrt", (g, _a, _b, y) => [g.div(y.mul(2))]),
-  abs: elementwise(
-    "abs",
-    "Abs",
-    numeric,
-    from((g, a) => [g.mul(a.sign())]),
-  ),
-  sin: unary("sin", "Sin", (g, a) => [g.mul(a.cos())]),
-  cos: unary("cos", "Cos", (g, a) => [g.mul(a.sin()).neg()]),
-  tanh: unary("tanh", "Tanh", (g, _a, _b, y) => [g.mul(y.mul(y).rsub(1))]),
-  sigmoid: unary("sigmoid", "Sigmoid", (g, _a, _b, y) => [g.mul(y.mul(y.rsub(1)))]),
-  relu: unary("relu", "Relu", (g, _a, _b, y) => [g.mul(y.greater(0).stopGradient().cast(y.dtype))]),
-  erf: {
-    ...unary("erf", "Erf", (g, a) => [
-      g.mul(
-        a
-          .mul(a)
-          .neg()
-          .exp()
-          .mul(2 / Math.sqrt(Math.PI)),
-      ),
-    ]),
-    onnx: erfOnnx,
-  },
-  softplus: {
-    ...unary("softplus", "Softplus", (g, a) => [g.mul(a.sigmoid())]),
-    onnx: softplusOnnx,
-  },
-  sign: elementwise("sign", "Sign", numeric, "stop"),
-  floor: elementwise("floor", "Floor", floats, "stop"),
-  ceil: elementwise("ceil", "Ceil", floats, "stop"),
-  round: elementwise("round", "Round", floats, "stop"),
-  isNaN: elementwise("isNaN", "IsNaN", floats, "none", "bool"),
   equal: elementwise("equal", "Equal", any, "none", "bool"),
   less: compare("less", "Less"),
   greater: compare("greater", "Greater"),
@@ -248,16 +256,20 @@ export const elementwiseOps = {
   greaterEqual: compare("greaterEqual", "GreaterOrEqual"),
   and: elementwise("and", "And", bools, "none"),
   or: elementwise("or", "Or", bools, "none"),
-  not: elementwise("not", "Not", bools, "none"),
+};
+
+export const elementwiseOps = {
+  ...unaryOps,
+  ...binaryOps,
   where: {
     shape: selectRule,
     grad: ({ grads: [g], inputs: [condition, a, b] }) => {
       if (!g || !condition) return [];
       const [zero, fixed] = [g.zerosLike(), condition.stopGradient()];
-      return [undefined, fixed.where(g, zero).sumTo(a?.shape ?? []), fixed.where(zero, g).sumTo(b?.shape ?? [])];
+      return [undefined, sumTo(fixed.where(g, zero), a?.shape ?? []), sumTo(fixed.where(zero, g), b?.shape ?? [])];
     },
     onnx: ({ inputs, emit }) => [emit("Where", inputs)],
-    lead: (inputs, _, lead) => [again("where", alignLead(inputs, lead))],
+    lead: (inputs, attrs, lead) => lead.record("where", alignLead(inputs, lead), attrs),
   } satisfies Op<None>,
   gelu: {
     shape: rule("gelu", floats),
@@ -271,13 +283,6 @@ export const elementwiseOps = {
     onnx: ({ inputs, attrs, emit }) => [emit("Cast", inputs, { to: onnxType[attrs.to] })],
     lead: ([x], { to }) => (x ? [x.cast(to)] : []),
   } satisfies Op<{ to: DType }>,
-  /** Identity forward, no gradient backward. */
-  stopGradient: {
-    shape: ([x]) => (x ? [x] : []),
-    grad: "stop",
-    onnx: ({ inputs }) => inputs,
-    lead: ([x]) => (x ? [x.stopGradient()] : []),
-  } satisfies Op<None>,
 };
 
 /** 1 where a > b, ½ where they are equal, 0 elsewhere. */

@@ -125,8 +125,8 @@ export const indexingOps = {
       requireAlong("takeAlong", x, indices, axis);
       return [{ shape: indices?.shape ?? [], dtype: x?.dtype ?? "f32" }];
     },
-    grad: ({ grads: [g], inputs: [x, indices], attrs: { axis } }) => [
-      x && g && indices?.putAlong(g, axis, x.shape[axis] ?? 0),
+    grad: ({ grads: [g], inputs: [x, indices], attrs: { axis }, tools }) => [
+      x && g && indices && tools.record("putAlong", [indices, g], { axis, size: x.shape[axis] ?? 0 })[0],
     ],
     onnx: ({ inputs, attrs, emit }) => [emit("GatherElements", inputs, { axis: attrs.axis })],
     lead: ([x, indices], { axis }, { has }) =>
@@ -147,8 +147,8 @@ export const indexingOps = {
       const [indices = "", updates = "", base = zeros(lower)] = lower.inputs;
       return [lower.emit("ScatterElements", [base, indices, updates], { axis: lower.attrs.axis, reduction: "add" })];
     },
-    lead: ([indices, updates, base], { axis, size }, { has }) =>
-      indices && updates && !base && has.every(Boolean) ? [indices.putAlong(updates, axis + 1, size)] : [],
+    lead: (inputs, { axis, size }, { has, record }) =>
+      has.every(Boolean) ? record("putAlong", inputs, { axis: axis + 1, size }) : [],
   } satisfies Op<Into>,
   /** 1 at the index, 0 elsewhere, in a new last axis of `depth`. Outside 0..depth-1 all is 0. */
   oneHot: {
@@ -183,8 +183,8 @@ export const indexingOps = {
         { shape, dtype: "i32" },
       ];
     },
-    grad: ({ grads: [g], inputs: [x], outputs: [, indices], attrs: { axis } }) => [
-      x && g && indices?.putAlong(g, axis, x.shape[axis] ?? 0),
+    grad: ({ grads: [g], inputs: [x], outputs: [, indices], attrs: { axis }, tools }) => [
+      x && g && indices && tools.record("putAlong", [indices, g], { axis, size: x.shape[axis] ?? 0 })[0],
     ],
     onnx: ({ inputs: [x = ""], attrs: { axis, k }, emit, emitMany, constant }) => {
       const [values = "", places = ""] = emitMany(

@@ -1,5 +1,6 @@
 /** The matrix product: y = op(a) op(b) over the last two axes, the others broadcast. */
 import { DTypeError, ShapeError } from "../../errors.ts";
+import { flattenRows, sumTo } from "../../tensor/compositions.ts";
 import { broadcastShapes, formatShape, type Shape } from "../../tensor/dim.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
@@ -41,12 +42,12 @@ const grad: Gradient<Transposed> = ({ grads: [g], inputs: [a, b], attrs: { trans
   if (b.shape.length === 2 && a.shape.length > 2 && !transA) return flatGrad(g, a, b, transB, needs);
   const da = transA ? b.matmul(g, { transA: transB, transB: true }) : g.matmul(b, { transA: false, transB: !transB });
   const db = transB ? g.matmul(a, { transA: true, transB: transA }) : a.matmul(g, { transA: !transA, transB: false });
-  return [needs(0) ? da.sumTo(a.shape) : undefined, needs(1) ? db.sumTo(b.shape) : undefined];
+  return [needs(0) ? sumTo(da, a.shape) : undefined, needs(1) ? sumTo(db, b.shape) : undefined];
 };
 
 /** With one matrix b for the whole batch, its gradient is one product over all rows of the batch. */
 function flatGrad(g: Tensor, a: Tensor, b: Tensor, transB: boolean, needs: (i: number) => boolean) {
-  const [rows, gradients] = [a.flattenRows(), g.flattenRows()];
+  const [rows, gradients] = [flattenRows(a), flattenRows(g)];
   const db = transB
     ? gradients.matmul(rows, { transA: true, transB: false })
     : rows.matmul(gradients, { transA: true, transB: false });
@@ -80,7 +81,7 @@ const gemm: Op<Transposed> = {
   },
   grad: (context) => {
     const [g, c] = [context.grads[0], context.inputs[2]];
-    return [...grad(context).slice(0, 2), g && c && g.sumTo(c.shape)];
+    return [...grad(context).slice(0, 2), g && c && sumTo(g, c.shape)];
   },
   onnx: ({ inputs, attrs, emit }) => [
     emit("Gemm", inputs, { transA: Number(attrs.transA), transB: Number(attrs.transB) }),

@@ -1,5 +1,6 @@
 /** Operations that move elements and change none. Axes count from the front. */
 import { DTypeError, ShapeError } from "../../errors.ts";
+import { sumTo } from "../../tensor/compositions.ts";
 import {
   addDims,
   type Dim,
@@ -187,7 +188,7 @@ export const movementOps = {
   /** Stretches axes of size 1 and puts new ones in front. */
   expand: {
     shape: ([x], { shape }) => [{ shape, dtype: x?.dtype ?? "f32" }],
-    grad: ({ grads: [g], inputs: [x] }) => [g?.sumTo(x?.shape ?? [])],
+    grad: ({ grads: [g], inputs: [x] }) => [g && sumTo(g, x?.shape ?? [])],
     onnx: ({ inputs: [x = ""], attrs, emit, dims }) => [emit("Expand", [x, dims(attrs.shape)])],
   } satisfies Op<{ shape: Shape }>,
   concat: {

@@ -1,5 +1,6 @@
 /** Softmax and layer normalisation, which the runtime has as single kernels. */
 import { DTypeError, ShapeError } from "../../errors.ts";
+import { countAlong, sumTo } from "../../tensor/compositions.ts";
 import { formatShape, sameShape } from "../../tensor/dim.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
@@ -35,8 +36,8 @@ const layerNormGrad: Gradient<{ epsilon: number }> = ({ grads, inputs: [x, weigh
   const dx = [g && ofNormal(g.mul(weight), normal, deviation), ofStatistics(x, normal, deviation, ofMean, ofDeviation)];
   return [
     dx.filter((part) => part !== undefined).reduce((a, b) => a.add(b), x.zerosLike()),
-    needs(1) ? g?.mul(normal).sumTo(weight.shape) : undefined,
-    needs(2) ? g?.sumTo(bias.shape) : undefined,
+    needs(1) ? g && sumTo(g.mul(normal), weight.shape) : undefined,
+    needs(2) ? g && sumTo(g, bias.shape) : undefined,
   ];
 };
 
@@ -56,7 +57,7 @@ function ofStatistics(
 ): Tensor | undefined {
   const slope = dDeviation?.mul(deviation).mul(deviation).mul(normal).neg();
   const sum = dMean && slope ? slope.add(dMean) : (slope ?? dMean?.expand(x.shape));
-  return sum?.div(x.countAlong([x.rank - 1]));
+  return sum?.div(countAlong(x, [x.rank - 1]));
 }
 
 /** The runtime's kernel gives its statistics in f32 whatever x is, so f64 is spelled out. */

@@ -15,7 +15,9 @@ export const recomputeOps = {
     grad: ({ grads, inputs, attrs: { body, arguments: count }, needs, tools }) => {
       const given = grads.find((g) => g !== undefined);
       if (!given) return [];
-      const again = inputs.map((input, i) => (i < count ? input.behind(given) : input));
+      const again = inputs.map((input, i) =>
+        i < count ? (tools.record("barrier", [input, given], {})[0] ?? input) : input,
+      );
       const outputs = tools.substitute(
         body.outputs,
         new Map(body.inputs.map((inner, i) => [inner, again[i] ?? inner])),

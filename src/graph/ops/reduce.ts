@@ -1,5 +1,6 @@
 /** Reductions over axes, each keeping its axis as size 1; `Tensor`'s methods drop it afterwards where asked. */
 import { DTypeError } from "../../errors.ts";
+import { countAlong } from "../../tensor/compositions.ts";
 import type { Shape } from "../../tensor/dim.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
@@ -92,7 +93,7 @@ function productGrad(g: Tensor, x: Tensor, axis: number): Tensor {
 export const reduceOps = {
   sum: row("sum", "ReduceSum", false, ({ grads: [g], inputs: [x] }) => [g?.expand(x?.shape ?? [])]),
   mean: row("mean", "ReduceMean", true, ({ grads: [g], inputs: [x], attrs }) => [
-    x && g?.div(x.countAlong(attrs.axes)).expand(x.shape),
+    x && g?.div(countAlong(x, attrs.axes)).expand(x.shape),
   ]),
   max: row("max", "ReduceMax", false, extremeGrad),
   min: row("min", "ReduceMin", false, extremeGrad),
