@@ -3,10 +3,36 @@
  * Impossible states throw a plain `Error` that begins with `internal:`.
  */
 
-/** What all errors here have in common. */
+/** What a terminal would obey or could not show: C0, DEL, C1, separators of lines, marks of direction, half surrogates. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+/** Characters of a message, and of a foreign name in it. */
+const MOST_MESSAGE = 2000;
+const MOST_NAME = 60;
+
+/** `text` with everything that a terminal would obey spelled as `\u001b`, except the characters in `keep`. */
+export const escaped = (text: string, keep = ""): string =>
+  text.replace(UNPRINTABLE, (found) =>
+    keep.includes(found) ? found : (SHORT[found] ?? `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`),
+  );
+
+/** `text` on one line and safe to show: escaped, and its middle left out where it is longer than `most` characters. */
+export function printable(text: string, most = MOST_MESSAGE): string {
+  const end = Math.floor(most / 3);
+  return escaped(text.length > most ? `${text.slice(0, most - end - 1)}…${text.slice(-end)}` : text);
+}
+
+/** Foreign text as it may stand in a message: in quotation marks as JSON spells it, at most 60 characters of it. */
+export const quoted = (text: string): string =>
+  escaped(JSON.stringify(text.length > MOST_NAME ? `${text.slice(0, MOST_NAME - 1)}…` : text));
+
+/** What all errors here have in common. A message is one line that is safe to show, whatever names it quotes. */
 abstract class DescentError extends Error {
   /** Stable name for programs, such as `shape` or `checkpoint`. */
   abstract readonly code: string;
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
   override get name(): string {
     return this.constructor.name;
   }
@@ -70,13 +96,14 @@ export { DescentError };
 
 /** `name` among `known` by edit distance, as ` (did you mean "x"?)`, or nothing when none is near. */
 export function nearest(name: string, known: Iterable<string>): string {
+  if (name.length > MOST_NAME) return "";
   let best = "";
   let least = Math.max(2, name.length / 2);
   for (const candidate of known) {
     const distance = editDistance(name, candidate);
     if (distance < least) [best, least] = [candidate, distance];
   }
-  return best && ` (did you mean "${best}"?)`;
+  return best && ` (did you mean ${quoted(best)}?)`;
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours that make `b` of `a`, row by row. */

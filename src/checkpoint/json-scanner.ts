@@ -2,7 +2,7 @@
  * A strict JSON scanner for headers that come from strangers. Unlike `JSON.parse` it refuses a key given twice, keeps
  * the exact spelling of numbers, builds only what its caller asks for, and never nests deeper than it is told.
  */
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, quoted } from "../errors.ts";
 
 const SPACE = 0x20;
 const QUOTE = 0x22;
@@ -11,17 +11,12 @@ const LITERAL = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const DELIMITERS = new Set([",", "]", "}", " ", "\t", "\n", "\r"]);
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** A foreign name as it may stand in a message: JSON spelling, at most 60 characters. */
-export function quoted(name: string): string {
-  return JSON.stringify(name.length > 60 ? `${name.slice(0, 59)}…` : name);
-}
-
-/** Strict UTF-8; a byte order mark stays in the text. Throws CheckpointError with rule InvalidHeader. */
-export function decodeUtf8(bytes: Uint8Array, what: string): string {
+/** Strict UTF-8; a byte order mark stays in the text. Throws CheckpointError that names `rule`. */
+export function decodeUtf8(bytes: Uint8Array, what: string, rule = "InvalidHeader"): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new CheckpointError(`${what}: InvalidHeader: expected UTF-8 text, got other bytes; the file is damaged`);
+    throw new CheckpointError(`${what}: ${rule}: expected UTF-8 text, got other bytes; the file is damaged`);
   }
 }
 
@@ -29,11 +24,14 @@ export function decodeUtf8(bytes: Uint8Array, what: string): string {
 export class JsonScanner {
   readonly #text: string;
   readonly #what: string;
+  readonly #syntax: string;
   #at = 0;
 
-  constructor(text: string, what: string) {
+  /** `syntax` is the rule that errors name where the text is not JSON. */
+  constructor(text: string, what: string, syntax = "InvalidHeaderDeserialization") {
     this.#text = text;
     this.#what = what;
+    this.#syntax = syntax;
   }
 
   fail(rule: string, detail: string): never {
@@ -166,6 +164,28 @@ export class JsonScanner {
 
   #unexpected(expected: string, at = this.#at): never {
     const got = at < this.#text.length ? quoted(this.#text.slice(at, at + 12)) : "the end";
-    this.fail("InvalidHeaderDeserialization", `expected ${expected} at character ${at}, got ${got}`);
+    this.fail(this.#syntax, `expected ${expected} at character ${at}, got ${got}`);
   }
+}
+
+/** How large and how deep a JSON text may be. */
+export interface JsonLimits {
+  readonly bytes: number;
+  readonly depth: number;
+}
+
+/**
+ * The value of a JSON text from elsewhere, called `what` in errors. Throws CheckpointError where it is no UTF-8 or no
+ * JSON, gives a key twice, or is larger or nested deeper than `limits` say.
+ */
+export function parseJson(bytes: Uint8Array, what: string, limits: Partial<JsonLimits> = {}): unknown {
+  const { bytes: most, depth } = { bytes: 100 * 2 ** 20, depth: 64, ...limits };
+  if (bytes.length > most) throw new CheckpointError(`${what}: expected at most ${most} bytes, got ${bytes.length}`);
+  const text = decodeUtf8(bytes, what, "expected JSON")
+    .replace(/^\ufeff/, "")
+    .trimEnd();
+  const scanner = new JsonScanner(text, what, "expected JSON");
+  scanner.skip(depth);
+  scanner.end();
+  return JSON.parse(text);
 }

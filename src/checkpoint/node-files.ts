@@ -1,6 +1,7 @@
 /** Files of a run on disk, for Node only: written whole or not at all, read within bounds. */
 import { createHash, randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { safeParts } from "./paths.ts";
@@ -17,8 +18,13 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only; choose another folder",
   EIO: "the device reports an error; check the disk",
   EMFILE: "too many open files; close some and try again",
+  ENFILE: "too many open files in the system; close some and try again",
+  ELOOP: "the links lead in a circle",
+  ENAMETOOLONG: "the name is too long; choose a shorter one",
+  ENXIO: "it is a named pipe or device without another end",
   ENOENT: "no such file or folder",
   ENOTDIR: "a part of the path is not a folder",
+  EEXIST: "something else has that name; choose another",
   EISDIR: "it is a folder, not a file",
 };
 
@@ -59,7 +65,8 @@ export async function writeAtomic(
 async function requireNoDevice(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (!found || found.isFile() || found.isDirectory()) return;
-  throw new CheckpointError(`writing ${path}: expected a file or nothing there, got a device; choose another name`);
+  const kind = kindOf(found);
+  throw new CheckpointError(`writing ${path}: expected a file or nothing there, got ${kind}; choose another name`);
 }
 
 async function writeNew(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
@@ -88,21 +95,44 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** The whole of a regular file of at most `most` bytes, in a buffer of its own. Throws CheckpointError. */
-export async function readFileBounded(path: string, most: number): Promise<Uint8Array<ArrayBuffer>> {
-  const file = await open(path, "r").catch((cause: unknown) => {
-    throw new CheckpointError(`reading ${path}: ${reason(cause)}`, { cause });
-  });
+/** What lies at a path, where it is no file. */
+function kindOf(found: Stats): string {
+  if (found.isDirectory()) return "a folder";
+  if (found.isFIFO()) return "a named pipe";
+  return found.isSocket() ? "a socket" : "a device";
+}
+
+/** Does not wait for the other end of a named pipe, nor make a terminal ours. */
+const AT_ONCE = (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
+
+/** Opens a regular file with `flags`, gives it to `use`, and closes it. Throws CheckpointError that says `doing`. */
+export async function withFile<T>(
+  doing: string,
+  path: string,
+  flags: number,
+  use: (file: FileHandle, found: Stats) => Promise<T>,
+): Promise<T> {
   try {
-    const status = await file.stat();
-    if (!status.isFile()) throw new CheckpointError(`reading ${path}: expected a file, got a folder or device`);
-    if (status.size > most)
-      throw new CheckpointError(`reading ${path}: expected at most ${most} bytes, got ${status.size}`);
-    return await readAll(file, path, status.size);
-  } finally {
-    await file.close();
+    const file = await open(path, flags | AT_ONCE);
+    try {
+      const found = await file.stat();
+      if (!found.isFile()) throw new CheckpointError(`${doing} ${path}: expected a file, got ${kindOf(found)}`);
+      return await use(file, found);
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    throw new CheckpointError(`${doing} ${path}: ${reason(cause)}`, { cause });
   }
 }
+
+/** The whole of a regular file of at most `most` bytes, in a buffer of its own. Throws CheckpointError. */
+export const readFileBounded = (path: string, most: number): Promise<Uint8Array<ArrayBuffer>> =>
+  withFile("reading", path, constants.O_RDONLY, async (file, { size }) => {
+    if (size > most) throw new CheckpointError(`reading ${path}: expected at most ${most} bytes, got ${size}`);
+    return size === 0 ? readUnsized(file, path, most) : readAll(file, path, size);
+  });
 
 async function readAll(file: FileHandle, path: string, size: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(size);
@@ -115,17 +145,52 @@ async function readAll(file: FileHandle, path: string, size: number): Promise<Ui
   return bytes;
 }
 
-/** The first `length` bytes of a file. Throws CheckpointError. */
-export async function readStart(path: string, length: number): Promise<Uint8Array<ArrayBuffer>> {
-  const file = await open(path, "r").catch((cause: unknown) => {
-    throw new CheckpointError(`reading ${path}: ${reason(cause)}`, { cause });
-  });
-  try {
-    return await readAll(file, path, length);
-  } finally {
-    await file.close();
+/** A file that claims no bytes may have some: those of /proc are made while they are read. */
+async function readUnsized(file: FileHandle, path: string, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  const piece = new Uint8Array(2 ** 16);
+  for (let length = 0; ; ) {
+    const { bytesRead } = await file.read(piece, 0, piece.length);
+    if (bytesRead === 0) return new Uint8Array(Buffer.concat(chunks));
+    length += bytesRead;
+    if (length > most) throw new CheckpointError(`reading ${path}: expected at most ${most} bytes, got more`);
+    chunks.push(piece.slice(0, bytesRead));
   }
 }
+
+/** The first `length` bytes of a file. Throws CheckpointError. */
+export const readStart = (path: string, length: number): Promise<Uint8Array<ArrayBuffer>> =>
+  withFile("reading", path, constants.O_RDONLY, (file) => readAll(file, path, length));
+
+/** Adds `text` at the end of a file, which is made where there is none. Throws CheckpointError. */
+export const append = (path: string, text: string): Promise<void> =>
+  withFile("writing", path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, (file) =>
+    writeAll(file, new TextEncoder().encode(text)),
+  );
+
+/**
+ * Makes the folder `path` and those above it that are not there. Unlike `mkdir` with `recursive`, it ends where a file
+ * system refuses new names without a reason (/proc), and gives the system's own reason. Throws what the system says.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const failure = await mkdir(path).then(
+    () => undefined,
+    (error: NodeJS.ErrnoException) => error,
+  );
+  if (!failure || (await isFolder(path))) return;
+  const above = dirname(path);
+  if (failure.code !== "ENOENT" || above === path) throw failure;
+  await makeFolder(above);
+  await mkdir(path).catch(async (error: unknown) => {
+    if (!(await isFolder(path))) throw error;
+  });
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 /** SHA-256 of bytes, or of chunks one after another, as 64 hexadecimal digits. */
 export function sha256(bytes: Uint8Array | Iterable<Uint8Array>): string {

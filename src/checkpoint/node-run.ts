@@ -4,16 +4,19 @@
  *   config.json  tokenizer.json  model.safetensors      the model, as others read it
  *   best/                                               the same, where the validation loss was lowest
  *   training-state.safetensors                          all that going on needs: weights, optimizer, step, options
- *   run.jsonl                                           what happened, one event a line
+ *   run.jsonl                                           what happened, one event a line; its first line is the mark of
+ *                                                       a folder that was begun here
  *
  * Every file is written whole or not at all. Going on reads the training state alone, so it does not matter between
  * which two files a run was killed.
  */
-import { appendFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
-import { join } from "node:path";
-import { CheckpointError } from "../errors.ts";
+import { constants } from "node:fs";
+import { readdir, realpath, rm, stat } from "node:fs/promises";
+import { isAbsolute, join, relative, resolve } from "node:path";
+import { CheckpointError, quoted } from "../errors.ts";
 import type { HostTensor } from "../runtime/index.ts";
-import { readFileBounded, readStart, reason, sha256, writeAtomic } from "./node-files.ts";
+import { parseJson } from "./json-scanner.ts";
+import { append, makeFolder, readFileBounded, readStart, reason, sha256, withFile, writeAtomic } from "./node-files.ts";
 import { fromStored, toFile, toStored } from "./parameters.ts";
 import {
   dataStart,
@@ -28,8 +31,12 @@ import type { Json, SavedState, Store } from "./store.ts";
 const STATE = "training-state.safetensors";
 const WEIGHTS = "model.safetensors";
 const LOG = "run.jsonl";
+/** Written before anything else. A folder without it was filled by somebody else and is left alone. */
+const MARK = new TextEncoder().encode('{"event":"create","program":"descent"}\n');
 /** What a run leaves that was killed before its first checkpoint. */
 const UNFINISHED = new Set(["best", "config.json", "tokenizer.json", LOG]);
+/** Bytes at the end of a log in which the last whole line ends. */
+const LOG_TAIL = 2 ** 20;
 /** As `writeAtomic` names files that are not whole yet. */
 const TEMPORARY = /^\..+\.\d+-[0-9a-f]{12}\.tmp$/;
 const JSON_LIMIT = 100 * 2 ** 20;
@@ -69,37 +76,66 @@ async function readHeader(path: string): Promise<Header> {
 }
 
 async function readJson(path: string): Promise<Json> {
-  const bytes = await readFileBounded(path, JSON_LIMIT);
-  try {
-    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Json;
-  } catch (cause) {
-    throw new CheckpointError(`reading ${path}: expected JSON, got ${reason(cause)}; take another copy`, { cause });
-  }
+  const value = parseJson(await readFileBounded(path, JSON_LIMIT), `reading ${path}`);
+  if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Json;
   throw new CheckpointError(`reading ${path}: expected a JSON object; take another copy`);
 }
 
-/** Throws CheckpointError where a new run in `folder` would overwrite what is there already. */
+/** The names in `folder`; undefined where there is nothing of that name. */
+const namesIn = (folder: string): Promise<string[] | undefined> =>
+  readdir(folder).catch((cause: unknown) => {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new CheckpointError(`run ${folder}: ${reason(cause)}; choose another folder with --out`, { cause });
+  });
+
+/** Throws CheckpointError where `folder` has no name, or is the working folder or one above it. */
+async function requireOwnPlace(folder: string): Promise<void> {
+  if (folder === "") throw new CheckpointError("run: expected a folder, got an empty path; name one with --out");
+  const here = process.cwd();
+  const places = [resolve(folder), await realpath(folder).catch(() => resolve(folder))];
+  const holds = (above: string) =>
+    !/^\.\.(?:[\\/]|$)/.test(relative(above, here)) && !isAbsolute(relative(above, here));
+  if (places.some(holds))
+    throw new CheckpointError(
+      `run ${folder}: expected a folder of its own, got the working folder or one above it; choose another with --out`,
+    );
+}
+
+/** Whether the log in `folder` begins as a run's log does. */
+const isMarked = (folder: string): Promise<boolean> =>
+  readStart(join(folder, LOG), MARK.length).then(
+    (start) => Buffer.compare(start, MARK) === 0,
+    () => false,
+  );
+
+/**
+ * Throws CheckpointError unless `folder` is free for a new run: it is not there, it is empty, or it was begun by a run
+ * that was killed before its first checkpoint.
+ */
 export async function requireFree(folder: string): Promise<void> {
-  if (await isRun(folder))
+  await requireOwnPlace(folder);
+  const names = await namesIn(folder);
+  if (!names) return;
+  if (names.includes(STATE))
     throw new CheckpointError(
       `run ${folder}: there is a run already; go on with --resume ${folder}, or choose another folder with --out`,
     );
-  const found = await readdir(folder).catch(() => []);
-  const foreign = found.find((name) => !UNFINISHED.has(name) && !TEMPORARY.test(name));
-  if (foreign !== undefined)
+  const found = names.filter((name) => !TEMPORARY.test(name));
+  const foreign = found.find((name) => !UNFINISHED.has(name)) ?? found[0];
+  if (foreign !== undefined && !(UNFINISHED.has(foreign) && (await isMarked(folder))))
     throw new CheckpointError(
-      `run ${folder}: expected an empty folder, got one with ${foreign} in it; choose another with --out`,
+      `run ${folder}: expected an empty folder, got one with ${quoted(foreign)} in it; choose another with --out`,
     );
 }
 
 async function createRun(folder: string, config: Json, tokenizer: object): Promise<void> {
   await requireFree(folder);
-  try {
-    await mkdir(join(folder, "best"), { recursive: true });
-  } catch (cause) {
+  await makeFolder(folder).catch((cause: unknown) => {
     throw new CheckpointError(`run ${folder}: ${reason(cause)}; choose a folder you may write to`, { cause });
-  }
+  });
+  await tidy(folder);
+  await writeAtomic(join(folder, LOG), [MARK]);
+  await makeFolder(join(folder, "best"));
   await writeDescription(folder, config, tokenizer);
   await writeDescription(join(folder, "best"), config, tokenizer);
 }
@@ -166,12 +202,6 @@ async function loadState(folder: string): Promise<SavedState> {
   return { parameters, slots, trainer };
 }
 
-async function logEvent(folder: string, event: object): Promise<void> {
-  await appendFile(join(folder, LOG), `${JSON.stringify(event)}\n`).catch((cause: unknown) => {
-    throw new CheckpointError(`writing ${join(folder, LOG)}: ${reason(cause)}`, { cause });
-  });
-}
-
 /** Whether the process that a temporary file names is another one that is alive and may still be writing it. */
 function isRunning(name: string): boolean {
   const pid = Number(/\.(\d+)-[0-9a-f]+\.tmp$/.exec(name)?.[1]);
@@ -188,10 +218,17 @@ export async function tidy(folder: string): Promise<void> {
   for (const place of [folder, join(folder, "best")])
     for (const name of await readdir(place).catch(() => []))
       if (TEMPORARY.test(name) && !isRunning(name)) await rm(join(place, name), { force: true });
-  const log = await readFile(join(folder, LOG)).catch(() => undefined);
-  const whole = (log?.lastIndexOf("\n") ?? -1) + 1;
-  if (log && whole < log.length) await truncate(join(folder, LOG), whole);
+  if ((await namesIn(folder))?.includes(LOG)) await trimLog(join(folder, LOG));
 }
+
+const trimLog = (path: string): Promise<void> =>
+  withFile("reading", path, constants.O_RDWR, async (file, { size }) => {
+    const start = Math.max(0, size - LOG_TAIL);
+    const tail = Buffer.alloc(size - start);
+    await file.read(tail, 0, tail.length, start);
+    const whole = tail.lastIndexOf("\n") + 1;
+    if (whole < tail.length && (whole > 0 || start === 0)) await file.truncate(start + whole);
+  });
 
 /** A run in a folder on disk. Reading throws CheckpointError where there is none or a file is damaged. */
 export const folder = (path: string): Store => ({
@@ -200,7 +237,7 @@ export const folder = (path: string): Store => ({
   saveState: (state) => saveState(path, state),
   saveWeights: (kind, parameters, names) =>
     writeTensors(join(path, kind === "best" ? "best" : "", WEIGHTS), toFile(parameters, names), {}),
-  log: (event) => logEvent(path, event),
+  log: (event) => append(join(path, LOG), `${JSON.stringify(event)}\n`),
   loadState: () => loadState(path),
   loadDescription: async () => ({
     config: await readJson(join(path, "config.json")),

@@ -1,6 +1,5 @@
 /** Relative paths that come from files and from the network, checked for every platform at once. */
-import { CheckpointError } from "../errors.ts";
-import { quoted } from "./json-scanner.ts";
+import { CheckpointError, quoted } from "../errors.ts";
 
 const RESERVED = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?$/i;
 

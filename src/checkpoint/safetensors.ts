@@ -5,8 +5,8 @@
  *
  * A tensor without elements takes no bytes, so it may share its offset with a neighbour, as in the reference.
  */
-import { CheckpointError, nearest } from "../errors.ts";
-import { decodeUtf8, JsonScanner, quoted } from "./json-scanner.ts";
+import { CheckpointError, nearest, quoted } from "../errors.ts";
+import { decodeUtf8, JsonScanner } from "./json-scanner.ts";
 
 /** Bits of one element. */
 const BITS = {

@@ -2,8 +2,8 @@
  * The index of a checkpoint in several files, `model.safetensors.index.json`: `{ "weight_map": { tensor: file } }`.
  * Reference: https://huggingface.co/docs/hub/en/safetensors
  */
-import { CheckpointError } from "../errors.ts";
-import { decodeUtf8, JsonScanner, quoted } from "./json-scanner.ts";
+import { CheckpointError, quoted } from "../errors.ts";
+import { decodeUtf8, JsonScanner } from "./json-scanner.ts";
 import { safeParts } from "./paths.ts";
 import { type Header, LIMITS } from "./safetensors.ts";
 

@@ -1,8 +1,8 @@
 /** Texts from files and from named public data sets, for Node only. A named set is downloaded once and checked. */
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { readFileBounded, reason, sha256, writeAtomic } from "../checkpoint/node-files.ts";
+import { makeFolder, readFileBounded, reason, sha256, writeAtomic } from "../checkpoint/node-files.ts";
 import { CheckpointError, DataError, nearest } from "../errors.ts";
 import { builtInText } from "./corpus.ts";
 
@@ -134,7 +134,7 @@ function checked(bytes: Uint8Array, name: string, set: TextSet, source: string):
 
 async function keep(path: string, bytes: Uint8Array): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeAtomic(path, [bytes]);
   } catch (cause) {
     throw new DataError(

@@ -5,7 +5,15 @@ import type * as Files from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { readFileBounded, safeJoin, sha256, writeAtomic } from "../../src/checkpoint/node-files.ts";
+import {
+  append,
+  makeFolder,
+  readFileBounded,
+  readStart,
+  safeJoin,
+  sha256,
+  writeAtomic,
+} from "../../src/checkpoint/node-files.ts";
 import { CheckpointError } from "../../src/errors.ts";
 
 /** Calls on file handles and renames in order; `failAt` makes one of them fail with `code`. */
@@ -161,9 +169,42 @@ describe("readFileBounded", () => {
   });
 
   it("refuses what is no file", async () => {
-    await expect(readFileBounded(folder, 5)).rejects.toThrow("expected a file, got a folder or device");
+    await expect(readFileBounded(folder, 5)).rejects.toThrow("expected a file, got a folder");
     await expect(readFileBounded("/dev/zero", 5)).rejects.toThrow(CheckpointError);
     await expect(readFileBounded(join(folder, "none"), 5)).rejects.toThrow("no such file or folder (ENOENT)");
+  });
+
+  it("does not wait at a named pipe, to read or to write", async () => {
+    const path = join(folder, "pipe");
+    execFileSync("mkfifo", [path]);
+    await expect(readFileBounded(path, 5)).rejects.toThrow(/^reading .*: expected a file, got a named pipe$/);
+    await expect(readStart(path, 5)).rejects.toThrow("got a named pipe");
+    await expect(append(path, "x")).rejects.toThrow(/^writing .*: it is a named pipe/);
+    await expect(writeAtomic(path, [bytes("x")])).rejects.toThrow("got a named pipe");
+  });
+
+  it.runIf(process.platform === "linux")("reads files of /proc, which claim no bytes, within bounds", async () => {
+    expect(Buffer.from(await readFileBounded("/proc/version", 10_000)).toString()).toMatch(/^Linux /);
+    await expect(readFileBounded("/proc/version", 5)).rejects.toThrow("expected at most 5 bytes, got more");
+  });
+});
+
+describe("makeFolder", () => {
+  it("makes all that is missing, also when others do so at the same time", async () => {
+    const path = join(folder, "a", "b", "c");
+    await Promise.all([makeFolder(path), makeFolder(path), makeFolder(join(folder, "a", "b"))]);
+    expect(readdirSync(join(folder, "a", "b"))).toEqual(["c"]);
+    await makeFolder(path);
+  });
+
+  it("says why not", async () => {
+    writeFileSync(join(folder, "file"), "");
+    await expect(makeFolder(join(folder, "file"))).rejects.toThrow("EEXIST");
+    await expect(makeFolder(join(folder, "file", "x"))).rejects.toThrow("ENOTDIR");
+  });
+
+  it.runIf(process.platform === "linux")("comes to an end under /proc", async () => {
+    await expect(makeFolder("/proc/descent/run")).rejects.toThrow("ENOENT");
   });
 });
 
