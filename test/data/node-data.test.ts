@@ -1,4 +1,5 @@
 /** Loading of texts, against files made here and a server on this machine; nothing comes from the network. */
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { tmpdir } from "node:os";
@@ -136,6 +137,10 @@ describe("named sets", () => {
 });
 
 describe("files", () => {
+  const pipe = () => {
+    execFileSync("mkfifo", [join(folder, "pipe")]);
+    return join(folder, "pipe");
+  };
   const file = (content: string | Uint8Array) => {
     writeFileSync(join(folder, "x.txt"), content);
     return join(folder, "x.txt");
@@ -157,6 +162,7 @@ describe("files", () => {
     ["a missing file", () => join(folder, "none.txt"), "no such file or folder (ENOENT)"],
     ["a folder", () => folder, "expected a file, got a folder; name a file inside it"],
     ["a device", () => "/dev/zero", "expected a file"],
+    ["a named pipe", () => pipe(), "expected a file, got a named pipe"],
     ["an empty file", () => file(""), "expected text, got an empty file"],
     ["NUL bytes", () => file("ab\0c"), "got a NUL byte at offset 2; it is binary, not text"],
     ["UTF-16", () => file(Buffer.from("\ufeffab", "utf16le")), "it is UTF-16: save it as UTF-8"],
