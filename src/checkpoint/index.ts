@@ -1,4 +1,5 @@
-export { fromFile, fromStored, toFile, toStored } from "./parameters.ts";
+export { parseJson } from "./json-scanner.ts";
+export { fromFile, fromStored, requireExactly, toFile, toStored } from "./parameters.ts";
 export { safeParts } from "./paths.ts";
 export {
   dataStart,
@@ -12,6 +13,6 @@ export {
   type TensorInfo,
   writeSafetensors,
 } from "./safetensors.ts";
-export { checkShards, parseIndex } from "./sharded.ts";
+export { checkShard, parseIndex } from "./sharded.ts";
 export type { Description, Json, SavedState, Store } from "./store.ts";
 export { toFloat32, view } from "./values.ts";

@@ -16,7 +16,17 @@ import { isAbsolute, join, relative, resolve } from "node:path";
 import { CheckpointError, quoted } from "../errors.ts";
 import type { HostTensor } from "../runtime/index.ts";
 import { parseJson } from "./json-scanner.ts";
-import { append, makeFolder, readFileBounded, readStart, reason, sha256, withFile, writeAtomic } from "./node-files.ts";
+import {
+  append,
+  makeFolder,
+  readFileBounded,
+  readStart,
+  reason,
+  safeJoin,
+  sha256,
+  withFile,
+  writeAtomic,
+} from "./node-files.ts";
 import { fromStored, toFile, toStored } from "./parameters.ts";
 import {
   dataStart,
@@ -26,10 +36,15 @@ import {
   type StoredTensor,
   writeSafetensors,
 } from "./safetensors.ts";
+import { checkShard, parseIndex } from "./sharded.ts";
 import type { Json, SavedState, Store } from "./store.ts";
 
 const STATE = "training-state.safetensors";
 const WEIGHTS = "model.safetensors";
+/** Lists the files of weights that are in several. */
+const INDEX = `${WEIGHTS}.index.json`;
+/** What weights and state cannot be understood without. */
+const DESCRIPTION = ["config.json", "tokenizer.json"];
 const LOG = "run.jsonl";
 /** Written before anything else. A folder without it was filled by somebody else and is left alone. */
 const MARK = new TextEncoder().encode('{"event":"create","program":"descent"}\n');
@@ -39,33 +54,84 @@ const UNFINISHED = new Set(["best", "config.json", "tokenizer.json", LOG]);
 const LOG_TAIL = 2 ** 20;
 /** As `writeAtomic` names files that are not whole yet. */
 const TEMPORARY = /^\..+\.\d+-[0-9a-f]{12}\.tmp$/;
+/** Locks, and rights to replace one, say nothing of who filled a folder. */
+const LOCKS = /^\.?run\.lock(?:\.[0-9a-z]+)*$/;
 const JSON_LIMIT = 100 * 2 ** 20;
 const WEIGHTS_LIMIT = 64 * 2 ** 30;
 
 const text = (value: unknown): Uint8Array[] => [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)];
 
-/** The digest of all numbers, in the order of the file. */
-const digest = (entries: readonly [string, StoredTensor][]): string => sha256(entries.map(([, { data }]) => data));
+/** SHA-256 of what a file holds, as weights and state remember it. */
+export const digestOf = (bytes: Uint8Array): string => sha256(bytes);
 
-async function writeTensors(
-  path: string,
-  entries: readonly [string, StoredTensor][],
-  metadata: Readonly<Record<string, string>>,
-): Promise<void> {
-  const all = new Map(Object.entries({ format: "pt", ...metadata, "descent.sha256": digest(entries) }));
+/** The digest of all tensors, names, types and shapes included, in the order of the file. */
+function digestOfTensors(entries: readonly [string, StoredTensor][]): string {
+  const names = entries.map(([name, { dtype, shape }]) => [name, dtype, shape]);
+  return sha256([new TextEncoder().encode(JSON.stringify(names)), ...entries.map(([, { data }]) => data)]);
+}
+
+type Digests = Readonly<Record<string, string>>;
+
+/** Digests of the files in `folder` that describe the model, under the names they have in a file's metadata. */
+async function describing(folder: string): Promise<Digests> {
+  const found: Record<string, string> = {};
+  for (const name of (await namesIn(folder)) ?? [])
+    if (DESCRIPTION.includes(name))
+      found[`descent.${name}`] = digestOf(await readFileBounded(join(folder, name), JSON_LIMIT));
+  return found;
+}
+
+/** Throws CheckpointError where a file that describes the model is not the one that `metadata` remembers, if it does. */
+async function requireDescription(folder: string, metadata: ReadonlyMap<string, string>, what: string): Promise<void> {
+  const found = await describing(folder);
+  const changed = DESCRIPTION.find((name) => {
+    const expected = metadata.get(`descent.${name}`);
+    return expected !== undefined && expected !== found[`descent.${name}`];
+  });
+  if (changed !== undefined)
+    throw new CheckpointError(
+      `reading ${join(folder, changed)}: it has changed since the ${what} beside it was saved; restore the original`,
+    );
+}
+
+async function writeTensors(path: string, entries: readonly [string, StoredTensor][], metadata: Digests) {
+  const all = new Map(Object.entries({ format: "pt", ...metadata, "descent.digest": digestOfTensors(entries) }));
   await writeAtomic(path, writeSafetensors(entries, all));
 }
 
-/** The tensors of a file, whose digest is checked where it has one. */
-async function readTensors(path: string) {
-  const file = readSafetensors(await readFileBounded(path, WEIGHTS_LIMIT));
-  const expected = file.metadata.get("descent.sha256");
-  const entries = [...file.tensors];
-  if (expected && digest(entries) !== expected)
+/** The tensors of a file of at most `most` bytes, whose digest is checked where it has one. */
+async function readTensors(path: string, most = WEIGHTS_LIMIT) {
+  const file = readSafetensors(await readFileBounded(path, most));
+  const expected = file.metadata.get("descent.digest");
+  if (expected && digestOfTensors([...file.tensors]) !== expected)
     throw new CheckpointError(
-      `reading ${path}: the numbers do not match the digest in the file, so it is damaged; take another copy or an earlier checkpoint`,
+      `reading ${path}: its tensors do not match the digest in it, so it is damaged; take another copy or an earlier checkpoint`,
     );
   return file;
+}
+
+/** The weights of a model, in one file or in the files that an index lists. */
+async function readWeights(folder: string): Promise<ReadonlyMap<string, StoredTensor>> {
+  const names = (await namesIn(folder)) ?? [];
+  if (!names.includes(WEIGHTS) && names.includes(INDEX)) return readShards(folder);
+  const { tensors, metadata } = await readTensors(join(folder, WEIGHTS));
+  await requireDescription(folder, metadata, WEIGHTS);
+  return tensors;
+}
+
+async function readShards(folder: string): Promise<ReadonlyMap<string, StoredTensor>> {
+  const index = parseIndex(await readFileBounded(join(folder, INDEX), JSON_LIMIT));
+  const all = new Map<string, StoredTensor>();
+  let left = WEIGHTS_LIMIT;
+  for (const [file, listed] of index) {
+    const { tensors } = await readTensors(safeJoin(folder, file), left);
+    checkShard(file, listed, tensors);
+    for (const [name, tensor] of tensors) {
+      all.set(name, tensor);
+      left -= tensor.data.length;
+    }
+  }
+  return all;
 }
 
 /** The checked header alone, without reading the numbers. */
@@ -85,7 +151,7 @@ async function readJson(path: string): Promise<Json> {
 const namesIn = (folder: string): Promise<string[] | undefined> =>
   readdir(folder).catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new CheckpointError(`run ${folder}: ${reason(cause)}; choose another folder with --out`, { cause });
+    throw new CheckpointError(`reading ${folder}: ${reason(cause)}`, { cause });
   });
 
 /** Throws CheckpointError where `folder` has no name, or is the working folder or one above it. */
@@ -120,7 +186,7 @@ export async function requireFree(folder: string): Promise<void> {
     throw new CheckpointError(
       `run ${folder}: there is a run already; go on with --resume ${folder}, or choose another folder with --out`,
     );
-  const found = names.filter((name) => !TEMPORARY.test(name));
+  const found = names.filter((name) => !TEMPORARY.test(name) && !LOCKS.test(name));
   const foreign = found.find((name) => !UNFINISHED.has(name)) ?? found[0];
   if (foreign !== undefined && !(UNFINISHED.has(foreign) && (await isMarked(folder))))
     throw new CheckpointError(
@@ -152,7 +218,7 @@ export const isRun = (folder: string): Promise<boolean> =>
     () => false,
   );
 
-function saveState(folder: string, { parameters, slots, trainer }: SavedState): Promise<void> {
+function saveState(folder: string, { parameters, slots, trainer }: SavedState, description: Digests): Promise<void> {
   const entries = [
     ...Object.entries(parameters).map(
       ([name, value]) => [`parameter.${name}`, toStored(value)] as [string, StoredTensor],
@@ -161,6 +227,7 @@ function saveState(folder: string, { parameters, slots, trainer }: SavedState): 
   ];
   const json = JSON.stringify(trainer);
   return writeTensors(join(folder, STATE), entries, {
+    ...description,
     "descent.trainer": json,
     "descent.trainer.sha256": sha256([new TextEncoder().encode(json)]),
   });
@@ -192,7 +259,10 @@ export async function loadTrainer(folder: string): Promise<Json> {
 async function loadState(folder: string): Promise<SavedState> {
   const path = await requireRun(folder);
   const { tensors, metadata } = await readTensors(path);
+  if (!metadata.has("descent.digest"))
+    throw new CheckpointError(`reading ${path}: it has no digest, so it is damaged; take another copy or start anew`);
   const trainer = readTrainer(path, metadata);
+  await requireDescription(folder, metadata, STATE);
   const parameters: Record<string, HostTensor> = {};
   const slots: Record<string, HostTensor> = {};
   for (const [name, tensor] of tensors) {
@@ -231,17 +301,22 @@ const trimLog = (path: string): Promise<void> =>
   });
 
 /** A run in a folder on disk. Reading throws CheckpointError where there is none or a file is damaged. */
-export const folder = (path: string): Store => ({
-  where: path,
-  create: (config, tokenizer) => createRun(path, config, tokenizer),
-  saveState: (state) => saveState(path, state),
-  saveWeights: (kind, parameters, names) =>
-    writeTensors(join(path, kind === "best" ? "best" : "", WEIGHTS), toFile(parameters, names), {}),
-  log: (event) => append(join(path, LOG), `${JSON.stringify(event)}\n`),
-  loadState: () => loadState(path),
-  loadDescription: async () => ({
-    config: await readJson(join(path, "config.json")),
-    tokenizer: await readJson(join(path, "tokenizer.json")),
-  }),
-  loadWeights: async () => (await readTensors(join(path, WEIGHTS))).tensors,
-});
+export function folder(path: string): Store {
+  let known: Promise<Digests> | undefined;
+  /** As they were at the first save, whatever happens to the files later. */
+  const description = () => (known ??= describing(path));
+  return {
+    where: path,
+    create: (config, tokenizer) => createRun(path, config, tokenizer),
+    saveState: async (state) => saveState(path, state, await description()),
+    saveWeights: async (kind, parameters, names) =>
+      writeTensors(join(path, kind === "best" ? "best" : "", WEIGHTS), toFile(parameters, names), await description()),
+    log: (event) => append(join(path, LOG), `${JSON.stringify(event)}\n`),
+    loadState: () => loadState(path),
+    loadDescription: async () => ({
+      config: await readJson(join(path, "config.json")),
+      tokenizer: await readJson(join(path, "tokenizer.json")),
+    }),
+    loadWeights: () => readWeights(path),
+  };
+}

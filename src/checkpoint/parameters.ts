@@ -1,10 +1,10 @@
 /** Parameters <-> tensors of a file, under the names that the file's world gives them. */
-import { CheckpointError, nearest } from "../errors.ts";
+import { CheckpointError, nearest, quoted } from "../errors.ts";
 import type { CheckpointNames } from "../models/index.ts";
 import type { HostTensor } from "../runtime/index.ts";
 import { arrayOf, bytesOf, type DType, formatShape, sameShape, type Tensor } from "../tensor/index.ts";
 import type { StoredDType, StoredTensor } from "./safetensors.ts";
-import { toFloat32 } from "./values.ts";
+import { requireFinite, toFloat32, toFloat64 } from "./values.ts";
 
 const stored = { f32: "F32", f64: "F64", i32: "I32", i64: "I64", bool: "BOOL" } as const satisfies Record<
   DType,
@@ -28,11 +28,21 @@ export const toStored = ({ data, shape, dtype }: HostTensor): StoredTensor => ({
   data: bytesOf(data),
 });
 
-/** A stored tensor as the host computes with it: as it is, or half precision made f32. */
+/** A stored tensor as the host computes with it: as it is, or half precision made f32. Throws CheckpointError on NaN. */
 export function fromStored(name: string, tensor: StoredTensor): HostTensor {
-  const dtype = loaded[tensor.dtype];
-  if (dtype) return { data: arrayOf(tensor.data, dtype), shape: tensor.shape, dtype };
-  return { data: toFloat32(name, tensor), shape: tensor.shape, dtype: "f32" };
+  const dtype = loaded[tensor.dtype] ?? "f32";
+  return { data: valuesOf(name, tensor, dtype), shape: tensor.shape, dtype };
+}
+
+/** The numbers of a tensor as `dtype`: kinds of floating point become one another, all others must be it already. */
+function valuesOf(name: string, tensor: StoredTensor, dtype: DType): HostTensor["data"] {
+  if (dtype === "f32" || dtype === "f64") {
+    const values = dtype === "f32" ? toFloat32(name, tensor) : toFloat64(name, tensor);
+    requireFinite(name, values);
+    return values;
+  }
+  if (tensor.dtype === stored[dtype]) return arrayOf(tensor.data, dtype);
+  throw new CheckpointError(`tensor ${quoted(name)}: expected ${stored[dtype]}, got ${tensor.dtype}`);
 }
 
 /** Values by parameter path, as entries of a file. */
@@ -59,15 +69,29 @@ export function fromFile(
     const tensor = name === undefined ? undefined : tensors.get(name);
     if (!name || !tensor) complaints.push(`missing ${fileName(path, bare)}${nearest(fileName(path, bare), unread)}`);
     else if (!sameShape(tensor.shape, parameter.shape))
-      complaints.push(`${name} is ${formatShape(tensor.shape)}, expected ${formatShape(parameter.shape)}`);
-    else values[path] = fromStored(name, tensor);
+      complaints.push(`${quoted(name)} is ${formatShape(tensor.shape)}, expected ${formatShape(parameter.shape)}`);
+    else values[path] = { data: valuesOf(name, tensor, parameter.dtype), shape: tensor.shape, dtype: parameter.dtype };
     if (name) unread.delete(name);
   }
-  for (const name of unread) if (!names.ignore?.test(name)) complaints.push(`unexpected ${name}`);
+  for (const name of unread) if (!names.ignore?.test(name)) complaints.push(`unexpected ${quoted(name)}`);
   if (complaints.length === 0) return values;
-  const shown = complaints.slice(0, 8).join("; ");
-  const rest = complaints.length > 8 ? `; and ${complaints.length - 8} more` : "";
   throw new CheckpointError(
-    `weights: the file does not fit the ${names.modelType} model: ${shown}${rest}; check config.json against the file`,
+    `weights: the file does not fit the ${names.modelType} model: ${listed(complaints)}; check config.json against the file`,
   );
+}
+
+/** The first eight of them, and how many more there are. */
+const listed = (complaints: readonly string[]): string =>
+  complaints.slice(0, 8).join("; ") + (complaints.length > 8 ? `; and ${complaints.length - 8} more` : "");
+
+/** Throws one CheckpointError that lists what is missing among `found` and what is too much, named as they are in `where`. */
+export function requireExactly(found: Iterable<string>, expected: Iterable<string>, where: string): void {
+  const [have, want] = [new Set(found), new Set(expected)];
+  const surplus = [...have].filter((name) => !want.has(name));
+  const complaints = [
+    ...[...want].filter((name) => !have.has(name)).map((name) => `missing ${quoted(name)}${nearest(name, surplus)}`),
+    ...surplus.map((name) => `unexpected ${quoted(name)}`),
+  ];
+  if (complaints.length === 0) return;
+  throw new CheckpointError(`${where}: ${listed(complaints)}; the file is damaged or another run's, take another copy`);
 }

@@ -5,7 +5,7 @@
 import { CheckpointError, quoted } from "../errors.ts";
 import { decodeUtf8, JsonScanner } from "./json-scanner.ts";
 import { safeParts } from "./paths.ts";
-import { type Header, LIMITS } from "./safetensors.ts";
+import { LIMITS } from "./safetensors.ts";
 
 const WHAT = "safetensors index";
 /** As huggingface.js. */
@@ -34,17 +34,13 @@ function place(shards: Map<string, string[]>, tensor: string, file: string): voi
   else if (shards.set(file, [tensor]).size > MAX_SHARDS) fail(`expected at most ${MAX_SHARDS} files, got more`);
 }
 
-/** Each shard of the index is there and holds exactly the tensors the index says. Throws CheckpointError otherwise. */
-export function checkShards(index: ReadonlyMap<string, readonly string[]>, headers: ReadonlyMap<string, Header>): void {
-  for (const [file, tensors] of index) {
-    const header = headers.get(file);
-    if (!header) fail(`expected the file ${quoted(file)} beside the index, got none`);
-    const absent = tensors.find((tensor) => !header.tensors.has(tensor));
-    if (absent !== undefined) fail(`expected tensor ${quoted(absent)} in ${quoted(file)}, got none`);
-    const listed = new Set(tensors);
-    const extra = [...header.tensors.keys()].find((tensor) => !listed.has(tensor));
-    if (extra !== undefined) fail(`expected tensor ${quoted(extra)} of ${quoted(file)} in the index, got none`);
-  }
+/** A shard holds exactly the tensors that the index says. Throws CheckpointError otherwise. */
+export function checkShard(file: string, listed: readonly string[], held: ReadonlyMap<string, unknown>): void {
+  const absent = listed.find((tensor) => !held.has(tensor));
+  if (absent !== undefined) fail(`expected tensor ${quoted(absent)} in ${quoted(file)}, got none`);
+  const names = new Set(listed);
+  const extra = [...held.keys()].find((tensor) => !names.has(tensor));
+  if (extra !== undefined) fail(`expected tensor ${quoted(extra)} of ${quoted(file)} in the index, got none`);
 }
 
 function fail(detail: string): never {

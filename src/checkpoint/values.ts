@@ -1,5 +1,5 @@
 /** Stored bytes as numbers. Files are little endian, as is every platform JavaScript runs on today. */
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, quoted } from "../errors.ts";
 import type { StoredTensor } from "./safetensors.ts";
 
 type Numbers<A> = { new (buffer: ArrayBufferLike, offset: number, length: number): A; BYTES_PER_ELEMENT: number };
@@ -16,7 +16,25 @@ export function toFloat32(name: string, { dtype, data }: StoredTensor): Float32A
   if (dtype === "F64") return Float32Array.from(view(Float64Array, data));
   if (dtype === "BF16") return fromBFloat16(view(Uint16Array, data));
   if (dtype === "F16") return Float32Array.from(view(Uint16Array, data), fromHalf);
-  throw new CheckpointError(`tensor "${name}": expected floating point values, got ${dtype}`);
+  throw new CheckpointError(`tensor ${quoted(name)}: expected floating point values, got ${dtype}`);
+}
+
+/** A stored floating point tensor as 64-bit floats; F64 is a view where alignment allows. Others: CheckpointError. */
+export const toFloat64 = (name: string, tensor: StoredTensor): Float64Array =>
+  tensor.dtype === "F64" ? view(Float64Array, tensor.data) : Float64Array.from(toFloat32(name, tensor));
+
+/**
+ * Throws CheckpointError where a number is NaN or infinite. x · 0 is 0 for every finite x and NaN for all others, so that
+ * one pass without branches tells.
+ */
+export function requireFinite(name: string, values: Float32Array | Float64Array): void {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += (values[i] ?? 0) * 0;
+  if (sum === 0) return;
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  throw new CheckpointError(
+    `tensor ${quoted(name)}: expected finite numbers, got ${values[at]} at place ${at}; the file is spoilt, take another copy or an earlier checkpoint`,
+  );
 }
 
 /** bfloat16 is the upper half of a 32-bit float. */

@@ -94,7 +94,12 @@ describe("a run is not gone on with when", () => {
   });
   test("its config.json is another model's", async () => {
     spoil("config.json", (bytes) => Buffer.from(bytes.toString().replace('"n_embd": 16', '"n_embd": 32')));
-    await refused("train --resume bad --steps 9", /missing or has another shape/);
+    await refused("train --resume bad --steps 9", /bad\/config\.json: it has changed since/);
+  });
+  test("its number of heads was edited", async () => {
+    spoil("config.json", (bytes) => Buffer.from(bytes.toString().replace('"n_head": 2', '"n_head": 4')));
+    await refused("train --resume bad --steps 9", /bad\/config\.json: it has changed since/);
+    await refused("generate bad --tokens 5", /bad\/config\.json: it has changed since/);
   });
   test("its text has changed", async () => {
     spoil("config.json", (bytes) => bytes);
@@ -118,7 +123,7 @@ describe("nothing is written with", () => {
     ["config.json", "an unknown model", '{"model_type":"bert"}', /expected one of/],
     ["config.json", "an absurd size", '{"model_type":"gpt2","vocab_size":57,"n_embd":1e99}', /n_embd/],
     ["tokenizer.json", "not JSON", "", /expected JSON/],
-    ["tokenizer.json", "another model's", JSON.stringify(large), /tokenizer\.json has 100 tokens/],
+    ["tokenizer.json", "another model's", JSON.stringify(large), /bad\/tokenizer\.json: it has changed since/],
     ["tokenizer.json", "no tokenizer", "{}", /tokenizer/],
   ] as const)("a %s that is %s", async (file, _, text, say) => {
     spoil(file, () => Buffer.from(text));
