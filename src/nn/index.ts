@@ -11,6 +11,7 @@ export {
   module,
   namedBuffers,
   namedParameters,
+  nameOf,
   type Part,
   type Parts,
   parameters,

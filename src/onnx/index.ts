@@ -1,4 +1,12 @@
 /** Graph -> ONNX model. */
 
 export { OPSET } from "./encode.ts";
-export { type Constants, freeLeaves, lower, type Named, type OnnxModel } from "./lower.ts";
+export {
+  type Constants,
+  freeLeaves,
+  lower,
+  lowerSimplified,
+  type Named,
+  type OnnxModel,
+  simplifyNamed,
+} from "./lower.ts";

@@ -214,17 +214,27 @@ function requireBound(inputs: Named, outputs: Named): void {
   );
 }
 
+/** The same outputs from fewer nodes, by name. */
+export function simplifyNamed(outputs: Named): Record<string, Tensor> {
+  const simplified = simplify(Object.values(outputs));
+  return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, simplified[i] as Tensor]));
+}
+
 /**
  * Simplifies the graph between `inputs` and `outputs` and writes it as an ONNX model. Inputs that nothing reads stay
  * inputs of the model; those whose values are given as `constants` become initializers of the same name instead.
  */
-export function lower(inputs: Named, outputs: Named, constants: Constants = {}): OnnxModel {
+export const lower = (inputs: Named, outputs: Named, constants: Constants = {}): OnnxModel =>
+  lowerSimplified(inputs, simplifyNamed(outputs), constants);
+
+/** Writes a graph that `simplifyNamed` gave. */
+export function lowerSimplified(inputs: Named, outputs: Named, constants: Constants = {}): OnnxModel {
   const sources = Object.entries(inputs).map(([name, spec]) => ({ name, spec }));
   const outermost = new Outermost(sources, new Set([...Object.keys(inputs), ...Object.keys(outputs)]));
   const writer = new Writer(outermost);
   for (const { name, spec } of sources) writer.bind(spec, name);
   requireBound(inputs, outputs);
-  const results = simplify(Object.values(outputs));
+  const results = Object.values(outputs);
   const names = Object.keys(outputs);
   const twice = names.find((name) => Object.hasOwn(inputs, name));
   if (twice) throw new ConfigError(`lower: "${twice}" names an input and an output; rename one of them`);

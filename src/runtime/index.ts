@@ -12,4 +12,4 @@ export {
   type RunOptions,
 } from "./program.ts";
 export { stream, threefry2x32 } from "./random.ts";
-export { type Device, type HostTensor, type OrtTensor, toOrt } from "./session.ts";
+export { type Device, type Engine, type HostTensor, type OrtTensor, toOrt } from "./session.ts";

@@ -33,7 +33,10 @@ export const memoryBytes: number = platform.memory;
 export type Feeds = Readonly<Record<string, HostTensor>>;
 
 /** Checks that a device is there and loads its engine. Throws DeviceError that names those that are. */
-export async function loadEngine(device: Device = platform.defaultDevice, threads = 1): Promise<Engine> {
+export async function loadEngine(
+  device: Device = platform.defaultDevice,
+  threads: number = platform.processors,
+): Promise<Engine> {
   if (platform.devices.includes(device)) return platform.load(device, threads);
   throw new DeviceError(
     `device "${device}" is not here; there is ${platform.devices.join(" and ")}${nearest(device, platform.devices)}`,

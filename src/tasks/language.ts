@@ -34,7 +34,6 @@ import {
   type Stepper,
   type TrainingEvent,
 } from "../train/index.ts";
-import { requireMemory } from "../train/memory.ts";
 import { type TrainingInput, type TrainingSettings, trainingSettings } from "../train/options.ts";
 import { parseRecord, type TrainerRecord } from "./record.ts";
 
@@ -106,7 +105,6 @@ async function planTraining(name: string, options: LanguageTraining): Promise<Pl
     );
   const weights = namedParameters(model.parts);
   requireSize(weights);
-  requireMemory(stepOptions({ model, weights, settings }));
   return { architecture, config, model, weights, settings, data, run: { device, threads }, store, signal };
 }
 
@@ -220,8 +218,8 @@ const count = (values: Feeds): number => Object.values(values).reduce((sum, { da
 async function* events(planned: Promise<Plan>, saved?: SavedState): AsyncGenerator<TrainingEvent, LanguageHistory> {
   const plan = await planned;
   const start = performance.now();
-  const values = saved?.parameters ?? initialValues(plan.weights, plan.settings.seed);
-  const stepper = await createStep(stepOptions(plan), { parameters: values, slots: saved?.slots ?? {} }, plan.run);
+  const values = () => saved ?? { parameters: initialValues(plan.weights, plan.settings.seed) };
+  const stepper = await createStep(stepOptions(plan), values, plan.run);
   const evaluation = await evaluator(plan);
   try {
     const compileSeconds = (performance.now() - start) / 1000;

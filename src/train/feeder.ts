@@ -2,40 +2,57 @@
 import type { Named } from "../onnx/index.ts";
 import {
   checkFeed,
+  type Engine,
   type Feeds,
   fillNoise,
   type HostTensor,
   type OrtTensor,
-  type Program,
   toOrt,
 } from "../runtime/index.ts";
+import { hostArray } from "../tensor/index.ts";
+import { scalarName } from "./names.ts";
+import type { BatchSpecs, Plan } from "./plan.ts";
 import { zerosOf } from "./state.ts";
 import type { StepAt } from "./step.ts";
-import { scalarName } from "./trace.ts";
 
+type OrtTensors = Record<string, OrtTensor>;
+
+/** The optimizer's scalars of a step, for every learning rate there is. */
+export function scalarFeeds(engine: Engine, { options, rates, scalarType }: Plan, { step, lr }: StepAt): OrtTensors {
+  const feeds: OrtTensors = {};
+  for (const rate of rates)
+    for (const [name, value] of Object.entries(options.optimizer.scalars(step, lr * rate)))
+      feeds[scalarName(name, rate)] = toOrt(engine, {
+        data: hostArray([value], scalarType),
+        shape: [],
+        dtype: scalarType,
+      });
+  return feeds;
+}
+
+/** Feeds batches of fixed sizes, and the noise that goes with them. */
 export class Feeder {
-  readonly #program: Program;
-  readonly #batch: Program["model"]["inputs"];
+  readonly #engine: Engine;
+  readonly #batch: BatchSpecs;
   readonly #noise: readonly [name: string, buffer: HostTensor, distribution: "uniform" | "normal"][];
-  constructor(program: Program, batch: readonly string[], noise: Named) {
-    this.#program = program;
-    this.#batch = program.model.inputs.filter(({ name }) => batch.includes(name));
+  constructor(engine: Engine, batch: BatchSpecs, noise: Named) {
+    this.#engine = engine;
+    this.#batch = batch;
     this.#noise = Object.entries(noise).map(([name, tensor]) => {
       const { distribution } = tensor.node.attrs as { distribution: "uniform" | "normal" };
       return [name, zerosOf(tensor), distribution];
     });
   }
 
-  feeds(batch: Feeds, scalars: Readonly<Record<string, number>>, at: StepAt, part = 0): Record<string, OrtTensor> {
-    const { engine } = this.#program;
-    const feeds: Record<string, OrtTensor> = {};
-    for (const { name, spec } of this.#batch) feeds[name] = toOrt(engine, checkFeed(name, spec, batch[name]));
-    for (const [name, value] of Object.entries(scalars))
-      feeds[scalarName(name)] = new engine.Tensor("float32", Float32Array.of(value), []);
+  /** `part` numbers the micro-batch. */
+  feeds(batch: Feeds, at: StepAt, part = 0): OrtTensors {
+    const feeds: OrtTensors = {};
+    for (const [name, spec] of Object.entries(this.#batch))
+      feeds[name] = toOrt(this.#engine, checkFeed(name, spec, batch[name]));
     for (const [i, [name, buffer, distribution]] of this.#noise.entries()) {
       const site = part * this.#noise.length + i;
       fillNoise(buffer.data as Float32Array, distribution, { seed: at.seed, step: at.step, site });
-      feeds[name] = toOrt(engine, buffer);
+      feeds[name] = toOrt(this.#engine, buffer);
     }
     return feeds;
   }

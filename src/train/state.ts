@@ -1,12 +1,11 @@
 /**
- * Values that a step takes in and gives out again. Two sets of buffers take turns, so no output overwrites an input
- * that is still to be read; they change places only when the caller says so.
+ * Values that a step takes in and gives out again. No output overwrites an input that is still to be read: what a run
+ * writes becomes current when the caller says so, and what was current before can come back until then.
  */
 import type { Spec } from "../graph/index.ts";
-import { type Feeds, type HostTensor, type OrtTensor, type Program, toOrt } from "../runtime/index.ts";
+import { type Engine, type Feeds, type HostTensor, type OrtTensor, toOrt } from "../runtime/index.ts";
 import { emptyArray } from "../tensor/index.ts";
-
-export const nextName = (name: string): string => `${name}.next`;
+import { nextName } from "./names.ts";
 
 /** Zeros on the host for a spec of fixed shape. */
 export const zerosOf = ({ shape, dtype }: Spec): HostTensor => {
@@ -23,52 +22,82 @@ export const zerosOf = ({ shape, dtype }: Spec): HostTensor => {
 
 type OrtTensors = Record<string, OrtTensor>;
 
-export class State {
-  readonly #specs: Readonly<Record<string, Spec>>;
-  readonly #current: OrtTensors = {};
-  readonly #spare: OrtTensors = {};
+/** One value: the one that is kept, the one that is current, and memory that is free to be written. */
+interface Slot {
+  readonly spec: Spec;
+  kept: OrtTensor;
+  current: OrtTensor;
+  readonly free: OrtTensor[];
+}
 
-  /** Copies of `values`; what is not given starts at zero. */
-  constructor(program: Program, specs: Readonly<Record<string, Spec>>, values: Feeds) {
-    this.#specs = specs;
+export class State {
+  readonly #engine: Engine;
+  readonly #slots = new Map<string, Slot>();
+
+  /** Takes `values` over; what is not given starts at zero. */
+  constructor(engine: Engine, specs: Readonly<Record<string, Spec>>, values: Feeds) {
+    this.#engine = engine;
     for (const [name, spec] of Object.entries(specs)) {
-      const given = values[name];
-      this.#current[name] = toOrt(program.engine, given ? { ...given, data: given.data.slice() } : zerosOf(spec));
-      this.#spare[nextName(name)] = toOrt(program.engine, zerosOf(spec));
+      const first = toOrt(engine, values[name] ?? zerosOf(spec));
+      this.#slots.set(name, { spec, kept: first, current: first, free: [] });
     }
   }
 
   /** What is fed. */
-  get inputs(): Readonly<OrtTensors> {
-    return this.#current;
-  }
-  /** Where the engine may write. */
-  get outputs(): Readonly<OrtTensors> {
-    return this.#spare;
+  get inputs(): OrtTensors {
+    return Object.fromEntries([...this.#slots].map(([name, { current }]) => [name, current]));
   }
 
-  /** Makes what a run gave the current state. */
+  /** Where the engine may write. */
+  get outputs(): OrtTensors {
+    const made: OrtTensors = {};
+    for (const [name, { spec, free }] of this.#slots) {
+      if (free.length === 0) free.push(toOrt(this.#engine, zerosOf(spec)));
+      made[nextName(name)] = free.at(-1) as OrtTensor;
+    }
+    return made;
+  }
+
+  /** Makes what a run gave current; what it did not give stays. */
   advance(results: Readonly<OrtTensors>): void {
-    for (const name of Object.keys(this.#specs)) {
-      const [next, before] = [results[nextName(name)], this.#current[name]];
-      if (!next || !before) throw new Error(`internal: the step gave no ${name}`);
-      this.#current[name] = next;
-      this.#spare[nextName(name)] = before;
+    for (const [name, slot] of this.#slots) {
+      const next = results[nextName(name)];
+      if (!next) continue;
+      slot.free.pop();
+      if (slot.current !== slot.kept) slot.free.push(slot.current);
+      slot.current = next;
+    }
+  }
+
+  /** What is current stays for good. */
+  keep(): void {
+    for (const slot of this.#slots.values()) {
+      if (slot.current !== slot.kept) slot.free.push(slot.kept);
+      slot.kept = slot.current;
+    }
+  }
+
+  /** Back to what was kept last. */
+  restore(): void {
+    for (const slot of this.#slots.values()) {
+      if (slot.current !== slot.kept) slot.free.push(slot.current);
+      slot.current = slot.kept;
     }
   }
 
   /** Sets every value to zero. */
   clear(): void {
-    for (const tensor of Object.values(this.#current)) (tensor.data as Float32Array).fill(0);
+    for (const { current } of this.#slots.values()) (current.data as Float32Array).fill(0);
   }
 
-  /** The values of `names`, valid until the next advance but one. */
+  /** The values that are kept, by name, valid until the next step. */
   values(names: Iterable<string>): Record<string, HostTensor> {
     const found: Record<string, HostTensor> = {};
     for (const name of names) {
-      const [spec, tensor] = [this.#specs[name], this.#current[name]];
-      if (!spec || !tensor) throw new Error(`internal: no state called ${name}`);
-      found[name] = { data: tensor.data as Float32Array, shape: spec.shape.map(Number), dtype: spec.dtype };
+      const slot = this.#slots.get(name);
+      if (!slot) throw new Error(`internal: no state called ${name}`);
+      const { spec, kept } = slot;
+      found[name] = { data: kept.data as Float32Array, shape: spec.shape.map(Number), dtype: spec.dtype };
     }
     return found;
   }

@@ -1,18 +1,24 @@
 /** The training step compiled: parameters and optimizer state go in and come out, and are kept in between. */
-import { ConfigError, nearest, ShapeError } from "../errors.ts";
-import { lower, type Named, type OnnxModel } from "../onnx/index.ts";
+import { ConfigError } from "../errors.ts";
+import { lowerSimplified } from "../onnx/index.ts";
 import {
   compileModel,
+  type Engine,
   type Feeds,
   type HostTensor,
   type OrtTensor,
   type Program,
   type RunOptions,
+  toOrt,
 } from "../runtime/index.ts";
-import { formatShape, type Shape, sameShape } from "../tensor/index.ts";
-import { Feeder } from "./feeder.ts";
+import { type Bucket, Buckets, type Sizes } from "./buckets.ts";
+import { Feeder, scalarFeeds } from "./feeder.ts";
+import { type FittingGraph, requireMemory } from "./memory.ts";
+import { averageName, normName, termName } from "./names.ts";
+import { type BatchSpecs, type Plan, slotSpecs } from "./plan.ts";
+import { type StartValues, trainedSpecs, trainedValues } from "./start.ts";
 import { State } from "./state.ts";
-import { type BatchSpecs, type StepOptions, stateSpecs, traceStep } from "./trace.ts";
+import { type StepGraph, traceWhole } from "./trace.ts";
 
 /** Which step, at what learning rate, with whose random numbers. */
 export interface StepAt {
@@ -27,111 +33,212 @@ export interface StepResult {
   readonly loss: number;
   /** The norm of all gradients before clipping. */
   readonly gradNorm: number;
+  /** The named scalars beside the loss. */
+  readonly terms: Readonly<Record<string, number>>;
+  /** Gradient norms of the groups that ask for theirs. */
+  readonly norms: Readonly<Record<string, number>>;
 }
 
-/** What the loop needs of a training step. */
+/** What the loop needs of a training step. Values are valid until the next step. */
 export interface Stepper {
   /** One step over all its micro-batches. */
   run(batches: readonly Feeds[], at: StepAt): Promise<StepResult>;
-  /** Current values, valid until the next step. */
+  /** All parameters, those that a group freezes included. */
   readonly parameters: Feeds;
+  readonly buffers: Feeds;
+  /** What the optimizer remembers. */
   readonly slots: Feeds;
+  /** Moving averages by parameter; none unless `average` asks for them. */
+  readonly averages: Feeds;
+  /** Gives back the engine's memory; the values can still be read. */
+  release(): Promise<void>;
 }
 
-/** Values of parameters, and of the optimizer's slots where a training goes on. */
-export interface StartValues {
-  readonly parameters: Feeds;
-  readonly slots?: Feeds;
-}
-
-type Results = Readonly<Record<string, OrtTensor>>;
+export type Results = Readonly<Record<string, OrtTensor>>;
 export const scalarOf = (tensor: OrtTensor | undefined): number =>
   Number((tensor?.data as Float32Array | undefined)?.[0]);
 
-function requireValue(name: string, shape: Shape, values: Feeds): void {
-  const got = values[name];
-  if (got && sameShape(got.shape, shape)) return;
-  const what = got ? formatShape(got.shape) : `nothing${nearest(name, Object.keys(values))}`;
-  throw new ShapeError(
-    `step: parameter ${name} starts at values of ${formatShape(shape)}, got ${what}; give one for each`,
-  );
+/** The outputs called `prefix` + name, by name. */
+export function scalarsOf(results: Results, prefix: string): Record<string, number> {
+  const found = Object.keys(results).filter((name) => name.startsWith(prefix));
+  return Object.fromEntries(found.map((name) => [name.slice(prefix.length), scalarOf(results[name])]));
 }
 
-/** What every training step carries from run to run: parameters and the optimizer's slots. */
+/** What every training step carries from run to run. */
 export abstract class CarryingStep implements Stepper {
-  /** The program that computes gradients. */
-  readonly program: Program;
-  protected readonly options: StepOptions;
-  protected readonly state: State;
-  protected readonly feeder: Feeder;
-  /** `updating` is the program that takes and gives the state. */
-  protected constructor(options: StepOptions, start: StartValues, program: Program, updating: Program, noise: Named) {
-    this.program = program;
-    this.options = options;
-    for (const [name, { shape }] of Object.entries(options.parameters)) requireValue(name, shape, start.parameters);
-    this.state = new State(updating, stateSpecs(options), { ...start.parameters, ...start.slots });
-    this.feeder = new Feeder(program, Object.keys(options.batch), noise);
+  protected readonly plan: Plan;
+  protected readonly engine: Engine;
+  protected readonly buckets: Buckets;
+  protected readonly trained: State;
+  readonly #buffers: State;
+  /** Frozen tensors and frozen parameters, by name. */
+  readonly #fixed: Feeds;
+  readonly #fixedFeeds: Readonly<Record<string, OrtTensor>>;
+  readonly #run: RunOptions;
+  #bytes = 0;
+  #running = false;
+  #released = false;
+
+  #first: FittingGraph | undefined;
+
+  /** `first` is the graph of the first batch, where it is known. */
+  constructor(plan: Plan, start: StartValues, { engine, run, first }: StepContext) {
+    this.plan = plan;
+    this.engine = engine;
+    this.#run = run;
+    this.#first = first;
+    this.buckets = new Buckets(plan.options.batch, (batch) => this.#bucket(batch));
+    const { parameters, buffers = {} } = plan.options;
+    const still = Object.keys(parameters).filter((name) => !Object.hasOwn(plan.trained, name));
+    this.#fixed = Object.fromEntries(still.map((name) => [name, start.parameters[name] as HostTensor]));
+    const fixed = Object.entries({ ...start.frozen, ...this.#fixed });
+    this.#fixedFeeds = Object.fromEntries(fixed.map(([name, value]) => [name, toOrt(engine, value)]));
+    this.trained = new State(engine, trainedSpecs(plan), trainedValues(plan, start));
+    this.#buffers = new State(engine, buffers, start.buffers ?? {});
   }
 
-  abstract run(batches: readonly Feeds[], at: StepAt): Promise<StepResult>;
+  /** What is computed of one batch. */
+  protected abstract trace(batch: BatchSpecs): StepGraph;
+  protected abstract step(batches: readonly Feeds[], at: StepAt): Promise<StepResult>;
 
-  /** Throws ConfigError unless there is one batch for every micro-batch of a step, and the step's numbers make sense. */
-  protected requireBatches({ length }: readonly Feeds[], { step, lr, seed }: StepAt): void {
+  protected async compile({ inputs, outputs, bytes }: FittingGraph): Promise<Program> {
+    this.#bytes = Math.max(this.#bytes, bytes);
+    return compileModel(lowerSimplified(inputs, outputs), this.#run);
+  }
+
+  async #bucket(batch: BatchSpecs): Promise<Bucket> {
+    const graph = this.#first ?? requireMemory(this.trace(batch));
+    this.#first = undefined;
+    const program = await this.compile(graph);
+    return { program, feeder: new Feeder(this.engine, batch, graph.noise), reached: graph.reached };
+  }
+
+  /** One run over one batch; its sizes decide about the program. */
+  protected async runBatch(batch: Feeds, at: StepAt, { part = 0, feeds, fetches }: PartOptions): Promise<Results> {
+    const { program, feeder } = await this.buckets.of(batch);
+    const carried = { ...this.trained.inputs, ...this.#buffers.inputs, ...this.#fixedFeeds };
+    const results = await program.runOrt(
+      { ...carried, ...feeds, ...feeder.feeds(batch, at, part) },
+      { ...this.#buffers.outputs, ...fetches },
+    );
+    this.#buffers.advance(results);
+    return results;
+  }
+
+  /**
+   * One step. Where loss or gradient norm is not finite it reports them, and nothing has changed. Throws ConfigError
+   * and ShapeError for batches that do not fit.
+   */
+  async run(batches: readonly Feeds[], at: StepAt): Promise<StepResult> {
+    this.#requireReady();
+    this.#requireBatches(batches, at);
+    this.#running = true;
+    try {
+      return await this.step(batches, at);
+    } finally {
+      this.#buffers.restore(); // to what was kept
+      this.#running = false;
+    }
+  }
+
+  #requireReady(): void {
+    if (this.#released) throw new ConfigError("step: it has been released; create it again");
+    if (this.#running) throw new ConfigError("step: the step before is still running; await it first");
+  }
+
+  #requireBatches(batches: readonly Feeds[], at: StepAt): void {
+    const { step, lr, seed } = at ?? {};
     if (!Number.isInteger(step) || step < 1)
       throw new ConfigError(`step: expected a whole number from 1 on, got ${step}`);
     if (!Number.isFinite(lr) || lr < 0) throw new ConfigError(`lr: expected a finite number from 0 on, got ${lr}`);
     if (!Number.isInteger(seed)) throw new ConfigError(`seed: expected a whole number, got ${seed}`);
-    const expected = this.options.accumulate ?? 1;
-    if (length === expected) return;
-    throw new ConfigError(`step: expected ${expected} batch(es), as accumulate says, got ${length}; give as many`);
+    const expected = this.plan.options.accumulate ?? 1;
+    if (!Array.isArray(batches) || batches.length !== expected)
+      throw new ConfigError(
+        `step: expected a list of ${expected} batch(es), as accumulate says, got ${Array.isArray(batches) ? batches.length : typeof batches}; give as many`,
+      );
   }
 
-  /** Gives back the engine's memory; the values can still be read. */
+  /** Traces, checks and compiles the step for named sizes before they come, such as { B: 32 }; throws as `createStep` does. */
+  async prepare(sizes: Sizes = {}): Promise<void> {
+    this.#requireReady();
+    await this.buckets.at(sizes);
+  }
+
+  /** The optimizer's scalars of a step. */
+  protected scalars(at: StepAt): Readonly<Record<string, OrtTensor>> {
+    return scalarFeeds(this.engine, this.plan, at);
+  }
+
+  /** Keeps what the update gave if loss and gradient norm are finite. */
+  protected finish(updated: Results, loss: number, terms: Readonly<Record<string, number>>): StepResult {
+    const gradNorm = scalarOf(updated.gradNorm);
+    if (Number.isFinite(loss) && Number.isFinite(gradNorm)) {
+      this.trained.advance(updated);
+      this.trained.keep();
+      this.#buffers.keep();
+    }
+    return { loss, gradNorm, terms, norms: scalarsOf(updated, normName("")) };
+  }
+
   async release(): Promise<void> {
-    await this.program.release();
+    this.#released = true;
+    await this.buckets.release();
   }
 
-  /** Makes the results the current state if loss and gradient norm are finite; otherwise nothing changes. */
-  protected keep(results: Results, loss: number): StepResult {
-    const gradNorm = scalarOf(results.gradNorm);
-    if (Number.isFinite(loss) && Number.isFinite(gradNorm)) this.state.advance(results);
-    return { loss, gradNorm };
+  /** About how many bytes a step needs at its peak, the largest of those that were compiled. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+  /** The program that ran last. */
+  get program(): Program {
+    const { last } = this.buckets;
+    if (!last) throw new ConfigError("step: nothing is compiled before the first batch; run it, or prepare its sizes");
+    return last.program;
   }
 
   get parameters(): Record<string, HostTensor> {
-    return this.state.values(Object.keys(this.options.parameters));
+    const trained = this.trained.values(Object.keys(this.plan.trained));
+    const names = Object.keys(this.plan.options.parameters);
+    return Object.fromEntries(names.map((name) => [name, (trained[name] ?? this.#fixed[name]) as HostTensor]));
+  }
+  get buffers(): Record<string, HostTensor> {
+    return this.#buffers.values(Object.keys(this.plan.options.buffers ?? {}));
   }
   get slots(): Record<string, HostTensor> {
-    const all = Object.keys(stateSpecs(this.options));
-    return this.state.values(all.filter((name) => !Object.hasOwn(this.options.parameters, name)));
+    return this.trained.values(Object.keys(slotSpecs(this.plan)));
   }
+  get averages(): Record<string, HostTensor> {
+    if (this.plan.options.average === undefined) return {};
+    const means = this.trained.values(Object.keys(this.plan.trained).map((name) => averageName(name)));
+    const names = Object.keys(this.plan.options.parameters);
+    return Object.fromEntries(
+      names.map((name) => [name, (means[averageName(name)] ?? this.#fixed[name]) as HostTensor]),
+    );
+  }
+}
+
+/** Where a step runs. */
+export interface StepContext {
+  readonly engine: Engine;
+  readonly run: RunOptions;
+  readonly first: FittingGraph | undefined;
+}
+
+interface PartOptions {
+  readonly part?: number;
+  readonly feeds: Readonly<Record<string, OrtTensor>>;
+  readonly fetches: Readonly<Record<string, OrtTensor>>;
 }
 
 /** A step over one batch, in one run of one graph. */
 export class TrainingStep extends CarryingStep {
-  /** Traces and compiles the step; slots that are not given start at zero. */
-  static async create<B extends BatchSpecs>(
-    options: StepOptions<B>,
-    start: StartValues,
-    run: RunOptions = {},
-  ): Promise<TrainingStep> {
-    const { inputs, outputs, noise } = traceStep(options);
-    const program = await compileModel(lower(inputs, outputs), run);
-    return new TrainingStep(options, start, program, program, noise);
+  protected trace(batch: BatchSpecs): StepGraph {
+    return traceWhole(this.plan, batch);
   }
 
-  /** One step. Where loss or gradient norm is not finite it reports them, and nothing has changed. */
-  async run(batches: readonly Feeds[], at: StepAt): Promise<StepResult> {
-    this.requireBatches(batches, at);
-    const [batch = {}] = batches;
-    const scalars = this.options.optimizer.scalars(at.step, at.lr);
-    const feeds = { ...this.state.inputs, ...this.feeder.feeds(batch, scalars, at) };
-    const results = await this.program.runOrt(feeds, this.state.outputs);
-    return this.keep(results, scalarOf(results.loss));
-  }
-
-  /** The step as an .onnx file holds it. */
-  get model(): OnnxModel {
-    return this.program.model;
+  protected async step([batch = {}]: readonly Feeds[], at: StepAt): Promise<StepResult> {
+    const results = await this.runBatch(batch, at, { feeds: this.scalars(at), fetches: this.trained.outputs });
+    return this.finish(results, scalarOf(results.loss), scalarsOf(results, termName("")));
   }
 }

@@ -2,29 +2,15 @@
  * What a training step computes: forward, loss, backward, clipping, update, as one graph; or, with gradients accumulated
  * over several micro-batches, as two, of which one adds gradients up and one updates.
  */
-import { gradient, type Spec } from "../graph/index.ts";
-import { traceTraining } from "../nn/index.ts";
+import { ConfigError } from "../errors.ts";
+import { gradient, rowOf, type Spec, sortNodes } from "../graph/index.ts";
+import { nameOf, traceTraining, type Updates } from "../nn/index.ts";
 import { freeLeaves, type Named } from "../onnx/index.ts";
-import { clipByNorm, globalNorm, type Optimizer } from "../optim/index.ts";
-import { input, type Tensor } from "../tensor/index.ts";
-import { nextName } from "./state.ts";
-
-/** What is fed with every batch, by name. */
-export type BatchSpecs = Readonly<Record<string, Spec>>;
-
-/** What a training step is made of. */
-export interface StepOptions<B extends BatchSpecs = BatchSpecs> {
-  /** Parameters by checkpoint name. */
-  readonly parameters: Named;
-  readonly batch: B;
-  /** The scalar to be made small. */
-  loss(batch: { readonly [K in keyof B]: Tensor }): Tensor;
-  readonly optimizer: Optimizer;
-  /** Limit of the norm of all gradients together; undefined leaves them as they are. */
-  readonly clip?: number | undefined;
-  /** Micro-batches whose gradients are averaged before one update. Default 1. */
-  readonly accumulate?: number | undefined;
-}
+import { clipByNorm, globalNorm } from "../optim/index.ts";
+import { formatShape, input, isTensor, scalar, type Tensor } from "../tensor/index.ts";
+import { averageName, nextName, normName, scalarName, slotName, sumName, termName } from "./names.ts";
+import type { BatchSpecs, Plan, StepOptions } from "./plan.ts";
+import { planStep } from "./plan.ts";
 
 /** A graph by the names under which it is fed and fetched. */
 export interface StepGraph {
@@ -32,12 +18,9 @@ export interface StepGraph {
   readonly outputs: Named;
   /** Inputs that the host fills with random numbers. */
   readonly noise: Named;
+  /** Names of the parameters that the loss depends on; the others stay as they are. */
+  readonly reached: readonly string[];
 }
-
-const slotName = (slot: string, parameter: string): string => `optimizer.${slot}.${parameter}`;
-/** The name of the sum of a parameter's gradients. */
-export const sumName = (parameter: string): string => `sum.${parameter}`;
-export const scalarName = (scalar: string): string => `scalar.${scalar}`;
 
 const inputsOf = (specs: Readonly<Record<string, Spec>>): Record<string, Tensor> =>
   Object.fromEntries(Object.entries(specs).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]));
@@ -46,72 +29,206 @@ const inputsOf = (specs: Readonly<Record<string, Spec>>): Record<string, Tensor>
 export const mapNames = <T>(record: Readonly<Record<string, T>>, name: (key: string) => string): Record<string, T> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [name(key), value]));
 
-function traceLoss({ parameters, batch, loss }: StepOptions) {
-  const fed = inputsOf(batch);
-  const { result: value } = traceTraining(() => loss(fed));
-  const gradients = gradient(value, Object.values(parameters));
-  const leaves = freeLeaves([value, ...gradients], [...Object.values(fed), ...Object.values(parameters)]);
-  const noise = Object.fromEntries(leaves.map((tensor, i) => [`noise.${i}`, tensor]));
-  return { fed, value, gradients, noise };
+const only = <T>(record: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).filter(([name]) => names.includes(name)));
+
+/** The tables as one. Throws ConfigError where a name occurs in two. */
+function join(tables: readonly Named[]): Record<string, Tensor> {
+  const all: Record<string, Tensor> = {};
+  for (const [name, tensor] of tables.flatMap((table) => Object.entries(table))) {
+    if (Object.hasOwn(all, name))
+      throw new ConfigError(`step: "${name}" names two things that are fed; rename one of them`);
+    all[name] = tensor;
+  }
+  return all;
 }
 
-/** The update of every parameter, with the inputs that its state and the step's scalars come in through. */
-function traceUpdate({ parameters, optimizer, clip }: StepOptions, gradients: readonly Tensor[]) {
-  const gradNorm = globalNorm(gradients);
-  const clipped = clip === undefined ? gradients : clipByNorm(gradients, gradNorm, clip);
-  const scalars = inputsOf(mapSpecs(Object.keys(optimizer.scalars(1, 1)), { shape: [], dtype: "f32" }));
-  const inputs: Record<string, Tensor> = mapNames(scalars, scalarName);
-  const outputs: Record<string, Tensor> = { gradNorm };
-  for (const [i, [name, parameter]] of Object.entries(parameters).entries()) {
-    const slots = inputsOf(mapSpecs(optimizer.slots, parameter));
-    const next = optimizer.update(parameter, clipped[i] ?? parameter, slots, scalars, parameter.rank >= 2);
-    Object.assign(
-      inputs,
-      mapNames(slots, (slot) => slotName(slot, name)),
-    );
-    Object.assign(
-      outputs,
-      { [nextName(name)]: next.parameter },
-      mapNames(next.slots, (slot) => nextName(slotName(slot, name))),
-    );
+/** What the loss gave, its parts by name. Throws ConfigError for what is no scalar. */
+function lossTerms(result: unknown): { value: Tensor; terms: Named } {
+  const { loss: value, ...terms } = (isTensor(result) ? { loss: result } : (result ?? {})) as Record<string, unknown>;
+  for (const [name, term] of Object.entries({ loss: value, ...terms }))
+    if (!isTensor(term) || term.rank !== 0)
+      throw new ConfigError(
+        `step: expected ${name === "loss" ? "the loss" : `term ${name}`} to be a scalar tensor, got ${isTensor(term) ? `${term.dtype}${formatShape(term.shape)}` : typeof term}; reduce it with .mean() or .sum()`,
+      );
+  return { value, terms } as { value: Tensor; terms: Named };
+}
+
+/** What to do about a leaf that nothing feeds. */
+const advice: Readonly<Record<string, (tensor: Tensor) => string>> = {
+  input: ({ node }) =>
+    `input "${(node.attrs as { name: string }).name}", which is not in batch; add it there, or to frozen if it never changes`,
+  parameter: (tensor) =>
+    `the parameter ${nameOf(tensor)}, which is neither in parameters nor in frozen; add its layer, for instance namedParameters({ first, second })`,
+  buffer: (tensor) => `the buffer ${nameOf(tensor)}, which is not in buffers; pass buffers: namedBuffers(model)`,
+};
+
+/** The noise among the leaves that are not bound. Throws ConfigError for every other one. */
+function noiseOf(outputs: readonly Tensor[], bound: readonly Tensor[]): Record<string, Tensor> {
+  const leaves = freeLeaves(outputs, bound);
+  for (const leaf of leaves) {
+    if (leaf.node.op !== "noise")
+      throw new ConfigError(
+        `step: the loss reads ${advice[leaf.node.op]?.(leaf) ?? leaf.node.op} (${leaf.dtype}${formatShape(leaf.shape)})`,
+      );
+    const symbol = leaf.shape.find((dim) => typeof dim === "string");
+    if (symbol !== undefined)
+      throw new ConfigError(
+        `step: noise of ${formatShape(leaf.shape)} names the size ${symbol}, but a step is traced with numbers; take the size from a tensor of the batch, such as x.shape`,
+      );
+  }
+  return Object.fromEntries(leaves.map((leaf, i) => [`noise.${i}`, leaf]));
+}
+
+/** Names of those that a derivative of `loss` leads to. Throws ConfigError where there are none. */
+function reachedBy(loss: Tensor, trained: Named): string[] {
+  const open = sortNodes([loss], ({ node }) => rowOf(node.op).grad === "stop");
+  const seen = new Set([loss, ...open.flatMap(({ inputs }) => inputs)]);
+  const names = Object.keys(trained).filter((name) => seen.has(trained[name] as Tensor));
+  if (names.length > 0) return names;
+  throw new ConfigError(
+    `step: the loss depends on none of the parameters (${Object.keys(trained).slice(0, 3).join(", ")}); compute it from them`,
+  );
+}
+
+function nextBuffers(buffers: Named, updates: Updates): Record<string, Tensor> {
+  const listed = new Set(Object.values(buffers));
+  for (const buffer of updates.keys())
+    if (!listed.has(buffer))
+      throw new ConfigError(
+        `step: the loss updates ${nameOf(buffer)}, which is not in buffers; pass buffers: namedBuffers(model)`,
+      );
+  const updated = Object.entries(buffers).flatMap(([name, buffer]) => {
+    const value = updates.get(buffer);
+    return value ? [[nextName(name), value] as const] : [];
+  });
+  return Object.fromEntries(updated);
+}
+
+interface TracedLoss {
+  /** Batch, parameters, frozen tensors and buffers. */
+  readonly inputs: Named;
+  /** The loss, its terms, and the next values of buffers. */
+  readonly outputs: Record<string, Tensor>;
+  readonly noise: Named;
+  /** By parameter, for those that are reached. */
+  readonly gradients: Named;
+}
+
+function traceLoss({ options, trained }: Plan, batch: BatchSpecs): TracedLoss {
+  const { parameters, frozen = {}, buffers = {} } = options;
+  const fed = inputsOf(batch);
+  const inputs = join([fed, parameters, frozen, buffers]);
+  const { result, updates } = traceTraining(() => options.loss(fed));
+  const { value, terms } = lossTerms(result);
+  const outputs = { loss: value, ...mapNames(terms, termName), ...nextBuffers(buffers, updates) };
+  const noise = noiseOf(Object.values(outputs), Object.values(inputs));
+  const names = reachedBy(value, trained);
+  const slopes = gradient(
+    value,
+    names.map((name) => trained[name] as Tensor),
+  );
+  return { inputs, outputs, noise, gradients: Object.fromEntries(names.map((name, i) => [name, slopes[i] as Tensor])) };
+}
+
+/** The norm of all gradients, and those of the groups that ask for theirs. */
+function traceNorms({ treatments, norms }: Plan, gradients: Named) {
+  const of = (names: readonly string[]): Tensor =>
+    names.length === 0 ? scalar(0) : globalNorm(names.map((name) => gradients[name] as Tensor));
+  const reached = Object.keys(gradients);
+  const asked = norms.map((norm) => [
+    normName(norm),
+    of(reached.filter((name) => treatments[name]?.norms.includes(norm))),
+  ]);
+  return { gradNorm: of(reached), ...(Object.fromEntries(asked) as Named) };
+}
+
+/** The update of every parameter that has a gradient, with the inputs that its state and the step's scalars come in through. */
+function traceUpdate(plan: Plan, gradients: Named) {
+  const { clip } = plan.options;
+  const norms = traceNorms(plan, gradients);
+  const all = Object.values(gradients);
+  const clipped = clip === undefined ? all : clipByNorm(all, norms.gradNorm, clip);
+  const scalars = inputsOf(mapSpecs(plan.scalars, { shape: [], dtype: plan.scalarType }));
+  const inputs: Record<string, Tensor> = { ...scalars };
+  const outputs: Record<string, Tensor> = { ...norms };
+  for (const [i, name] of Object.keys(gradients).entries()) {
+    const update = updateOne(plan, name, clipped[i] as Tensor, scalars);
+    Object.assign(inputs, update.inputs);
+    Object.assign(outputs, mapNames(update.next, nextName));
   }
   return { inputs, outputs };
+}
+
+function updateOne({ options, trained, treatments }: Plan, name: string, gradient: Tensor, scalars: Named) {
+  const { optimizer, average } = options;
+  const parameter = trained[name] as Tensor;
+  const { rate = 1, decay = false } = treatments[name] ?? {};
+  const own = Object.keys(optimizer.scalars(1, 1)).map(
+    (key) => [key, (scalars[scalarName(key, rate)] as Tensor).cast(parameter.dtype)] as const,
+  );
+  const slots = Object.fromEntries(
+    optimizer.slots.map((slot) => [slot, input(slotName(slot, name), parameter.shape, parameter.dtype)]),
+  );
+  const next = optimizer.update(parameter, gradient, slots, Object.fromEntries(own), decay);
+  const inputs = mapNames(slots, (slot) => slotName(slot, name));
+  const outputs: Named = { [name]: next.parameter, ...mapNames(next.slots, (slot) => slotName(slot, name)) };
+  if (average === undefined) return { inputs, next: outputs };
+  const mean = input(averageName(name), parameter.shape, parameter.dtype);
+  const nextMean = mean.mul(average).add(next.parameter.mul(1 - average));
+  return { inputs: { ...inputs, [averageName(name)]: mean }, next: { ...outputs, [averageName(name)]: nextMean } };
 }
 
 const mapSpecs = (names: readonly string[], spec: Spec): Record<string, Spec> =>
   Object.fromEntries(names.map((name) => [name, spec]));
 
-/** The whole step. Its outputs are `loss`, `gradNorm` and everything's next value. */
-export function traceStep<B extends BatchSpecs>(options: StepOptions<B>): StepGraph {
-  const { fed, value, gradients, noise } = traceLoss(options);
-  const update = traceUpdate(options, gradients);
+/** The whole step. Its outputs are `loss`, `term.<name>`, `gradNorm`, `norm.<group>` and the next value of all that changes. */
+export function traceWhole(plan: Plan, batch: BatchSpecs): StepGraph {
+  const { inputs, outputs, noise, gradients } = traceLoss(plan, batch);
+  const update = traceUpdate(plan, gradients);
   return {
-    inputs: { ...fed, ...options.parameters, ...update.inputs, ...noise },
-    outputs: { loss: value, ...update.outputs },
+    inputs: join([inputs, update.inputs, noise]),
+    outputs: { ...outputs, ...update.outputs },
     noise,
+    reached: Object.keys(gradients),
   };
 }
 
-/** One micro-batch of `count`: its gradients, divided by `count`, added to the sums so far. */
-export function traceAccumulation(options: StepOptions, count: number): StepGraph {
-  const { fed, value, gradients, noise } = traceLoss(options);
-  const sums = inputsOf(mapNames(options.parameters, sumName));
-  const added = Object.values(sums).map((sum, i) => sum.add(gradients[i]?.div(count) ?? sum));
-  const next = Object.fromEntries(Object.keys(sums).map((name, i) => [nextName(name), added[i] ?? value]));
-  return { inputs: { ...fed, ...options.parameters, ...sums, ...noise }, outputs: { loss: value, ...next }, noise };
+/** The whole step of `options`, for export. */
+export const traceStep = <B extends BatchSpecs>(options: StepOptions<B>): StepGraph => {
+  const plan = planStep(options);
+  return traceWhole(plan, plan.options.batch);
+};
+
+/** One micro-batch of n = `accumulate`: its gradients, divided by n, added to the sums so far. */
+export function traceAccumulation(plan: Plan, batch: BatchSpecs): StepGraph {
+  const count = plan.options.accumulate ?? 1;
+  const { inputs, outputs, noise, gradients } = traceLoss(plan, batch);
+  const sums = sumsOf(plan, Object.keys(gradients));
+  const added = Object.entries(gradients).map(([name, gradient]) => [
+    nextName(sumName(name)),
+    (sums[sumName(name)] as Tensor).add(gradient.div(count)),
+  ]);
+  return {
+    inputs: join([inputs, sums, noise]),
+    outputs: { ...outputs, ...Object.fromEntries(added) },
+    noise,
+    reached: Object.keys(gradients),
+  };
 }
 
-/** The update alone, from sums of gradients. */
-export function traceSummedUpdate(options: StepOptions): StepGraph {
-  const sums = inputsOf(mapNames(options.parameters, sumName));
-  const update = traceUpdate(options, Object.values(sums));
-  return { inputs: { ...sums, ...options.parameters, ...update.inputs }, outputs: update.outputs, noise: {} };
-}
+/** The sums of gradients, as inputs. */
+export const sumsOf = ({ trained }: Plan, names: readonly string[]): Record<string, Tensor> =>
+  inputsOf(mapNames(only(trained, names), sumName));
 
-/** All that the optimizer changes: parameters, then slots. */
-export const stateSpecs = ({ parameters, optimizer }: StepOptions): Record<string, Spec> => ({
-  ...parameters,
-  ...Object.fromEntries(
-    Object.entries(parameters).flatMap(([name, spec]) => optimizer.slots.map((slot) => [slotName(slot, name), spec])),
-  ),
-});
+/** The update alone, from the sums of the gradients of `reached`. */
+export function traceSummedUpdate(plan: Plan, reached: readonly string[]): StepGraph {
+  const sums = sumsOf(plan, reached);
+  const update = traceUpdate(plan, Object.fromEntries(reached.map((name) => [name, sums[sumName(name)] as Tensor])));
+  return {
+    inputs: join([sums, only(plan.trained, reached), update.inputs]),
+    outputs: update.outputs,
+    noise: {},
+    reached,
+  };
+}

@@ -54,6 +54,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
       /^blocks\.0\.norm\.weight blocks\.0\.norm\.bias blocks\.0\.up\.weight .* head\.bias\nTensor\(f32\[B, 2\], \w+\)$/,
     scan: /^states 1 1\.5 1\.75 1\.875\n∂ last \/ ∂ x 0\.125 0\.25 0\.5 1$/,
     recompute: /^-?[\d.]+ -?[\d.]+$/,
+    step: /^true true body\nbody\.weight body\.bias head\.weight head\.bias$/,
   },
   "docs/guide/training.md": {
     both: /^\d+ parameters\nstep 20: \d\.\d+\nstep 40: \d\.\d+\n40 steps, validation loss \d\.\d+$/,

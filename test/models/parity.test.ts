@@ -5,7 +5,7 @@ import { crossEntropy } from "../../src/nn/index.ts";
 import { adamW } from "../../src/optim/index.ts";
 import { compile, type HostTensor } from "../../src/runtime/index.ts";
 import { type Dim, input, type Tensor } from "../../src/tensor/index.ts";
-import { TrainingStep } from "../../src/train/index.ts";
+import { createStep } from "../../src/train/index.ts";
 import { type Fixture, fixtureNames, loadFixture } from "../support/fixtures.ts";
 import { host, numbersOf, requireClose } from "../support/numbers.ts";
 import { model as tolerance } from "../tolerances.ts";
@@ -113,7 +113,7 @@ describe.each(fixtureNames)("%s", (name) => {
   test("100 steps of AdamW", async () => {
     const { model, parameters, weights } = fixture;
     const spec = { shape: [B, T], dtype: "i32" } as const;
-    const step = await TrainingStep.create(
+    const step = await createStep(
       {
         parameters,
         batch: { ids: spec, targets: spec },

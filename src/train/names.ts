@@ -1,0 +1,13 @@
+/** The names under which a step takes in and gives out what it carries. */
+
+export const nextName = (name: string): string => `${name}.next`;
+export const slotName = (slot: string, parameter: string): string => `optimizer.${slot}.${parameter}`;
+/** The moving average of a parameter. */
+export const averageName = (parameter: string): string => `average.${parameter}`;
+/** The sum of a parameter's gradients. */
+export const sumName = (parameter: string): string => `sum.${parameter}`;
+/** A scalar of the optimizer, at the learning rate times `rate`. */
+export const scalarName = (scalar: string, rate = 1): string =>
+  rate === 1 ? `scalar.${scalar}` : `scalar.${scalar}.${rate}`;
+export const termName = (term: string): string => `term.${term}`;
+export const normName = (group: string): string => `norm.${group}`;

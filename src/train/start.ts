@@ -1,0 +1,93 @@
+/** The values that a step starts from, held against what it is made of. */
+import { ConfigError, nearest, ShapeError } from "../errors.ts";
+import type { Spec } from "../graph/index.ts";
+import type { Feeds, HostTensor } from "../runtime/index.ts";
+import { formatShape, sameShape } from "../tensor/index.ts";
+import { averageName } from "./names.ts";
+import { averageSpecs, type Plan, slotSpecs } from "./plan.ts";
+
+/** Values to start from, by name. Those of `frozen` are read at every step: do not change them meanwhile. */
+export interface StartValues {
+  readonly parameters: Feeds;
+  /** Needed where there are buffers. */
+  readonly buffers?: Feeds | undefined;
+  /** Needed where there are frozen tensors. */
+  readonly frozen?: Feeds | undefined;
+  /** What the optimizer remembers, all of it; zeros if left out. */
+  readonly slots?: Feeds | undefined;
+  /** The moving averages by parameter, all of them; the parameters if left out. */
+  readonly averages?: Feeds | undefined;
+}
+
+/** Throws ConfigError or ShapeError unless `values` has each of `specs`, and nothing else. */
+function requireExact(kind: string, specs: Readonly<Record<string, Spec>>, values: unknown): void {
+  if (typeof values !== "object" || values === null)
+    throw new ConfigError(`step: expected start values { ${kind}: ... } by name, got ${values}; give one for each`);
+  const given = values as Readonly<Record<string, Partial<HostTensor> | undefined>>;
+  for (const [name, spec] of Object.entries(specs)) {
+    const problem = misfit(spec, given[name]);
+    if (!problem) continue;
+    const hint = given[name] ? "" : nearest(name, Object.keys(given));
+    throw new ShapeError(
+      `step: ${kind} "${name}" starts at ${spec.dtype}${formatShape(spec.shape)}, got ${problem}${hint}; give one value for each`,
+    );
+  }
+  const surplus = Object.keys(given).find((name) => !Object.hasOwn(specs, name));
+  if (surplus !== undefined)
+    throw new ConfigError(
+      `step: start value "${surplus}" belongs to none of the ${kind}${nearest(surplus, Object.keys(specs))}; leave it out`,
+    );
+}
+
+/** What was given instead of a value of `spec`. */
+function misfit({ shape, dtype }: Spec, value: Partial<HostTensor> | undefined): string | undefined {
+  if (!value || !Array.isArray(value.shape) || !value.data) return value ? "no { data, shape, dtype }" : "nothing";
+  const got = `${value.dtype}${formatShape(value.shape)}`;
+  if (value.dtype !== dtype || !sameShape(value.shape, shape)) return got;
+  const count = value.shape.reduce((a, b) => a * b, 1);
+  return value.data.length === count ? undefined : `${value.data.length} numbers`;
+}
+
+/** Throws ConfigError or ShapeError that names the value that is missing, surplus or of another shape. */
+export function requireStart(plan: Plan, start: unknown): asserts start is StartValues {
+  if (typeof start !== "object" || start === null)
+    throw new ConfigError(
+      `step: expected start values { parameters }, got ${start}; give for instance { parameters: initialValues(parameters, 0) }`,
+    );
+  const { parameters, buffers, frozen, slots, averages } = start as StartValues;
+  const { options } = plan;
+  requireExact("parameters", options.parameters, parameters);
+  requireExact("buffers", options.buffers ?? {}, buffers ?? {});
+  requireExact("frozen", options.frozen ?? {}, frozen ?? {});
+  if (slots !== undefined) requireExact("slots", slotSpecs(plan), slots);
+  if (averages !== undefined)
+    requireExact("averages", options.average === undefined ? {} : options.parameters, averages);
+}
+
+const copies = (values: Feeds | undefined): Feeds | undefined =>
+  values &&
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { ...value, data: value.data.slice() }]));
+
+/** Copies of all that a step changes. */
+export const copyOf = ({ parameters, buffers, frozen, slots, averages }: StartValues): StartValues => ({
+  parameters: copies(parameters) ?? {},
+  buffers: copies(buffers),
+  frozen,
+  slots: copies(slots),
+  averages: copies(averages),
+});
+
+/** All that a step trains: parameters, slots, averages. */
+export const trainedSpecs = (plan: Plan): Record<string, Spec> => ({
+  ...plan.trained,
+  ...slotSpecs(plan),
+  ...averageSpecs(plan),
+});
+
+/** Where all of it starts. */
+export function trainedValues({ trained, options }: Plan, { parameters, slots, averages }: StartValues): Feeds {
+  if (options.average === undefined) return { ...parameters, ...slots };
+  const means = averages ?? copies(parameters);
+  const named = Object.keys(trained).map((name) => [averageName(name), means?.[name]]);
+  return { ...parameters, ...slots, ...Object.fromEntries(named) };
+}
