@@ -7,17 +7,18 @@
 import { z } from "zod";
 import type { Spec } from "../graph/index.ts";
 import {
-  Conv1D,
   causalAttention,
+  constantInit,
   Dropout,
   Embedding,
   type KVCache,
   type LayerCache,
   LayerNorm,
   module,
+  normalInit,
   times,
 } from "../nn/index.ts";
-import { arange, type Dim, type Tensor } from "../tensor/index.ts";
+import { arange, type Dim, parameter, type Tensor } from "../tensor/index.ts";
 import { type Carried, type CheckpointNames, type LanguageModel, architecture as row } from "./language-model.ts";
 
 const probability = z.number().min(0).lt(1).default(0);
@@ -42,6 +43,14 @@ export type GPTConfig = z.infer<typeof gptConfig>;
 
 /** Projections into the residual stream start smaller, by 1/√(2·layers). */
 const residual = (config: GPTConfig) => config.initializer_range / Math.sqrt(2 * config.n_layer);
+
+/** x [.., I] -> [.., O]: a linear layer, so called in GPT-2's code, with its weight [I, O]. */
+const Conv1D = (I: number, O: number, deviation: number) =>
+  module(
+    "Conv1D",
+    { weight: parameter([I, O], normalInit(deviation)), bias: parameter([O], constantInit(0)) },
+    ({ weight, bias }, x: Tensor) => x.affine(weight, bias),
+  );
 
 /** x [B, T, C] -> [B, T, C]. Conv1D keeps GPT-2's [in, out] weights, so nothing is transposed on loading. */
 const Attention = (config: GPTConfig) => {

@@ -1,9 +1,12 @@
 /**
- * Causal attention and what it remembers while text is being written.
+ * Attention (Vaswani et al. 2017, arXiv 1706.03762), which keys a query sees, and what is remembered while text is
+ * being written.
  *
- * B batch · H heads · T new tokens · S tokens seen so far, new ones included · D width of a head
+ * B batch · H heads · G heads of keys and values · T queries · S keys · D width of a head
  */
-import type { Tensor } from "../tensor/index.ts";
+import { DTypeError, ShapeError } from "../errors.ts";
+import { arange, type Dim, formatShape, type Tensor } from "../tensor/index.ts";
+import { type RotaryOptions, rotary } from "./rotary.ts";
 
 /** Keys and values of one layer. */
 export interface LayerCache {
@@ -18,21 +21,98 @@ export interface KVCache {
   layer(index: number): LayerCache;
 }
 
+/** Which keys count, and how much. A query that sees no key at all gives 0. */
+export interface AttentionOptions {
+  /** Hides keys that stand after the query; the last query stands beside the last key. */
+  readonly causal?: boolean;
+  /** Hides keys that are this far away or farther: 1 leaves the query's own place. */
+  readonly window?: number;
+  /** True where a key counts: bool [B, S]. */
+  readonly keyMask?: Tensor;
+  /** True where a query sees a key: bool, stretched to [B, H, T, S]. */
+  readonly mask?: Tensor;
+  /** Added to the scores before softmax, stretched to [B, H, T, S]. */
+  readonly bias?: Tensor;
+  /** Factor of the scores. Default 1/√D. */
+  readonly scale?: number;
+  /** Turns queries and keys by their places first. */
+  readonly rotary?: RotaryOptions;
+  /** Applied to the weights [B, H, T, S]. */
+  readonly dropout?: (weights: Tensor) => Tensor;
+}
+
+/** Places of T queries, the last of them beside the last of S keys. */
+function queryPlaces(T: Dim, S: Dim): Tensor {
+  const row = arange(T);
+  return T === S ? row : row.add(arange(S).max().sub(row.max()));
+}
+
+/** What `causal` and `window` let a query see: bool [T, S]. */
+function nearby(T: Dim, S: Dim, { causal = false, window }: AttentionOptions): Tensor[] {
+  const [query, key] = [queryPlaces(T, S).unsqueeze(1), arange(S)];
+  return [
+    causal ? key.lessEqual(query) : undefined,
+    window === undefined ? undefined : key.greater(query.sub(window)),
+    window === undefined || causal ? undefined : key.less(query.add(window)),
+  ].filter((seen) => seen !== undefined);
+}
+
+/** softmax over the keys that are seen; 0 for all others. */
+function softmaxWhere(scores: Tensor, seen: Tensor): Tensor {
+  const weights = seen.where(scores, -3e38).softmax();
+  return seen.where(weights, 0);
+}
+
+function requireBool(name: string, mask: Tensor): Tensor {
+  if (mask.dtype === "bool") return mask;
+  throw new DTypeError(
+    `attention: expected bool for ${name}, true where a key counts, got ${mask.dtype}; write ids.greater(0), or give numbers to add as bias`,
+  );
+}
+
+function weightsOf(scores: Tensor, options: AttentionOptions): Tensor {
+  const { causal = false, window, keyMask, mask } = options;
+  if (causal && window === undefined && !keyMask && !mask) return scores.causal().softmax();
+  const seen = nearby(scores.dim(-2), scores.dim(-1), options);
+  if (mask) seen.push(requireBool("mask", mask));
+  if (keyMask) seen.push(requireBool("keyMask", keyMask).unsqueeze(1).unsqueeze(1)); // [B, 1, 1, S]
+  const [first, ...rest] = seen;
+  return first
+    ? softmaxWhere(
+        scores,
+        rest.reduce((a, b) => a.and(b), first),
+      )
+    : scores.softmax();
+}
+
+/** Every head of x [B, G, S, D] for the H/G heads of queries that share it: [B, H, S, D]. */
+function shareHeads(x: Tensor, H: Dim): Tensor {
+  const [B = 0, G = 0, S = 0, D = 0] = x.shape;
+  if (G === H) return x;
+  const each = Number(H) / Number(G);
+  if (!Number.isInteger(each))
+    throw new ShapeError(
+      `attention: ${H} heads of queries do not divide among ${G} of keys, ${formatShape(x.shape)}; choose a divisor`,
+    );
+  return x.reshape([B, G, 1, S, D]).expand([B, G, each, S, D]).reshape([B, H, S, D]);
+}
+
 /**
- * softmax(q kᵀ/√D + causal mask) v for q [B, H, T, D], k and v [B, H, S, D] -> [B, H, T, D].
- * `dropout` is applied to the weights. Vaswani et al. 2017, arXiv 1706.03762.
+ * softmax(q kᵀ/√D) v for q [B, H, T, D], k and v [B, G, S, D] -> [B, H, T, D]. G divides H: each head of keys and values
+ * serves H/G of queries (Ainslie et al. 2023, arXiv 2305.13245). Throws DTypeError for masks that are not bool.
  */
-export function causalAttention(
+export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+  const { scale = Number(q.dim(-1)) ** -0.5, bias, dropout = (x) => x } = options;
+  const turned = options.rotary && rotary(q, { positions: queryPlaces(q.dim(-2), k.dim(-2)), ...options.rotary });
+  const keys = shareHeads(options.rotary ? rotary(k, options.rotary) : k, q.dim(1));
+  const scores = (turned ?? q).mul(scale).matmul(keys, { transB: true }); // [B, H, T, S]
+  return dropout(weightsOf(bias ? scores.add(bias) : scores, options)).matmul(shareHeads(v, q.dim(1)));
+}
+
+/** `attention` with the causal mask; `dropout` is applied to the weights. */
+export const causalAttention = (
   q: Tensor,
   k: Tensor,
   v: Tensor,
   dropout: (weights: Tensor) => Tensor = (x) => x,
-): Tensor {
-  const D = Number(q.dim(-1));
-  const weights = q
-    .mul(D ** -0.5)
-    .matmul(k, { transB: true })
-    .causal()
-    .softmax(); // [B, H, T, S]
-  return dropout(weights).matmul(v);
-}
+): Tensor => attention(q, k, v, { causal: true, dropout });

@@ -1,10 +1,13 @@
-/** Layers, none of them an architecture. */
-export { causalAttention, type KVCache, type LayerCache } from "./attention.ts";
+/** Layers and losses, none of them an architecture. */
+export * from "./activation.ts";
+export * from "./attention.ts";
+export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batch-norm.ts";
+export * from "./convolution.ts";
 export { Dropout } from "./dropout.ts";
-export { Embedding } from "./embedding.ts";
+export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { constantInit, normalInit, uniformInit } from "./init.ts";
-export { Conv1D, Linear } from "./linear.ts";
-export { crossEntropy, meanSquaredError } from "./loss.ts";
+export { Linear, type LinearOptions } from "./linear.ts";
+export * from "./loss.ts";
 export { isTraining, traceTraining, type Updates, update } from "./mode.ts";
 export {
   type Layer,
@@ -17,5 +20,21 @@ export {
   parameters,
   times,
 } from "./module.ts";
-export { LayerNorm, RMSNorm } from "./norm.ts";
-export { GRUCell, LSTMCell, type LSTMState, RNNCell } from "./recurrent.ts";
+export { MultiheadAttention, type MultiheadAttentionCall, type MultiheadAttentionOptions } from "./multihead.ts";
+export { GroupNorm, LayerNorm, type NormOptions, RMSNorm } from "./norm.ts";
+export * from "./pool.ts";
+export {
+  GRUCell,
+  type GRUCellOptions,
+  LSTMCell,
+  type LSTMCellOptions,
+  type LSTMState,
+  RNNCell,
+  type RNNCellOptions,
+} from "./recurrent.ts";
+export type { Reduction, ReductionOption } from "./reduction.ts";
+export * from "./rotary.ts";
+export * from "./sequence.ts";
+export * from "./sequential.ts";
+export * from "./similarity.ts";
+export type { PerAxis } from "./sizes.ts";

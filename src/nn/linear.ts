@@ -1,22 +1,26 @@
-/** y = x Wᵀ + b, in the two layouts in which weights are published. */
+/** y = x Wᵀ + b. */
+import type { Initializer } from "../graph/index.ts";
 import { parameter, type Tensor } from "../tensor/index.ts";
-import { constantInit, normalInit, uniformInit } from "./init.ts";
-import { module } from "./module.ts";
+import { uniformInit } from "./init.ts";
+import { module, optional } from "./module.ts";
 
-/** x [.., I] -> [.., O], weight [O, I] as in torch.nn.Linear. Starts uniform in ±1/√I, as there. */
-export const Linear = (I: number, O: number) => {
+/** What a projection may leave out or start with; both start uniform in ±1/√I, as in torch.nn.Linear. */
+export interface LinearOptions<B extends boolean = boolean> {
+  readonly bias?: B;
+  readonly weightInit?: Initializer;
+  readonly biasInit?: Initializer;
+}
+
+/** x [.., I] -> [.., O], weight [O, I] and bias [O] as in torch.nn.Linear. */
+export const Linear = <B extends boolean = true>(I: number, O: number, options: LinearOptions<B> = {}) => {
   const init = uniformInit(1 / Math.sqrt(I));
+  const { weightInit = init, biasInit = init } = options;
   return module(
     "Linear",
-    { weight: parameter([O, I], init), bias: parameter([O], init) },
+    {
+      weight: parameter([O, I], weightInit),
+      bias: optional(options.bias, () => parameter([O], biasInit)),
+    },
     ({ weight, bias }, x: Tensor) => x.linear(weight, bias),
   );
 };
-
-/** x [.., I] -> [.., O], weight [I, O] as in OpenAI's GPT-2. Starts normal with the given deviation. */
-export const Conv1D = (I: number, O: number, deviation = 0.02) =>
-  module(
-    "Conv1D",
-    { weight: parameter([I, O], normalInit(deviation)), bias: parameter([O], constantInit(0)) },
-    ({ weight, bias }, x: Tensor) => x.affine(weight, bias),
-  );

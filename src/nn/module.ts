@@ -1,8 +1,15 @@
 /** A layer is a function that carries its parameters: called like mathematics, walked like a tree. */
-import { isTensor, type Tensor } from "../tensor/index.ts";
+import { formatShape, isTensor, type Tensor } from "../tensor/index.ts";
 
-/** What a layer may carry: a tensor, another layer, or a list of layers. */
-export type Part = Tensor | ((...args: never[]) => unknown) | readonly Part[];
+/** What a layer may carry: a tensor, another layer, a list of layers, or nothing, such as a bias that is left out. */
+export type Part = Tensor | ((...args: never[]) => unknown) | readonly Part[] | undefined;
+
+/** A part that an option may leave out. */
+export type Optional<B extends boolean> = B extends true ? Tensor : undefined;
+
+/** The part that `make` makes, unless `wanted` is false. */
+export const optional = <B extends boolean>(wanted: B | undefined, make: () => Tensor): Optional<B> =>
+  (wanted === false ? undefined : make()) as Optional<B>;
 
 /** Parts by name. A function owns `name` and `length`, so no part may be called so. */
 export type Parts = Readonly<Record<string, Part>> & { readonly name?: never; readonly length?: never };
@@ -24,12 +31,33 @@ export function module<P extends Parts, Args extends unknown[], Out>(
 ): Layer<P, Args, Out> {
   const layer = (...args: Args) => forward(parts, ...args);
   for (const [key, part] of Object.entries(parts)) if (isTensor(part)) names.set(part, `${name}.${key}`);
-  return Object.assign(Object.defineProperty(layer, "name", { value: name }), parts);
+  Object.defineProperty(layer, "name", { value: name });
+  Object.defineProperty(layer, Symbol.for("nodejs.util.inspect.custom"), { value: () => describe(layer) });
+  return Object.assign(layer, parts);
+}
+
+/** The parts of a layer by path, those inside lists too. */
+function listed(node: object, path = ""): [string, Tensor | object][] {
+  return Object.entries(node).flatMap(([key, part]: [string, Part]) => {
+    if (part === undefined) return [];
+    return Array.isArray(part) ? listed(part, `${path}${key}.`) : [[path + key, part]];
+  });
+}
+
+/** A layer in a line, `Linear(weight [2, 3], bias [2])`, with the layers inside it below. */
+export function describe(layer: object): string {
+  const parts = listed(layer).map(([key, part]) =>
+    isTensor(part) ? `${key} ${formatShape(part.shape)}` : `${key}: ${describe(part)}`,
+  );
+  const name = typeof layer === "function" ? layer.name : "";
+  if (!parts.some((part) => part.includes(": "))) return `${name}(${parts.join(", ")})`;
+  return `${name}(\n${parts.map((part) => part.replace(/^/gm, "  ")).join("\n")}\n)`;
 }
 
 /** Every tensor under `node` with its path, which is also its checkpoint name. A tensor on two paths comes once. */
 function* tensors(node: object, path = "", seen = new Set<unknown>()): Generator<[string, Tensor]> {
   for (const [key, part] of Object.entries(node)) {
+    if (part === undefined) continue;
     if (!isTensor(part)) yield* tensors(part, `${path}${key}.`, seen);
     else if (!seen.has(part)) yield [path + key, part];
     seen.add(part);

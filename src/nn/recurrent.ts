@@ -6,44 +6,72 @@
  */
 import { parameter, type Tensor } from "../tensor/index.ts";
 import { uniformInit } from "./init.ts";
-import { module } from "./module.ts";
+import { module, type Optional, optional } from "./module.ts";
+
+/** What a cell computes its gates with. */
+export interface Gates<B extends boolean = boolean> {
+  readonly weight_ih: Tensor;
+  readonly weight_hh: Tensor;
+  readonly bias_ih: Optional<B>;
+  readonly bias_hh: Optional<B>;
+}
+
+/** What every cell may leave out. */
+interface Bias<B extends boolean> {
+  /** Whether there are biases. Default true. */
+  readonly bias?: B;
+}
 
 /** weight_ih [G·H, I], weight_hh [G·H, H], bias_ih and bias_hh [G·H]: uniform in ±1/√H, as torch.nn has it. */
-const gates = (count: number, I: number, H: number) => {
+export function gates<B extends boolean>(count: number, I: number, H: number, bias: B | undefined): Gates<B> {
   const init = uniformInit(1 / Math.sqrt(H));
+  const vector = () => optional(bias, () => parameter([count * H], init));
   return {
     weight_ih: parameter([count * H, I], init),
     weight_hh: parameter([count * H, H], init),
-    bias_ih: parameter([count * H], init),
-    bias_hh: parameter([count * H], init),
+    bias_ih: vector(),
+    bias_hh: vector(),
   };
-};
+}
+
+/** W x + U h + b for all gates: [B, G·H]. */
+const sums = ({ weight_ih, weight_hh, bias_ih, bias_hh }: Gates, h: Tensor, x: Tensor): Tensor =>
+  x.linear(weight_ih, bias_hh ? bias_ih?.add(bias_hh) : bias_ih).add(h.matmul(weight_hh, { transB: true }));
 
 /** What bounds the hidden state. */
-export interface RNNCellOptions {
+export interface RNNCellOptions<B extends boolean = boolean> extends Bias<B> {
   readonly nonlinearity?: "tanh" | "relu";
 }
 
+export const rnnStep =
+  ({ nonlinearity = "tanh" }: RNNCellOptions) =>
+  (parts: Gates, h: Tensor, x: Tensor): [Tensor, Tensor] => {
+    const next = nonlinearity === "tanh" ? sums(parts, h, x).tanh() : sums(parts, h, x).relu();
+    return [next, next];
+  };
+
 /** h' = tanh(W_ih x + b_ih + W_hh h + b_hh): state h [B, H] and x [B, I] -> [h', h']. Elman 1990. */
-export const RNNCell = (I: number, H: number, { nonlinearity = "tanh" }: RNNCellOptions = {}) =>
-  module(
-    "RNNCell",
-    gates(1, I, H),
-    ({ weight_ih, weight_hh, bias_ih, bias_hh }, h: Tensor, x: Tensor): [Tensor, Tensor] => {
-      const sum = x.linear(weight_ih, bias_ih.add(bias_hh)).add(h.matmul(weight_hh, { transB: true }));
-      const next = nonlinearity === "tanh" ? sum.tanh() : sum.relu();
-      return [next, next];
-    },
-  );
+export const RNNCell = <B extends boolean = true>(I: number, H: number, options: RNNCellOptions<B> = {}) =>
+  module("RNNCell", { ...gates(1, I, H, options.bias) }, rnnStep(options));
 
 /** What an LSTM remembers between steps: h and c, each [B, H]. */
 export type LSTMState = { h: Tensor; c: Tensor };
 
 /** How an LSTM's forget gate starts. */
-export interface LSTMCellOptions {
+export interface LSTMCellOptions<B extends boolean = boolean> extends Bias<B> {
   /** Added to the forget gate before its sigmoid; 1 keeps gradients alive early on (Jozefowicz et al. 2015). */
   readonly forgetBias?: number;
 }
+
+export const lstmStep =
+  ({ forgetBias = 0 }: LSTMCellOptions) =>
+  (parts: Gates, { h, c }: LSTMState, x: Tensor): [LSTMState, Tensor] => {
+    const [i, f, g, o] = sums(parts, h, x).chunk(4); // 4 × [B, H]
+    const forget = forgetBias === 0 ? f.sigmoid() : f.add(forgetBias).sigmoid();
+    const next = forget.mul(c).add(i.sigmoid().mul(g.tanh()));
+    const out = o.sigmoid().mul(next.tanh());
+    return [{ h: out, c: next }, out];
+  };
 
 /**
  * Long short-term memory (Hochreiter & Schmidhuber 1997, Gers et al. 2000): state {h, c} and x [B, I] -> [state', h'].
@@ -52,25 +80,23 @@ export interface LSTMCellOptions {
  *
  * Rows of the weights in PyTorch's order i, f, g, o.
  */
-export const LSTMCell = (I: number, H: number, { forgetBias = 0 }: LSTMCellOptions = {}) =>
-  module(
-    "LSTMCell",
-    gates(4, I, H),
-    ({ weight_ih, weight_hh, bias_ih, bias_hh }, { h, c }: LSTMState, x: Tensor): [LSTMState, Tensor] => {
-      const sums = x.linear(weight_ih, bias_ih.add(bias_hh)).add(h.matmul(weight_hh, { transB: true })); // [B, 4H]
-      const [i, f, g, o] = sums.chunk(4); // 4 × [B, H]
-      const forget = forgetBias === 0 ? f.sigmoid() : f.add(forgetBias).sigmoid();
-      const next = forget.mul(c).add(i.sigmoid().mul(g.tanh()));
-      const out = o.sigmoid().mul(next.tanh());
-      return [{ h: out, c: next }, out];
-    },
-  );
+export const LSTMCell = <B extends boolean = true>(I: number, H: number, options: LSTMCellOptions<B> = {}) =>
+  module("LSTMCell", { ...gates(4, I, H, options.bias) }, lstmStep(options));
 
 /** Where a GRU's reset gate acts. */
-export interface GRUCellOptions {
+export interface GRUCellOptions<B extends boolean = boolean> extends Bias<B> {
   /** After the product with the hidden state, as PyTorch and cuDNN have it, or before, as the paper has it. */
   readonly reset?: "after" | "before";
 }
+
+export const gruStep =
+  ({ reset = "after" }: GRUCellOptions) =>
+  ({ weight_ih, weight_hh, bias_ih, bias_hh }: Gates, h: Tensor, x: Tensor): [Tensor, Tensor] => {
+    const fromX = x.linear(weight_ih, bias_ih); // [B, 3H]
+    const next =
+      reset === "after" ? resetAfter(fromX, h, weight_hh, bias_hh) : resetBefore(fromX, h, weight_hh, bias_hh);
+    return [next, next];
+  };
 
 /**
  * Gated recurrent unit (Cho et al. 2014): state h [B, H] and x [B, I] -> [h', h'].
@@ -79,34 +105,25 @@ export interface GRUCellOptions {
  *
  * Rows of the weights in PyTorch's order r, z, n.
  */
-export const GRUCell = (I: number, H: number, { reset = "after" }: GRUCellOptions = {}) =>
-  module(
-    "GRUCell",
-    gates(3, I, H),
-    ({ weight_ih, weight_hh, bias_ih, bias_hh }, h: Tensor, x: Tensor): [Tensor, Tensor] => {
-      const fromX = x.linear(weight_ih, bias_ih); // [B, 3H]
-      const next =
-        reset === "after" ? resetAfter(fromX, h, weight_hh, bias_hh) : resetBefore(fromX, h, weight_hh, bias_hh);
-      return [next, next];
-    },
-  );
+export const GRUCell = <B extends boolean = true>(I: number, H: number, options: GRUCellOptions<B> = {}) =>
+  module("GRUCell", { ...gates(3, I, H, options.bias) }, gruStep(options));
 
 const H2 = (h: Tensor): [gates: number, candidate: number] => [2 * Number(h.dim(-1)), Number(h.dim(-1))];
 
 /** (1 - z) ∘ n + z ∘ h as n + z ∘ (h - n). */
 const blend = (z: Tensor, n: Tensor, h: Tensor): Tensor => n.add(z.mul(h.sub(n)));
 
-function resetAfter(fromX: Tensor, h: Tensor, weight: Tensor, bias: Tensor): Tensor {
+function resetAfter(fromX: Tensor, h: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor {
   const [xGates, xNew] = fromX.split(H2(h)) as [Tensor, Tensor];
   const [hGates, hNew] = h.linear(weight, bias).split(H2(h)) as [Tensor, Tensor];
   const [r, z] = xGates.add(hGates).sigmoid().chunk(2); // 2 × [B, H]
   return blend(z, xNew.add(r.mul(hNew)).tanh(), h);
 }
 
-function resetBefore(fromX: Tensor, h: Tensor, weight: Tensor, bias: Tensor): Tensor {
+function resetBefore(fromX: Tensor, h: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor {
   const [xGates, xNew] = fromX.split(H2(h)) as [Tensor, Tensor];
   const [gateWeight, newWeight] = weight.split(H2(h), 0) as [Tensor, Tensor];
-  const [gateBias, newBias] = bias.split(H2(h), 0) as [Tensor, Tensor];
+  const [gateBias, newBias] = bias?.split(H2(h), 0) ?? [];
   const [r, z] = xGates.add(h.linear(gateWeight, gateBias)).sigmoid().chunk(2);
   return blend(z, xNew.add(r.mul(h).linear(newWeight, newBias)).tanh(), h);
 }

@@ -1,0 +1,158 @@
+/**
+ * Recurrent layers over whole sequences: cells under `scan`, stacked and in both directions, with torch.nn's names and
+ * initial values.
+ *
+ * B batch · T steps · I input width · H hidden width · L layers · D directions, 1 or 2
+ */
+import { DTypeError, ShapeError } from "../errors.ts";
+import { leaves, refill, scan, type Tree } from "../graph/index.ts";
+import { arange, formatShape, stack, type Tensor, zeros } from "../tensor/index.ts";
+import { Dropout } from "./dropout.ts";
+import { module } from "./module.ts";
+import {
+  type Gates,
+  type GRUCellOptions,
+  gates,
+  gruStep,
+  type LSTMCellOptions,
+  type LSTMState,
+  lstmStep,
+  type RNNCellOptions,
+  rnnStep,
+} from "./recurrent.ts";
+
+/** What all recurrent layers may be told. */
+export interface RecurrentOptions {
+  /** Layers, each reading the outputs of the one before. Default 1. */
+  readonly layers?: number;
+  /** Whether every layer also reads from the end; the outputs of both directions stand side by side. Default false. */
+  readonly bidirectional?: boolean;
+  /** Probability of dropout between layers. Default 0. */
+  readonly dropout?: number;
+}
+
+/** What a call may be told. */
+export interface SequenceOptions<S> {
+  /** Where to start: tensors [L·D, B, H], layer by layer, forward before backward. Default zeros. */
+  readonly state?: S;
+  /**
+   * How many steps of each row count: whole numbers [B]. Steps behind change nothing: their outputs are 0, and the
+   * last state is the one at the row's length.
+   */
+  readonly lengths?: Tensor;
+}
+
+/** One kind of cell. */
+interface Kind<S extends Tree> {
+  readonly name: string;
+  /** How many gates its weights hold. */
+  readonly gates: number;
+  readonly bias: boolean | undefined;
+  readonly step: (parts: Gates, state: S, x: Tensor) => readonly [S, Tensor];
+  /** A state whose tensors are all `h`. */
+  readonly state: (h: Tensor) => S;
+}
+
+/** Applies `make` to the tensors of several states of one form. */
+const zip = <S extends Tree>(states: readonly [S, ...S[]], make: (tensors: readonly Tensor[]) => Tensor): S => {
+  const columns = leaves(states[0]).map((_, i) => states.flatMap((state) => leaves(state)[i] ?? []));
+  return refill(states[0], columns.map(make).values());
+};
+
+/** True where a step counts: [B, T, 1]. */
+function activeSteps(xs: Tensor, lengths: Tensor): Tensor {
+  if (lengths.dtype !== "i32" && lengths.dtype !== "i64")
+    throw new DTypeError(`lengths: expected i32 or i64, got ${lengths.dtype}; cast them with .cast("i32")`);
+  if (lengths.rank !== 1 || lengths.shape[0] !== xs.shape[0])
+    throw new ShapeError(
+      `lengths: expected one for each row of ${formatShape(xs.shape)}, got ${formatShape(lengths.shape)}; give a vector [B]`,
+    );
+  return arange(xs.dim(1), lengths.dtype).less(lengths.unsqueeze(1)).unsqueeze(-1);
+}
+
+/** One layer in one direction: its last state and its outputs [B, T, H]. */
+function direction<S extends Tree>(
+  { step }: Kind<S>,
+  parts: Gates,
+  first: S,
+  { xs, active, reverse }: { xs: Tensor; active: Tensor | undefined; reverse: boolean },
+): readonly [S, Tensor] {
+  if (!active) return scan((state: S, x: Tensor) => step(parts, state, x), first, xs, { reverse });
+  const held = (state: S, { x, counts }: { x: Tensor; counts: Tensor }): readonly [S, Tensor] => {
+    const [next, y] = step(parts, state, x);
+    return [zip([next, state], ([a = x, b = x]) => counts.where(a, b)), y];
+  };
+  const [last, ys] = scan(held, first, { x: xs, counts: active }, { reverse });
+  return [last, active.where(ys, 0)];
+}
+
+const suffix = (layer: number, reverse: boolean): string => `_l${layer}${reverse ? "_reverse" : ""}`;
+const withSuffix = (parts: Gates, end: string) =>
+  Object.fromEntries(Object.entries(parts).map(([name, part]: [string, Tensor | undefined]) => [name + end, part]));
+
+function recurrent<S extends Tree>(kind: Kind<S>, I: number, H: number, options: RecurrentOptions) {
+  const { layers = 1, bidirectional = false, dropout = 0 } = options;
+  const ways = bidirectional ? [false, true] : [false];
+  const places = Array.from({ length: layers }, (_, l) =>
+    ways.map((reverse) => ({
+      reverse,
+      end: suffix(l, reverse),
+      parts: gates(kind.gates, l === 0 ? I : H * ways.length, H, kind.bias),
+    })),
+  );
+  const drop = Dropout(dropout);
+  const parts = Object.assign({}, ...places.flat().map(({ parts, end }) => withSuffix(parts, end)));
+  const forward = (xs: Tensor, { state, lengths }: SequenceOptions<S> = {}): [Tensor, S] => {
+    if (xs.rank !== 3 || xs.shape[2] !== I)
+      throw new ShapeError(`${kind.name}: expected [B, T, ${I}], got ${formatShape(xs.shape)}; reshape the input`);
+    const active = lengths && activeSteps(xs, lengths);
+    const rest = kind.state(zeros([xs.dim(0), H], xs.dtype));
+    const last: S[] = [];
+    let ys = active ? active.where(xs, 0) : xs;
+    for (const [l, layer] of places.entries()) {
+      const input = l === 0 ? ys : drop(ys);
+      const sides = layer.map(({ parts, reverse }) => {
+        const first = state
+          ? zip([state], ([all = xs]) => all.slice(0, last.length, last.length + 1).squeeze(0))
+          : rest;
+        const [end, hs] = direction(kind, parts, first, { xs: input, active, reverse });
+        last.push(end);
+        return hs;
+      });
+      const [forwards = xs, ...backwards] = sides;
+      ys = backwards.length > 0 ? forwards.concat(backwards, -1) : forwards; // [B, T, D·H]
+    }
+    return [ys, zip(last as [S, ...S[]], (tensors) => stack(tensors))];
+  };
+  return module(
+    kind.name,
+    parts as Readonly<Record<`${keyof Gates}_l${string}`, Tensor>>,
+    (_, xs: Tensor, options?: SequenceOptions<S>) => forward(xs, options),
+  );
+}
+
+/** What an RNN may be told. */
+export interface RNNOptions extends RecurrentOptions, RNNCellOptions {}
+/** What an LSTM may be told. */
+export interface LSTMOptions extends RecurrentOptions, LSTMCellOptions {}
+/** What a GRU may be told. */
+export interface GRUOptions extends RecurrentOptions, GRUCellOptions {}
+
+const alone = (h: Tensor): Tensor => h;
+
+/** xs [B, T, I] -> [outputs [B, T, D·H], last h [L·D, B, H]]; h' as in `RNNCell`. Parts as in torch.nn.RNN. */
+export const RNN = (I: number, H: number, options: RNNOptions = {}) =>
+  recurrent({ name: "RNN", gates: 1, bias: options.bias, step: rnnStep(options), state: alone }, I, H, options);
+
+/** xs [B, T, I] -> [outputs [B, T, D·H], last { h, c }, each [L·D, B, H]]. Parts as in torch.nn.LSTM. */
+export const LSTM = (I: number, H: number, options: LSTMOptions = {}) =>
+  recurrent<LSTMState>(
+    { name: "LSTM", gates: 4, bias: options.bias, step: lstmStep(options), state: (h) => ({ h, c: h }) },
+    I,
+    H,
+    options,
+  );
+
+/** xs [B, T, I] -> [outputs [B, T, D·H], last h [L·D, B, H]]. Parts as in torch.nn.GRU. */
+export const GRU = (I: number, H: number, options: GRUOptions = {}) =>
+  recurrent({ name: "GRU", gates: 3, bias: options.bias, step: gruStep(options), state: alone }, I, H, options);
