@@ -2,7 +2,7 @@
  * Byte-level byte pair encoding as in GPT-2 (Radford et al. 2019; Sennrich et al. 2016): each word's bytes, then again
  * and again the pair of neighbours with the lowest rank becomes one token.
  */
-import { TokenizerError } from "../errors.ts";
+import { quoted, TokenizerError } from "../errors.ts";
 import { unknownId } from "./char.ts";
 import { Heap } from "./heap.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -79,11 +79,11 @@ function makeTables({ tokens, merges }: BpeModel, ids: ReadonlyMap<string, numbe
 function tokenId(ids: ReadonlyMap<string, number>, token: string): number {
   const id = ids.get(token);
   if (id !== undefined) return id;
-  throw new TokenizerError(`bpe tokenizer: expected ${JSON.stringify(token)} in the vocabulary, got none`);
+  throw new TokenizerError(`bpe tokenizer: expected ${quoted(token)} in the vocabulary, got none`);
 }
 
 function noByte(token: string): never {
-  throw new TokenizerError(`bpe tokenizer: expected tokens in GPT-2's byte alphabet, got ${JSON.stringify(token)}`);
+  throw new TokenizerError(`bpe tokenizer: expected tokens in GPT-2's byte alphabet, got ${quoted(token)}`);
 }
 
 /** Half a surrogate pair counts as U+FFFD, as TextEncoder has it. */

@@ -1,5 +1,5 @@
 /** One id per character (Unicode code point), in the order of the code points. */
-import { TokenizerError } from "../errors.ts";
+import { quoted, TokenizerError } from "../errors.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What the pre-tokenizer of a character tokenizer.json splits by: any one character, line feeds included. */
@@ -52,7 +52,7 @@ function encode(text: string, ids: ReadonlyMap<number | undefined, number>): Int
 function unknownCharacter(character: string, position: number, known: number): TokenizerError {
   const point = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
   return new TokenizerError(
-    `char tokenizer: unknown character ${JSON.stringify(character)} (U+${point}) at position ${position}; ` +
+    `char tokenizer: unknown character ${quoted(character)} (U+${point}) at position ${position}; ` +
       `use the ${known} characters of the training text, or train with the bpe tokenizer, which knows every text`,
   );
 }

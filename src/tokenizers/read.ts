@@ -3,9 +3,10 @@
  * which is loaded only then.
  */
 import type { Tokenizer as ForeignTokenizer } from "@huggingface/tokenizers";
-import { nearest, TokenizerError } from "../errors.ts";
+import { nearest, printable, quoted, TokenizerError } from "../errors.ts";
 import { type BpeModel, BYTE_CHARACTERS, bpeTokenizer } from "./bpe.ts";
 import { ANY_CHARACTER, charTokenizer, unknownId } from "./char.ts";
+import { checkSteps, checkTokens } from "./steps.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** Ids are below this, so that a small file cannot ask for a huge table. */
@@ -19,6 +20,9 @@ type Json = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** A foreign value in a message. */
+const spelled = (value: unknown): string => printable(JSON.stringify(value) ?? "nothing", 60);
 
 function fail(detail: string): never {
   throw new TokenizerError(`tokenizer.json: ${detail}`);
@@ -40,9 +44,7 @@ export async function readTokenizer(json: unknown): Promise<Tokenizer> {
 function vocabulary(model: Json): Map<string, number> {
   const { type, vocab } = model;
   if (type !== undefined && !MODELS.includes(String(type)))
-    fail(
-      `expected model BPE, WordPiece, Unigram or WordLevel, got ${JSON.stringify(type)}${nearest(String(type), MODELS)}`,
-    );
+    fail(`expected model BPE, WordPiece, Unigram or WordLevel, got ${spelled(type)}${nearest(String(type), MODELS)}`);
   if (Array.isArray(vocab)) return new Map(vocab.map((row, id) => [unigramToken(row, id), id]));
   if (!isObject(vocab)) return fail('expected a "vocab" in the model, got none');
   const ids = new Map(Object.entries(vocab).map(([token, id]) => [token, checkedId(token, id)]));
@@ -57,15 +59,14 @@ function unigramToken(row: unknown, id: number): string {
 
 function checkedId(token: string, id: unknown): number {
   if (typeof id === "number" && Number.isInteger(id) && id >= 0 && id < MAX_VOCABULARY) return id;
-  return fail(`expected an id from 0 to ${MAX_VOCABULARY - 1} for ${JSON.stringify(token)}, got ${JSON.stringify(id)}`);
+  return fail(`expected an id from 0 to ${MAX_VOCABULARY - 1} for ${quoted(token)}, got ${spelled(id)}`);
 }
 
 function refuseDuplicates(ids: ReadonlyMap<string, number>): void {
   const tokens = new Map<number, string>();
   for (const [token, id] of ids) {
     const other = tokens.get(id);
-    if (other !== undefined)
-      fail(`expected each id once, got ${id} for ${JSON.stringify(other)} and ${JSON.stringify(token)}`);
+    if (other !== undefined) fail(`expected each id once, got ${id} for ${quoted(other)} and ${quoted(token)}`);
     tokens.set(id, token);
   }
 }
@@ -74,7 +75,7 @@ function addedTokens(json: Json, ids: ReadonlyMap<string, number>): Map<string, 
   const added = new Map<string, number>();
   for (const token of list(json.added_tokens)) {
     if (!isObject(token) || typeof token.content !== "string") return fail("expected added_tokens with id and content");
-    if (added.has(token.content)) fail(`expected each added token once, got ${JSON.stringify(token.content)} twice`);
+    if (added.has(token.content)) fail(`expected each added token once, got ${quoted(token.content)} twice`);
     added.set(token.content, checkedId(token.content, token.id));
   }
   refuseDuplicates(new Map([...ids, ...added]));
@@ -141,11 +142,13 @@ function readMerges(model: Json): BpeModel["merges"] {
   return list(model.merges).map((merge) => {
     const [left, right, ...more]: readonly unknown[] = typeof merge === "string" ? merge.split(" ") : list(merge);
     if (typeof left === "string" && typeof right === "string" && more.length === 0) return [left, right] as const;
-    return fail(`expected merges of two tokens, got ${JSON.stringify(merge)?.slice(0, 60)}`);
+    return fail(`expected merges of two tokens, got ${spelled(merge)}`);
   });
 }
 
 async function foreign(json: Json, ids: ReadonlyMap<string, number>): Promise<Tokenizer> {
+  checkSteps(json);
+  checkTokens(ids.keys());
   const { Tokenizer: Foreign } = await import("@huggingface/tokenizers");
   const tokenizer = attempt(() => new Foreign({ ...ABSENT, ...json }, {}));
   const known = new Set(ids.values());
@@ -166,7 +169,7 @@ function foreignIds(tokenizer: ForeignTokenizer, text: string, specialTokens: bo
     // A token without an id comes back as undefined, whatever the library's types say.
     if (typeof id === "number") return id;
     throw new TokenizerError(
-      `encode: expected only known tokens, got ${JSON.stringify(tokens[i])} and the file has no unknown token`,
+      `encode: expected only known tokens, got ${spelled(tokens[i])} and the file has no unknown token`,
     );
   });
 }

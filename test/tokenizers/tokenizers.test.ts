@@ -226,7 +226,7 @@ describe("readTokenizer", () => {
     [
       "an added token without id",
       { model: { type: "WordLevel", vocab: { a: 0 } }, added_tokens: [{ content: "b" }] },
-      'for "b", got undefined',
+      'for "b", got nothing',
     ],
     ["a bad unigram row", { model: { type: "Unigram", vocab: [[1, 2]] } }, "expected [token, score] at place 0"],
     [
