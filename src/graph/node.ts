@@ -28,6 +28,9 @@ export interface Body {
 
 let recorded = 0;
 
+/** The number that the next node will have. */
+export const nextId = (): number => recorded;
+
 /** A new node; `output` makes its i-th tensor. */
 export function makeNode(
   op: string,

@@ -3,20 +3,21 @@
  * but computed again when it gets there. Costs one more forward pass of the block and saves its memory.
  */
 import { record, Tensor } from "../tensor/tensor.ts";
-import { sortNodes, traceBody } from "./node.ts";
+import { nextId, sortNodes, traceBody } from "./node.ts";
 import type { Block } from "./ops/recompute.ts";
 import { placeholder } from "./scan.ts";
-import { substitute } from "./substitute.ts";
+import { rewrite, substitute } from "./substitute.ts";
 
-/** The tensors that the insides of a block take from outside, besides its arguments. */
-function capturesOf(output: Tensor, inner: readonly Tensor[]): Tensor[] {
-  const inside = new Set<Tensor>(inner);
-  const captured = new Set<Tensor>();
-  for (const node of sortNodes([output], (tensor) => inside.has(tensor))) {
-    if (!node.inputs.some((input) => inside.has(input))) continue;
-    for (const input of node.inputs) if (!inside.has(input)) captured.add(input);
-    for (const made of node.outputs) inside.add(made);
-  }
+/**
+ * The tensors that a block takes from outside, besides its arguments: what was recorded before `first`, its first node.
+ * Leaves made inside are taken from outside too, so that both passes read the same noise.
+ */
+function capturesOf(output: Tensor, inner: readonly Tensor[], first: number): Tensor[] {
+  const isOutside = (tensor: Tensor) => tensor.node.id < first || tensor.node.inputs.length === 0;
+  const captured = new Set<Tensor>(isOutside(output) ? [output] : []);
+  for (const node of sortNodes([output], isOutside))
+    for (const input of node.inputs) if (isOutside(input)) captured.add(input);
+  for (const argument of inner) captured.delete(argument);
   return [...captured];
 }
 
@@ -24,8 +25,9 @@ function capturesOf(output: Tensor, inner: readonly Tensor[]): Tensor[] {
 export function recompute<Args extends readonly Tensor[]>(block: (...args: Args) => Tensor): (...args: Args) => Tensor {
   return (...args) => {
     const inner = args.map(placeholder);
+    const first = nextId();
     const output = traceBody(() => block(...(inner as unknown as Args)));
-    const captured = capturesOf(output, inner);
+    const captured = capturesOf(output, inner, first);
     const stand = captured.map(placeholder);
     const outputs = substitute([output], new Map(captured.map((tensor, i) => [tensor, stand[i] ?? tensor])));
     const attrs: Block = { body: { inputs: [...inner, ...stand], outputs }, arguments: args.length };
@@ -35,11 +37,11 @@ export function recompute<Args extends readonly Tensor[]>(block: (...args: Args)
   };
 }
 
-/** Blocks opened up: what is lowered has none. */
-export function inlineBlocks(outputs: readonly Tensor[]): readonly Tensor[] {
-  const node = sortNodes(outputs).find(({ op }) => op === "recompute");
-  if (!node) return outputs;
-  const { body } = node.attrs as Block;
-  const inside = substitute(body.outputs, new Map(body.inputs.map((inner, i) => [inner, node.inputs[i] ?? inner])));
-  return inlineBlocks(substitute(outputs, new Map(node.outputs.map((output, i) => [output, inside[i] ?? output]))));
-}
+/** Blocks opened up, and those within them: what is lowered has none. */
+export const inlineBlocks = (outputs: readonly Tensor[]): readonly Tensor[] =>
+  rewrite(outputs, (node, inputs) => {
+    if (node.op !== "recompute") return undefined;
+    const { body } = node.attrs as Block;
+    const inside = inlineBlocks(body.outputs);
+    return substitute(inside, new Map(body.inputs.map((inner, i) => [inner, inputs[i] ?? inner])));
+  });

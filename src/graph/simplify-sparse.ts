@@ -28,6 +28,7 @@ export function scatterInOrder([indices, rows]: readonly Tensor[], { attrs }: No
   const { size } = attrs as Into;
   const count = rows?.shape[0];
   if (indices?.node.op !== "arange" || !rows || typeof size !== "number" || typeof count !== "number") return undefined;
+  if (count > size) return rows.slice(0, 0, size);
   const none = rows.shape.map(() => 0);
   return rows.pad(none, [size - count, ...none.slice(1)]);
 }

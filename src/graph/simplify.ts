@@ -3,6 +3,7 @@
  * differentiation leaves behind (x + 0, x·1, transpositions before a product, stretched zeros) is done away with.
  */
 import { broadcastShapes, sameShape } from "../tensor/dim.ts";
+import { isFloat } from "../tensor/dtype.ts";
 import { record, type Tensor } from "../tensor/tensor.ts";
 import { type Node, sortNodes } from "./node.ts";
 import type { Transposed } from "./ops/matmul.ts";
@@ -33,12 +34,19 @@ const neutral =
     return undefined;
   };
 
-/** (x·c)·d = x·(cd). */
+/** Factors whose product neither overflows nor underflows in float32. */
+const isModerate = (value: number): boolean => Math.abs(value) > 2 ** -60 && Math.abs(value) < 2 ** 60;
+
+/** (x·c)·d = x·(cd), for floating point: whole numbers wrap. */
 const foldScale: Rule = ([a, b]) => {
   const [outer, x, c] = [b && constantValue(b), a?.node.inputs[0], a?.node.inputs[1]];
   const inner = a?.node.op === "mul" && c?.rank === 0 ? constantValue(c) : undefined;
-  return outer !== undefined && b?.rank === 0 && inner !== undefined && x ? x.mul(inner * outer) : undefined;
+  if (outer === undefined || inner === undefined || b?.rank !== 0 || !x || !isFloat(x.dtype)) return undefined;
+  return isModerate(outer) && isModerate(inner) ? x.mul(inner * outer) : undefined;
 };
+
+/** log(sigmoid(x)), where the kernel's sigmoid has no digits left. */
+const logOfSigmoid: Rule = ([y]) => (y?.node.op === "sigmoid" ? y.node.inputs[0]?.logSigmoid() : undefined);
 
 /** An operand that was stretched only to meet the other one need not be. */
 const unstretch: Rule = (inputs, node) => {
@@ -121,6 +129,7 @@ const rules: Rules = {
   div: [neutral(1, false), unstretch],
   where: [unstretch],
   neg: [doubleNegation],
+  log: [logOfSigmoid],
   stopGradient: [([x]) => x],
   matmul: [absorbTransposes],
   reshape: [skipInner("reshape"), dropSame],

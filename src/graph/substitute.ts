@@ -7,6 +7,24 @@ import { makeNode, type Node, sortNodes } from "./node.ts";
 export const again = (node: Node, inputs: readonly Tensor[]): Node =>
   makeNode(node.op, inputs, node.attrs, node.outputs, (made, spec) => new Tensor(made, spec));
 
+/**
+ * `outputs` with nodes replaced one after the other: `replace` gives what stands in the place of a node's outputs, its
+ * inputs being rewritten already, or nothing to keep the node. One walk, however many are replaced.
+ */
+export function rewrite(
+  outputs: readonly Tensor[],
+  replace: (node: Node, inputs: readonly Tensor[]) => readonly Tensor[] | undefined,
+): Tensor[] {
+  const map = new Map<Tensor, Tensor>();
+  for (const node of sortNodes(outputs)) {
+    const inputs = node.inputs.map((input) => map.get(input) ?? input);
+    const moved = inputs.some((input, i) => input !== node.inputs[i]);
+    const made = replace(node, inputs) ?? (moved ? again(node, inputs).outputs : node.outputs);
+    for (const [i, output] of node.outputs.entries()) map.set(output, made[i] ?? output);
+  }
+  return outputs.map((output) => map.get(output) ?? output);
+}
+
 /** `outputs` with every tensor that `replacements` holds replaced, and what depends on it recorded anew. */
 export function substitute(outputs: readonly Tensor[], replacements: ReadonlyMap<Tensor, Tensor>): Tensor[] {
   const map = new Map(replacements);

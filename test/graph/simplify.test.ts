@@ -1,7 +1,7 @@
 /** Rewriting keeps the numbers and lowers the count of nodes. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { gradient, scan, simplify, sortNodes } from "../../src/graph/index.ts";
+import { gradient, recompute, scan, simplify, sortNodes } from "../../src/graph/index.ts";
 import { LSTMCell, type LSTMState } from "../../src/nn/index.ts";
 import { input, noise, scalar, type Tensor, tensor, zeros } from "../../src/tensor/index.ts";
 import { interpret } from "../support/interpret.ts";
@@ -183,6 +183,31 @@ describe("scans", () => {
     const loss = top.sum();
     const parameters = wider.flatMap((layer) => [layer.weight_hh, layer.weight_ih]);
     expect(scansOf(simplify([loss, ...gradient(loss, parameters)]))).toHaveLength(6);
+  });
+});
+
+describe("graphs of many layers", () => {
+  /** Nodes that simplifying `outputs` makes. */
+  function nodesMade(outputs: readonly Tensor[]): number {
+    const before = scalar(0).node.id;
+    simplify(outputs);
+    return scalar(0).node.id - before;
+  }
+  const block = recompute((t: Tensor) => t.tanh().mul(t));
+  const row = (h: Tensor, now: Tensor): [Tensor, Tensor] => [h.mul(now).tanh(), h];
+  const stacks: Record<string, (t: Tensor) => Tensor> = {
+    "recomputed blocks": (t) => block(t),
+    scans: (t) => scan(row, t.slice(0, 0, 1).reshape([3]), t, { axis: 0 })[1],
+  };
+  test.each(Object.entries(stacks))("%s are opened, merged and pruned in one walk", (_, layer) => {
+    const grown = (layers: number) => {
+      let top: Tensor = x;
+      for (let i = 0; i < layers; i++) top = layer(top);
+      const loss = top.sum();
+      return nodesMade([loss, ...gradient(loss, [x])]);
+    };
+    const [few, many] = [grown(8), grown(32)];
+    expect(many / few).toBeLessThan(5); // four times the layers
   });
 });
 

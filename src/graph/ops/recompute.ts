@@ -1,4 +1,5 @@
 /** A block that is computed anew in the backward pass instead of being kept for it. Inlined before lowering. */
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { Body } from "../node.ts";
 import type { Op } from "../op.ts";
 
@@ -11,12 +12,14 @@ export interface Block {
 export const recomputeOps = {
   recompute: {
     shape: (_, { body }) => body.outputs,
-    // Arguments are held back until the gradient is there, so the runtime cannot run the second forward pass early.
+    // Arguments are held back until the gradient is there, so the runtime cannot run the second forward pass early;
+    // in a block without any, what it captured, save for leaves.
     grad: ({ grads, inputs, attrs: { body, arguments: count }, needs, tools }) => {
       const given = grads.find((g) => g !== undefined);
       if (!given) return [];
+      const waits = (input: Tensor, i: number) => i < count || (count === 0 && input.node.inputs.length > 0);
       const again = inputs.map((input, i) =>
-        i < count ? (tools.record("barrier", [input, given], {})[0] ?? input) : input,
+        waits(input, i) ? (tools.record("barrier", [input, given], {})[0] ?? input) : input,
       );
       const outputs = tools.substitute(
         body.outputs,
