@@ -31,6 +31,5 @@ export const leafOps = {
     shape: (_, { spec }) => [spec],
     grad: "stop",
     onnx: ({ attrs: { data, spec }, constant }) => [constant(data, spec.dtype, spec.shape as number[])],
-    lead: () => [],
   } satisfies Op<{ spec: Spec; data: HostArray }>,
 };
