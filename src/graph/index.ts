@@ -1,7 +1,7 @@
 /** What tensors record, and what rewrites it. */
 export { gradient, valueAndGradient } from "./grad.ts";
 export { type Body, insideBody, type Node, type Spec, sortNodes } from "./node.ts";
-export type { Lowering, OnnxAttribute, OnnxBody, OnnxNode } from "./op.ts";
+export { type Branch, type Lowering, type OnnxAttribute, type OnnxBody, type OnnxNode, onnxType } from "./op.ts";
 export { type OpName, ops, rowOf } from "./ops/index.ts";
 export type { Draw, Initializer } from "./ops/leaf.ts";
 export { recompute } from "./recompute.ts";

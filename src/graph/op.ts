@@ -78,6 +78,9 @@ export interface GradientTools {
   readonly lead: (node: Node, inputs: readonly Tensor[], lead: Stacked) => readonly Tensor[] | undefined;
 }
 
+/** Numbers of the element types in onnx.proto's TensorProto.DataType. */
+export const onnxType: Readonly<Record<DType, number>> = { f32: 1, i32: 6, i64: 7, bool: 9, f64: 11 };
+
 /** What ONNX attributes may hold. Whole numbers are written as integers: write `{ float: 1 }` where ONNX wants a float. */
 export type OnnxAttribute =
   | number
@@ -101,6 +104,9 @@ export interface OnnxNode {
   readonly attrs: Readonly<Record<string, OnnxAttribute>>;
 }
 
+/** One side of a branch. */
+export type Branch<A> = (lower: Lowering<A>) => readonly string[];
+
 /** The pen a row writes ONNX with. Values are known by their names; an absent optional input is `""`. */
 export interface Lowering<A> {
   readonly inputs: readonly string[];
@@ -121,6 +127,10 @@ export interface Lowering<A> {
   scalar(value: number, dtype: DType): string;
   /** A vector of i64, known now or computed from the sizes of the graph's inputs when it runs. */
   dims(shape: Shape): string;
+  /** `value` throughout. */
+  fill(value: number, spec: Spec): string;
+  /** What `then` or `otherwise` gives, of which only the one that `condition` asks for is computed. */
+  branch(condition: string, then: Branch<A>, otherwise: Branch<A>): readonly string[];
   /** Lowers a body. The last inputs are bound to values of the graph around it by name. */
   body(body: Body, captures: readonly string[]): OnnxBody;
 }

@@ -3,8 +3,7 @@
  * writer; weights are inputs or external, so a model stays far below protobuf's 2 GB.
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import type { OnnxAttribute, OnnxBody, OnnxNode, Spec } from "../graph/index.ts";
-import { onnxType } from "../graph/ops/elementwise.ts";
+import { type OnnxAttribute, type OnnxBody, type OnnxNode, onnxType, type Spec } from "../graph/index.ts";
 import { bytesOf, type DType, type HostArray } from "../tensor/index.ts";
 
 export interface Initializer {

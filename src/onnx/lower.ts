@@ -3,12 +3,14 @@
 import { ConfigError, ShapeError } from "../errors.ts";
 import {
   type Body,
+  type Branch,
   type Lowering,
   type Node,
   type OnnxAttribute,
   type OnnxBody,
   type OnnxNode,
   rowOf,
+  type Spec,
   simplify,
   sortNodes,
 } from "../graph/index.ts";
@@ -33,7 +35,12 @@ export interface OnnxModel {
   readonly inputs: readonly NamedSpec[];
   readonly outputs: readonly NamedSpec[];
   readonly opset: number;
+  /** Whether it computes in double precision, which the engine's fusions would round. */
+  readonly double: boolean;
 }
+
+/** Whether it is known before anything runs that there is no element. */
+const isEmpty = ({ shape }: Spec): boolean => shape.includes(0) && shape.every((dim) => typeof dim === "number");
 
 /** Writes nodes into one list, and constants and sizes into the list of the outermost graph. */
 class Writer {
@@ -56,8 +63,13 @@ class Writer {
     return this.#names.has(tensor);
   }
 
+  /** A tensor known to have no element is not computed: the engine's kernels differ on what they do with nothing. */
   lower(node: Node): void {
-    const names = rowOf(node.op).onnx(this.#pen(node));
+    const { outputs } = node;
+    if (outputs.some(({ dtype }) => dtype === "f64")) this.#outermost.double = true;
+    const names = outputs.every(isEmpty)
+      ? outputs.map((spec) => this.#outermost.fill(0, spec, this))
+      : rowOf(node.op).onnx(this.#pen(node, this));
     for (const [i, output] of node.outputs.entries()) this.#names.set(output, names[i] ?? "");
   }
 
@@ -75,19 +87,36 @@ class Writer {
     return this.emitMany(op, inputs, attrs, 1)[0] ?? "";
   }
 
-  #pen(node: Node): Lowering<unknown> {
+  /** Inputs are known to this writer; what is emitted goes to `into`. */
+  #pen(node: Node, into: Writer): Lowering<unknown> {
     const outermost = this.#outermost;
     return {
       inputs: node.inputs.map((input) => this.name(input)),
       attrs: node.attrs,
       specs: { inputs: node.inputs, outputs: node.outputs },
-      emit: (op, inputs, attrs) => this.emit(op, inputs, attrs),
-      emitMany: (op, inputs, attrs, count) => this.emitMany(op, inputs, attrs, count),
+      emit: (op, inputs, attrs) => into.emit(op, inputs, attrs),
+      emitMany: (op, inputs, attrs, count) => into.emitMany(op, inputs, attrs, count),
       constant: (data, dtype, shape) => outermost.constant(data, dtype, shape),
       scalar: (value, dtype) => outermost.constant(hostArray([value], dtype), dtype, []),
       dims: (shape) => outermost.dims(shape),
+      fill: (value, spec) => outermost.fill(value, spec, into),
       body: (body, captures) => this.#body(body, captures),
+      branch: (condition, then, otherwise) => {
+        const [then_branch, else_branch] = [this.#side(node, then), this.#side(node, otherwise)];
+        return into.emitMany("If", [condition], { then_branch, else_branch }, node.outputs.length);
+      },
     };
+  }
+
+  #side(node: Node, write: Branch<unknown>): { body: OnnxBody } {
+    const inner = new Writer(this.#outermost);
+    const names = write(this.#pen(node, inner));
+    const own = new Set(inner.nodes.flatMap(({ outputs }) => outputs));
+    const outputs = node.outputs.map((spec, i) => {
+      const name = names[i] ?? "";
+      return { name: own.has(name) ? name : inner.emit("Identity", [name]), spec };
+    });
+    return { body: { inputs: [], outputs, nodes: inner.nodes } };
   }
 
   #body(body: Body, captures: readonly string[]): OnnxBody {
@@ -122,6 +151,8 @@ class Outermost {
   readonly #sources: readonly NamedSpec[];
   readonly #reserved: ReadonlySet<string>;
   #count = 0;
+  /** Whether anything is computed in double precision. */
+  double = false;
   /** `reserved` are the names of the model's inputs and outputs, which nothing else may have. */
   constructor(sources: readonly NamedSpec[], reserved: ReadonlySet<string>) {
     this.#sources = sources;
@@ -161,6 +192,14 @@ class Outermost {
       shape.map((dim) => this.#size(dim)),
       { axis: 0 },
     );
+  }
+
+  /** `value` throughout, written by `into` where the size is only known when the graph runs. */
+  fill(value: number, spec: Spec, into: Writer): string {
+    const { shape, dtype } = spec;
+    if (isEmpty(spec)) return this.constant(hostArray([], dtype), dtype, shape as readonly number[]);
+    const one = this.constant(hostArray([value], dtype), dtype, []);
+    return shape.length === 0 ? one : into.emit("Expand", [one, this.dims(shape)]);
   }
 
   /** A dimension as a vector of one: Σ coefficient · Π symbols. */
@@ -250,5 +289,5 @@ export function lowerSimplified(inputs: Named, outputs: Named, constants: Consta
     initializers: [...weights, ...outermost.initializers.values()],
   };
   const bytes = encodeModel(graph, (name) => renamed.get(name) ?? name);
-  return { bytes, inputs: graph.inputs, outputs: graph.outputs, opset: OPSET };
+  return { bytes, inputs: graph.inputs, outputs: graph.outputs, opset: OPSET, double: outermost.double };
 }

@@ -163,7 +163,7 @@ const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
 async function createProgram(model: OnnxModel, options: SessionOptions): Promise<Program> {
   const engine = await loadEngine(options.device, options.threads);
   const start = performance.now();
-  const session = await engine.InferenceSession.create(model.bytes, sessionOptions(options));
+  const session = await engine.InferenceSession.create(model.bytes, sessionOptions(options, model.double));
   return new Program(model, engine, session, options.device, performance.now() - start);
 }
 

@@ -64,12 +64,25 @@ export function fromOrt(tensor: OrtTensor): HostTensor {
   return { data: tensor.data as HostArray, shape: tensor.dims, dtype };
 }
 
-export const sessionOptions = ({ device, threads, profile }: SessionOptions): InferenceSession.SessionOptions => ({
+/**
+ * In double precision the engine's fusions are left out: they keep scales and epsilons as float32 and make operations
+ * that have no float64 kernel (scaled matrix products, layer normalisation, x·sigmoid(x)).
+ */
+const unfused = {
+  graphOptimizationLevel: "basic",
+  extra: { optimization: { disable_specified_optimizers: "LayerNormFusionL1" } },
+} as const;
+
+export const sessionOptions = (
+  { device, threads, profile }: SessionOptions,
+  double: boolean,
+): InferenceSession.SessionOptions => ({
   executionProviders: [device],
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
   graphOptimizationLevel: "all",
   executionMode: "sequential",
   logSeverityLevel: 3,
+  ...(double ? unfused : {}),
   ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
 });

@@ -13,7 +13,7 @@ export interface UnaryMethods {
   sin(): Tensor;
   cos(): Tensor;
   tanh(): Tensor;
-  /** 1/(1 + e^-x). */
+  /** 1/(1 + e^-x), within 1e-7; for its logarithm there is `logSigmoid`. */
   sigmoid(): Tensor;
   /** max(x, 0). */
   relu(): Tensor;

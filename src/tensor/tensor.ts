@@ -4,7 +4,14 @@
  */
 import { DTypeError, ShapeError } from "../errors.ts";
 import { makeNode, type Node, type Spec } from "../graph/node.ts";
-import type { Pool, TransposedWindow, Window } from "../graph/ops/convolution.ts";
+import {
+  type PoolOptions,
+  poolOf,
+  type TransposedWindow,
+  transposedWindowOf,
+  type Window,
+  windowOf,
+} from "../graph/ops/convolution.ts";
 import { binaryOps, unaryOps } from "../graph/ops/elementwise.ts";
 import { type Attrs, type OpName, rowOf } from "../graph/ops/index.ts";
 import type { Transposed } from "../graph/ops/matmul.ts";
@@ -96,6 +103,10 @@ export class Tensor implements Spec {
   rsqrt(): Tensor {
     return this.like(1).div(this.sqrt());
   }
+  /** log 1/(1 + e^-x), right where the sigmoid is too small to be told from 0. */
+  logSigmoid(): Tensor {
+    return this.neg().softplus().neg();
+  }
   /** x·Φ(x), or its form with tanh. */
   gelu(approximate: "none" | "tanh" = "none"): Tensor {
     return recordOne("gelu", [this], { approximate });
@@ -142,7 +153,9 @@ export class Tensor implements Spec {
   }
   /** log Σ exp x, safe for large x. */
   logSumExp(axis: number, keep = false): Tensor {
-    const top = this.max(axis, true).maximum(-3e38).stopGradient(); // of nothing but -∞ it is -∞, not NaN
+    if (this.dim(axis) === 0) return this.sum(axis, keep).log();
+    const most = this.max(axis, true);
+    const top = most.abs().less(Number.POSITIVE_INFINITY).where(most, 0).stopGradient(); // ±∞ - ±∞ would be NaN
     const sum = this.sub(top).exp().sum(axis, true).log().add(top);
     return keep ? sum : sum.squeeze(axis);
   }
@@ -201,9 +214,15 @@ export class Tensor implements Spec {
   }
   /** The `count` axes from `from` on, moved so that they start at `to`. */
   moveAxes(from: number, count: number, to: number): Tensor {
+    if (count === 0) return this;
+    const [first, place] = [from, to].map((axis) => normalizeAxis(axis, this.rank, "moveAxes")) as [number, number];
+    if (!Number.isInteger(count) || count < 0 || first + count > this.rank || place + count > this.rank)
+      throw new ShapeError(
+        `moveAxes: ${count} axes from ${from} on do not fit at ${to} in ${formatShape(this.shape)}; move fewer`,
+      );
     const axes = allAxes(this.shape);
-    const moved = axes.splice(from, count);
-    return this.transpose([...axes.slice(0, to), ...moved, ...axes.slice(to)]);
+    const moved = axes.splice(first, count);
+    return this.transpose([...axes.slice(0, place), ...moved, ...axes.slice(place)]);
   }
   /** Axes by name, as in `"b t (h d) -> b h t d"`, with sizes of new names given. */
   rearrange(pattern: string, sizes: Readonly<Record<string, Dim>> = {}): Tensor {
@@ -265,18 +284,21 @@ export class Tensor implements Spec {
   }
   /** Elements `start` up to before `end` along `axis`; negative numbers count from the end. */
   slice(axis: number, start: number, end: number = toEnd, step = 1): Tensor {
-    return this.slices([{ axis: normalizeAxis(axis, this.rank, "slice"), start, end, step }]);
+    return recordOne("slice", [this], {
+      ranges: [{ axis: normalizeAxis(axis, this.rank, "slice"), start, end, step }],
+    });
   }
   slices(ranges: readonly Range[]): Tensor {
-    return recordOne("slice", [this], { ranges });
+    const counted = ranges.map((range) => ({ ...range, axis: normalizeAxis(range.axis, this.rank, "slices") }));
+    return recordOne("slice", [this], { ranges: counted });
   }
   flip(axis: number): Tensor {
     return this.slice(axis, toEnd, toStart, -1);
   }
   /** `value` before and after each axis. */
   pad(before: readonly number[], after: readonly number[], value = 0): Tensor {
-    if ([...before, ...after].every((count) => count === 0)) return this;
-    return recordOne("pad", [this], { before, after, value });
+    const padded = recordOne("pad", [this], { before, after, value });
+    return sameShape(padded.shape, this.shape) ? this : padded;
   }
 
   // Indexing.
@@ -284,7 +306,7 @@ export class Tensor implements Spec {
   gather(indices: Tensor, axis = 0): Tensor {
     return recordOne("gather", [this, indices], { axis: normalizeAxis(axis, this.rank, "gather") });
   }
-  /** This tensor's whole numbers tell where in zeros [size, ..] each row of `rows` is added. */
+  /** This tensor's whole numbers tell where in zeros [size, ..] each row of `rows` is added; rows for places outside are dropped. */
   scatterAdd(rows: Tensor, size: Dim): Tensor {
     return recordOne("scatterAdd", [this, rows], { axis: 0, size });
   }
@@ -324,20 +346,20 @@ export class Tensor implements Spec {
   }
 
   // Convolution, x [N, C, L..].
-  /** With kernels w [O, C/groups, K..]. */
-  conv(w: Tensor, window: Window): Tensor {
-    return recordOne("conv", [this, w], window);
+  /** With kernels w [O, C/groups, K..]. Stride 1, no padding, dilation 1 and one group, where nothing else is said. */
+  conv(w: Tensor, window: Partial<Window> = {}): Tensor {
+    return recordOne("conv", [this, w], windowOf("conv", this.rank - 2, window));
   }
   /** The adjoint of `conv`: kernels w [C, O/groups, K..]. */
-  convTranspose(w: Tensor, window: TransposedWindow): Tensor {
-    return recordOne("convTranspose", [this, w], window);
+  convTranspose(w: Tensor, window: Partial<TransposedWindow> = {}): Tensor {
+    return recordOne("convTranspose", [this, w], transposedWindowOf(this.rank - 2, window));
   }
-  /** The largest value of each window, and its place in the flattened input. */
-  maxPool(pool: Pool): readonly Tensor[] {
-    return record("maxPool", [this], pool);
+  /** The largest value of each window, and its place in the flattened input. The stride is the kernel's, unless given. */
+  maxPool(pool: PoolOptions): readonly Tensor[] {
+    return record("maxPool", [this], poolOf("maxPool", this.rank - 2, pool));
   }
-  averagePool(pool: Pool): Tensor {
-    return recordOne("averagePool", [this], pool);
+  averagePool(pool: PoolOptions): Tensor {
+    return recordOne("averagePool", [this], poolOf("averagePool", this.rank - 2, pool));
   }
 
   #axes(axes: Axes, operation: string): number[] {

@@ -3,9 +3,11 @@ import { type OpName, recompute } from "../../src/graph/index.ts";
 import type { HostTensor } from "../../src/runtime/index.ts";
 import { arange, type DType, ones, record, scalar, stack, type Tensor, tensor } from "../../src/tensor/index.ts";
 import { count, host, iota, numbersOf } from "../support/numbers.ts";
-import { exact } from "../tolerances.ts";
+import { backward, exact } from "../tolerances.ts";
 import { counting, type Sample } from "./case.ts";
 
+/** A rounding or two of float64. */
+const within15 = { absolute: 1e-15, relative: 1e-15 };
 const exactly = { forward: exact, backward: exact };
 const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
 
@@ -609,6 +611,283 @@ const empty: readonly Sample[] = [
   },
 ];
 
+/** What the engine's own kernels and fusions get wrong; each has one meaning here, whatever the size. */
+const edges: readonly Sample[] = [
+  {
+    name: "gradient through an empty slice",
+    covers: "slice",
+    inputs: [grid([3], 1, 2, 3)],
+    apply: one((x) => [x.slice(0, 0, 0).sum(), x.slice(0, 3)]),
+    outputs: [grid([], 0), grid([0])],
+    gradients: [grid([3], 0, 0, 0)],
+  },
+  {
+    name: "nothing beside something",
+    covers: "concat",
+    inputs: [grid([3], 1, 2, 3)],
+    apply: one((x) => [
+      scalar(1).expand([0]).concat([x], 0),
+      ones([2, 0])
+        .sum(1)
+        .add(x.slice(0, 0, 2)),
+    ]),
+    outputs: [grid([3], 1, 2, 3), grid([2], 1, 2)],
+    gradients: [grid([3], 2, 4, 3)],
+  },
+  {
+    name: "mean of nothing is NaN",
+    covers: "mean",
+    inputs: [grid([0, 2])],
+    apply: one((x) => [x.mean(), x.mean(0), x.mean(1), x.variance()]),
+    outputs: [grid([], nan), grid([2], nan, nan), grid([0]), grid([], nan)],
+    gradients: [grid([0, 2])],
+  },
+  ...(["f32", "f64"] as const).map(
+    (type): Sample => ({
+      name: `layerNorm over nothing ${type}`,
+      covers: "layerNorm",
+      inputs: [host([], [2, 0], type), host([], [0], type)],
+      apply: ([x, w]) => (x && w ? x.layerNorm(w, w, 1e-5) : []),
+      outputs: [host([], [2, 0], type), host([nan, nan], [2, 1], type), host([nan, nan], [2, 1], type)],
+      seeds: [host([], [2, 0], type)],
+      gradients: [host([], [2, 0], type), host([], [0], type)],
+    }),
+  ),
+  {
+    name: "batched products over nothing",
+    covers: "matmul",
+    inputs: [grid([2, 2, 0]), grid([2, 1, 0])],
+    apply: ([a, b]) => (a && b ? [a.matmul(b, { transB: true }), a.mT.matmul(b.mT, { transA: true })] : []),
+    outputs: [grid([2, 2, 1], 0, 0, 0, 0), grid([2, 2, 1], 0, 0, 0, 0)],
+    gradients: [grid([2, 2, 0]), grid([2, 1, 0])],
+  },
+  {
+    name: "topK, extremes and logSumExp of nothing",
+    covers: "sum",
+    inputs: [grid([0, 5]), grid([2], 1, 2)],
+    apply: ([x, y]) =>
+      x && y ? [...x.topK(1), x.max(1), x.argMax(1), x.logSumExp(0), x.prod(0), y.topK(0)[0], y.sum()] : [],
+    outputs: [
+      grid([0, 1]),
+      host([], [0, 1], "i32"),
+      grid([0]),
+      host([], [0], "i32"),
+      grid([5], ...Array<number>(5).fill(-infinity)),
+      grid([5], 1, 1, 1, 1, 1),
+      grid([0]),
+      grid([], 3),
+    ],
+  },
+  {
+    name: "NaN is the extreme wherever it stands",
+    covers: "max",
+    inputs: [grid([3, 3], 1, nan, 3, nan, 0, 1, 4, 2, 3)],
+    apply: one((x) => [x.max(1), x.min(1), x.max(), x.max([0, 1], true)]),
+    outputs: [grid([3], nan, nan, 4), grid([3], nan, nan, 2), grid([], nan), grid([1, 1], nan)],
+  },
+  {
+    name: "logSumExp at infinity",
+    covers: "exp",
+    inputs: [grid([4, 2], 1, infinity, infinity, infinity, -infinity, 2, -infinity, -infinity)],
+    apply: one((x) => x.logSumExp(1)),
+    outputs: [grid([4], infinity, infinity, 2, -infinity)],
+    tolerance: exactly,
+  },
+  {
+    name: "logSumExp of very small numbers f64",
+    covers: "exp",
+    inputs: [host([-1e300, -1e300], [2], "f64")],
+    apply: one((x) => x.logSumExp(0)),
+    outputs: [host([-1e300], [], "f64")],
+    gradients: [host([0.5, 0.5], [2], "f64")],
+    tolerance: exactly,
+  },
+  {
+    name: "scales that overflow or vanish when multiplied",
+    covers: "mul",
+    inputs: [grid([2], 2 ** -100, 2 ** 100)],
+    apply: one((x) => [
+      x
+        .mul(2 ** 100)
+        .mul(2 ** 100)
+        .slice(0, 0, 1),
+      x
+        .mul(2 ** -100)
+        .mul(2 ** -100)
+        .slice(0, 1),
+    ]),
+    outputs: [grid([1], 2 ** 100), grid([1], 2 ** -100)],
+    tolerance: exactly,
+  },
+  {
+    name: "whole numbers wrap i32",
+    covers: "sum",
+    inputs: [host([2 ** 31 - 1, 2 ** 31 - 1, 1], [3], "i32")],
+    apply: one((x) => [x.sum(), x.prod(0), x.slice(0, 0, 2).prod(0), x.cumsum(0), x.mul(65537).mul(65537)]),
+    outputs: [
+      host([-1], [], "i32"),
+      host([1], [], "i32"),
+      host([1], [], "i32"),
+      host([2 ** 31 - 1, -2, -1], [3], "i32"),
+      host([2147352575, 2147352575, 131073], [3], "i32"),
+    ],
+  },
+  {
+    // 3037000500 · 3037000499 = 2⁶³ - 2891526308
+    name: "whole numbers beyond 2⁵³ i64",
+    covers: "prod",
+    inputs: [host([2 ** 53, 1], [2], "i64"), host([3037000500, 3037000499, 1], [3, 1], "i64")],
+    apply: ([x, y]) =>
+      x && y
+        ? [
+            x.sum().sub(2 ** 53),
+            y
+              .prod(0)
+              .sub(2 ** 62)
+              .sub(2 ** 62),
+            x
+              .mul(2 ** 62 + 2 ** 20)
+              .mul(3)
+              .sub(2 ** 62)
+              .sub(2 ** 62)
+              .sub(2 ** 62), // 3·2²⁰ at 1: c·d has more than 53 bits
+          ]
+        : [],
+    outputs: [host([1], [], "i64"), host([-2891526308], [1], "i64"), host([2 ** 62, 3 * 2 ** 20], [2], "i64")],
+    tolerance: exactly,
+  },
+  ...[4, 600].flatMap((size): Sample[] => [
+    {
+      name: `scatterAdd drops what lies outside ${size} rows`,
+      covers: "scatterAdd",
+      inputs: [host([-1, 1, size, 2 ** 20], [4], "i32"), grid([4, 1], 1, 2, 4, 8)],
+      apply: ([i, x]) => (i && x ? [i.scatterAdd(x, size).slice(0, 0, 3)] : []),
+      outputs: [grid([3, 1], 0, 2, 0)],
+      gradients: [undefined, grid([4, 1], 0, 2, 0, 0)],
+      tolerance: exactly,
+    },
+    {
+      name: `scatterAdd keeps what is not finite in its row of ${size}`,
+      covers: "scatterAdd",
+      inputs: [host([1, 0, 1, 2], [4], "i32"), grid([4, 2], nan, 1, 2, 3, 4, 5, 6, -infinity)],
+      apply: ([i, x]) => (i && x ? [i.scatterAdd(x, size).slice(0, 0, 4)] : []),
+      outputs: [grid([4, 2], 2, 3, nan, 6, 6, -infinity, 0, 0)],
+      tolerance: exactly,
+    },
+  ]),
+  {
+    name: "scatterAdd of an arange into fewer rows",
+    covers: "scatterAdd",
+    inputs: [grid([3], 1, 2, 3)],
+    apply: one((x) => [arange(3).scatterAdd(x, 2), arange(3).scatterAdd(x, 5)]),
+    outputs: [grid([2], 1, 2), grid([5], 1, 2, 3, 0, 0)],
+    gradients: [grid([3], 2, 4, 3)],
+  },
+  moves(
+    "negative axes of moveAxes and slices",
+    "slice",
+    [[1, 2, 3]],
+    one((x) => [x.moveAxes(-1, 1, 0), x.moveAxes(0, 1, -1), x.slices([{ axis: -1, start: 1, end: 3, step: 1 }])]),
+    [grid([3, 1, 2], 0, 3, 1, 4, 2, 5), grid([2, 3, 1], 0, 1, 2, 3, 4, 5), grid([1, 2, 2], 1, 2, 4, 5)],
+  ),
+  {
+    name: "logSigmoid and the logarithm of a sigmoid",
+    covers: "softplus",
+    inputs: [grid([5], -100, -20, 0, 20, 100)],
+    apply: one((x) => [x.logSigmoid(), x.sigmoid().log()]),
+    outputs: [
+      grid([5], -100, -20, -Math.LN2, -2.061153620314381e-9, 0),
+      grid([5], -100, -20, -Math.LN2, -2.061153620314381e-9, 0),
+    ],
+    seeds: [grid([5], 1, 1, 1, 1, 1)],
+    gradients: [grid([5], 1, 1, 0.5, 2.061153618190204e-9, 0)],
+    tolerance: { forward: { absolute: 1e-14, relative: 1e-6 }, backward },
+  },
+  {
+    name: "windows of one step without padding are what a convolution takes unless told otherwise",
+    covers: "conv",
+    inputs: [grid([1, 1, 4], 1, 2, 3, 4), grid([1, 1, 2], 1, 10)],
+    apply: ([x, w]) => (x && w ? [x.conv(w), x.convTranspose(w), x.averagePool({ kernel: [2] })] : []),
+    outputs: [grid([1, 1, 3], 21, 32, 43), grid([1, 1, 5], 1, 12, 23, 34, 40), grid([1, 1, 2], 1.5, 3.5)],
+  },
+];
+
+/** Products, scales and compositions that the engine would fuse in single precision. */
+const identity = (dtype: DType) =>
+  tensor(
+    [
+      [1, 0],
+      [0, 1],
+    ],
+    dtype,
+  );
+const unfused: readonly Sample[] = [
+  {
+    name: "scaled products f64",
+    covers: "matmul",
+    inputs: [host([1, 2, 3, 4], [2, 2], "f64")],
+    apply: one((x) => [
+      x.mul(0.1).matmul(identity("f64")),
+      x.matmul(identity("f64")).div(3),
+      x.mul(0.1).unsqueeze(0).matmul(identity("f64").unsqueeze(0), { transB: true }),
+    ]),
+    outputs: [
+      host([0.1, 0.2, 0.1 * 3, 0.4], [2, 2], "f64"),
+      host([1 / 3, 2 / 3, 1, 4 / 3], [2, 2], "f64"),
+      host([0.1, 0.2, 0.1 * 3, 0.4], [1, 2, 2], "f64"),
+    ],
+    seeds: [host([1, 0, 0, 0], [2, 2], "f64"), undefined, undefined],
+    gradients: [host([0.1, 0, 0, 0], [2, 2], "f64")],
+    tolerance: exactly,
+  },
+  {
+    // Scores 0 and ln 3 scaled there and back: weights ¼ and ¾.
+    name: "scaled attention f64",
+    covers: "softmax",
+    inputs: [host([1, 0], [1, 1, 2], "f64"), host([0, 0, Math.log(3) / 0.7, 0], [1, 2, 2], "f64")],
+    apply: ([q, k]) => (q && k ? [q.mul(0.7).matmul(k, { transB: true }).softmax()] : []),
+    outputs: [host([0.25, 0.75], [1, 1, 2], "f64")],
+    tolerance: { forward: within15, backward: within15 },
+  },
+  {
+    name: "x · sigmoid(x), layer and root-mean-square norms by hand f64",
+    covers: "sigmoid",
+    inputs: [host([-800, 0, Math.log(3)], [3], "f64"), host([3, -3, 3, -3], [1, 4], "f64")],
+    apply: ([x, y]) => {
+      if (!x || !y) return [];
+      const centred = y.sub(y.mean(-1, true));
+      const norm = (z: Tensor, epsilon: number) => z.div(z.pow(2).mean(-1, true).add(epsilon).sqrt());
+      return [x.mul(x.sigmoid()), norm(centred, 0.1), norm(y, 0.1).mul(y.onesLike().sum(0))];
+    },
+    outputs: [
+      host([0, 0, Math.log(3) * 0.75], [3], "f64"),
+      host(
+        [1, -1, 1, -1].map((sign) => (sign * 3) / Math.sqrt(9.1)),
+        [1, 4],
+        "f64",
+      ),
+      host(
+        [1, -1, 1, -1].map((sign) => (sign * 3) / Math.sqrt(9.1)),
+        [1, 4],
+        "f64",
+      ),
+    ],
+    tolerance: { forward: within15, backward: within15 },
+  },
+  {
+    ...pointwise(
+      "softplus",
+      (x) => x.softplus(),
+      at([-40, Math.exp(-40)], [-1, Math.log1p(Math.exp(-1))], [800, 800]),
+      {
+        from: "f64",
+        name: "softplus of small numbers",
+      },
+    ),
+    tolerance: { forward: { absolute: 0, relative: 1e-15 }, backward },
+  },
+];
+
 const extremes: readonly Sample[] = [
   {
     name: "softmax of large numbers and of masked ones",
@@ -666,5 +945,7 @@ export const rowSamples: readonly Sample[] = [
   ...blocks,
   ...doubles,
   ...empty,
+  ...edges,
+  ...unfused,
   ...extremes,
 ];

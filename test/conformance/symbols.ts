@@ -2,7 +2,7 @@
 import { gradient, type OpName, scan } from "../../src/graph/index.ts";
 import { constantInit } from "../../src/nn/index.ts";
 import { compile, type Device, fillNoise, type HostTensor, initialValues } from "../../src/runtime/index.ts";
-import { arange, buffer, input, noise, parameter, type Shape, type Tensor } from "../../src/tensor/index.ts";
+import { arange, buffer, input, noise, parameter, type Shape, type Tensor, tensor } from "../../src/tensor/index.ts";
 import { evaluate, host, prepare, requireClose, trace, uniform } from "../support/numbers.ts";
 import { exact, reordered } from "../tolerances.ts";
 import type { Case } from "./case.ts";
@@ -172,6 +172,59 @@ const symbolic: readonly Case[] = [
     }),
   }),
   sized({
+    name: "scan, also of no step",
+    covers: "scan",
+    shapes: [
+      ["B", "T", 2],
+      ["B", 2],
+    ],
+    apply: two((xs, s) => {
+      const [last, hs] = scan((h: Tensor, x: Tensor) => [h.mul(x).tanh(), h] as const, s, xs);
+      return [last, hs, ...gradient(hs.sum().add(last.sum()), [xs, s])];
+    }),
+    sizes: [
+      { B: 2, T: 0 },
+      { B: 2, T: 3 },
+    ],
+  }),
+  sized({
+    name: "topK of no rows",
+    covers: "topK",
+    shapes: [["B", 3, "T"]],
+    apply: two((x) => [...x.topK(2, 1), x.mean(0), x.sum(2)]),
+    sizes: [
+      { B: 0, T: 2 },
+      { B: 2, T: 0 },
+      { B: 2, T: 2 },
+    ],
+  }),
+  sized({
+    name: "batched products over nothing",
+    covers: "matmul",
+    shapes: [
+      [2, 64, "T"],
+      [2, "T", 64],
+    ],
+    apply: two((a, b) => [a.matmul(a, { transB: true }), b.matmul(b, { transA: true })]),
+    sizes: [5, 0, 5, 0].map((T) => ({ B: 1, T })),
+  }),
+  sized({
+    name: "gather from the end of a symbolic table",
+    covers: "gather",
+    shapes: [["T", 2]],
+    apply: two((x) => withGradient(x.gather(tensor([-1, 0, -1], "i32")), x)),
+  }),
+  sized({
+    name: "whole numbers summed along a symbol",
+    covers: "sum",
+    shapes: [["B", "T"]],
+    apply: two((x) => [x.mul(8).cast("i32").sum(1), x.mul(8).cast("i64").sum()]),
+    sizes: [
+      { B: 2, T: 0 },
+      { B: 2, T: 3 },
+    ],
+  }),
+  sized({
     name: "nothing in a batch",
     covers: "matmul",
     shapes: [
@@ -197,6 +250,26 @@ async function runNamed(
   if (!result) throw new Error("the program gave no y");
   return result;
 }
+
+/** A slice that names a number of elements has it, or the run fails: it never stretches over what it meets. */
+const counted: readonly Case[] = [
+  [(x: Tensor) => x.slice(0, 0, 2), [1, 2]] as const,
+  [(x: Tensor) => x.slice(0, -2), [2, 3]] as const,
+  [(x: Tensor) => x.slice(0, 1, 3), [2, 3]] as const,
+  [(x: Tensor) => x.slice(0, -3, -1), [1, 2]] as const,
+].map(([apply, expected], i) => ({
+  name: `sizes known at run time: a slice of two of three elements ${i}`,
+  covers: "slice",
+  async run(device) {
+    const x = input("x", ["T"]);
+    const y = apply(x).add(input("zero", [2]));
+    const zero = host([0, 0], [2]);
+    const inputs = { x, zero: y.node.inputs[1] ?? y };
+    requireClose("y", await runNamed(device, inputs, y, { x: host([1, 2, 3], [3]), zero }), host(expected, [2]), exact);
+    const short = await runNamed(device, inputs, y, { x: host([1], [1]), zero }).catch(() => "refused");
+    if (device !== "webgpu" && short !== "refused") throw new Error("one element was taken for two");
+  },
+}));
 
 const leaves: readonly Case[] = [
   {
@@ -253,4 +326,4 @@ const leaves: readonly Case[] = [
   },
 ];
 
-export const programCases: readonly Case[] = [...symbolic, ...leaves];
+export const programCases: readonly Case[] = [...symbolic, ...counted, ...leaves];

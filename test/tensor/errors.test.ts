@@ -130,6 +130,65 @@ const rows: [() => unknown, new (...args: never[]) => Error, string][] = [
     "convTranspose: output padding [1] is not below the stride [1]; lower it or pad the result",
   ],
   [
+    () => image.convTranspose(input("k", [3, 2, 1]), { padding: [4] }),
+    ShapeError,
+    "convTranspose: axis 2 of [1, 3, 8] would have 0 places; use less padding or a wider kernel",
+  ],
+  [
+    () => image.conv(input("k", [4, 3, 3]), { padding: [1, 1] }),
+    ShapeError,
+    "conv: expected padding of 1 whole number(s) from 0 on, one for each axis of the window, got [1,1]",
+  ],
+  [
+    () => image.conv(input("k", [4, 3, 3]), { stride: [0] }),
+    ShapeError,
+    "conv: expected stride of 1 whole number(s) from 1 on, one for each axis of the window, got [0]",
+  ],
+  [
+    () => image.conv(input("k", [4, 3, 3]), { groups: 0 }),
+    ShapeError,
+    "conv: expected a whole number of groups from 1 on, got 0; leave it out for one",
+  ],
+  [
+    () => image.maxPool({ kernel: [2], padding: [2] }),
+    ShapeError,
+    "maxPool: padding [2] is not below the kernel [2]; a window would hold nothing else",
+  ],
+  [() => w.conv(w), ShapeError, "conv: expected a tensor [N, C, L..], got rank 2; reshape it first"],
+  [
+    () => w.pad([-1, 0], [0, 0]),
+    ShapeError,
+    "pad: expected whole numbers from 0 on, got -1; take elements away with .slice()",
+  ],
+  [
+    () => w.pad([1], [1, 0]),
+    ShapeError,
+    "pad: expected two lists of 2 numbers for [512, 64], got [1] and [1,0]; give one for each axis",
+  ],
+  [
+    () => w.slice(0, 0, 3, 0),
+    ShapeError,
+    "slice: expected whole numbers and a step other than 0, got 0 to 3 in steps of 0",
+  ],
+  [
+    () =>
+      w.slices([
+        { axis: 0, start: 0, end: 3, step: 1 },
+        { axis: -2, start: 0, end: 2, step: 1 },
+      ]),
+    ShapeError,
+    "slices: axis 0 of [512, 64] is named twice; slice the result once more",
+  ],
+  [() => x.moveAxes(1, 2, -1), ShapeError, "moveAxes: 2 axes from 1 on do not fit at -1 in [2, 5, 768]; move fewer"],
+  [() => x.moveAxes(3, 1, 0), ShapeError, "moveAxes: axis 3 does not exist in a tensor of rank 3; use -3 to 2"],
+  [() => input("e", [0, 5]).max(), ShapeError, "max: axis 0 of [0, 5] has no elements; concat one or skip the call"],
+  [
+    () => input("e", [5, 0]).argMin(1),
+    ShapeError,
+    "argMin: axis 1 of [5, 0] has no elements; concat one or skip the call",
+  ],
+  [() => x.topK(-1), ShapeError, "topK: expected a whole number k from 0 on, got -1; say how many elements to take"],
+  [
     () => symbolic.unsqueeze(0).maxPool({ kernel: [2], stride: [2], padding: [0] }),
     ShapeError,
     'maxPool: expected a fixed shape, got [T]; give "T" a number before tracing',

@@ -28,6 +28,51 @@ export interface Pool {
   readonly padding: readonly number[];
 }
 
+type Sizes = readonly number[];
+
+/** One number per axis, all `value` where none is given. Throws ShapeError where they are not whole numbers from `least` on. */
+function perAxis(name: string, what: string, count: number, given: Sizes | undefined, value: number, least = value) {
+  if (count < 1)
+    throw new ShapeError(`${name}: expected a tensor [N, C, L..], got rank ${count + 2}; reshape it first`);
+  const sizes = given ?? Array<number>(count).fill(value);
+  if (Array.isArray(sizes) && sizes.length === count && sizes.every((n) => Number.isSafeInteger(n) && n >= least))
+    return sizes as Sizes;
+  throw new ShapeError(
+    `${name}: expected ${what} of ${count} whole number(s) from ${least} on, one for each axis of the window, got ${JSON.stringify(sizes)}`,
+  );
+}
+
+/** A window over `count` axes: stride 1, no padding, dilation 1, one group, where nothing else is said. */
+export function windowOf(name: string, count: number, window: Partial<Window>): Window {
+  const { groups = 1 } = window;
+  if (!Number.isSafeInteger(groups) || groups < 1)
+    throw new ShapeError(`${name}: expected a whole number of groups from 1 on, got ${groups}; leave it out for one`);
+  return {
+    stride: perAxis(name, "stride", count, window.stride, 1),
+    padding: perAxis(name, "padding", count, window.padding, 0),
+    dilation: perAxis(name, "dilation", count, window.dilation, 1),
+    groups,
+  };
+}
+
+export const transposedWindowOf = (count: number, window: Partial<TransposedWindow>): TransposedWindow => ({
+  ...windowOf("convTranspose", count, window),
+  outputPadding: perAxis("convTranspose", "outputPadding", count, window.outputPadding, 0),
+});
+
+/** What a pool must say is its kernel: it moves by its own size, without padding, where nothing else is said. */
+export type PoolOptions = Pick<Pool, "kernel"> & Partial<Pool>;
+
+export function poolOf(name: string, count: number, pool: PoolOptions): Pool {
+  const kernel = perAxis(name, "kernel", count, pool.kernel, 1);
+  const padding = perAxis(name, "padding", count, pool.padding, 0);
+  if (padding.some((size, i) => size >= (kernel[i] ?? 1)))
+    throw new ShapeError(
+      `${name}: padding [${padding}] is not below the kernel [${kernel}]; a window would hold nothing else`,
+    );
+  return { kernel, padding, stride: perAxis(name, "stride", count, pool.stride ?? kernel, 1) };
+}
+
 const places = (shape: Shape, name: string): number[] => staticShape(shape.slice(2), name);
 
 function requireFloats(name: string, inputs: readonly (Spec | undefined)[]): void {
@@ -88,11 +133,18 @@ function convTransposeRule([x, w]: readonly Spec[], window: TransposedWindow): r
   if (!x || !w) return [];
   const [C = 0, perGroup = 0, ...kernel] = staticShape(w.shape, "convTranspose");
   requireChannels("convTranspose", x.shape, C, window.groups);
+  if (C % window.groups !== 0)
+    throw new ShapeError(`convTranspose: ${C} channels do not divide into ${window.groups} groups; change one of them`);
   if (window.outputPadding.some((size, i) => size >= (window.stride[i] ?? 1)))
     throw new ShapeError(
       `convTranspose: output padding [${window.outputPadding}] is not below the stride [${window.stride}]; lower it or pad the result`,
     );
   const sizes = places(x.shape, "convTranspose").map((size, i) => unconvolved(size, kernel[i] ?? 1, i, window));
+  const least = sizes.findIndex((size) => size < 1);
+  if (least >= 0)
+    throw new ShapeError(
+      `convTranspose: axis ${least + 2} of ${formatShape(x.shape)} would have ${sizes[least]} places; use less padding or a wider kernel`,
+    );
   return [{ shape: [x.shape[0] ?? 0, perGroup * window.groups, ...sizes], dtype: x.dtype }];
 }
 

@@ -6,7 +6,7 @@ import type { DType } from "../../tensor/dtype.ts";
 import type { BinaryMethods, UnaryMethods } from "../../tensor/methods.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
-import type { Gradient, Lead, Lowering, Op } from "../op.ts";
+import { type Gradient, type Lead, type Lowering, type Op, onnxType } from "../op.ts";
 
 type None = Record<never, never>;
 type Unary = Op<None>;
@@ -119,12 +119,27 @@ function erfOnnx({ inputs, specs, emit }: Pick<Lowering<None>, "inputs" | "specs
   throw new DTypeError('erf: expected f32, got f64, which ONNX Runtime has no kernel for; cast with .cast("f32")');
 }
 
-/** In double precision, which the kernel lacks: max(x, 0) + log(1 + e^-|x|). */
+/**
+ * In double precision, which the kernel lacks: max(x, 0) + log(1 + z) with z = e^-|x|. Where u = 1 + z was rounded,
+ * log(1 + z) is log(u)·z/(u - 1), and z where u is 1 (Goldberg 1991, theorem 4).
+ */
 function softplusOnnx({ inputs, specs, emit, scalar }: Lowering<None>): string[] {
   const [x = ""] = inputs;
   if (specs.inputs[0]?.dtype !== "f64") return [emit("Softplus", [x])];
-  const small = emit("Log", [emit("Add", [emit("Exp", [emit("Neg", [emit("Abs", [x])])]), scalar(1, "f64")])]);
-  return [emit("Add", [emit("Relu", [x]), small])];
+  const one = scalar(1, "f64");
+  const z = emit("Exp", [emit("Neg", [emit("Abs", [x])])]);
+  const u = emit("Add", [z, one]);
+  const corrected = emit("Mul", [emit("Log", [u]), emit("Div", [z, emit("Sub", [u, one])])]);
+  return [emit("Add", [emit("Relu", [x]), emit("Where", [emit("Equal", [u, one]), z, corrected])])];
+}
+
+/**
+ * The kernel is a rational function within 1e-7 of 1/(1 + e^-x): below -17 nothing of the value is left, so logarithms
+ * take logSigmoid. In double precision the formula itself.
+ */
+function sigmoidOnnx({ inputs, specs, emit, scalar }: Lowering<None>): string[] {
+  if (specs.inputs[0]?.dtype !== "f64") return [emit("Sigmoid", inputs)];
+  return [emit("Reciprocal", [emit("Add", [emit("Exp", [emit("Neg", inputs)]), scalar(1, "f64")])])];
 }
 
 const geluGrad: Gradient<{ approximate: "tanh" | "none" }> = ({ grads: [g], inputs: [x], attrs }) => {
@@ -166,7 +181,10 @@ export const unaryOps: Readonly<Record<keyof UnaryMethods, Op<None>>> = {
   sin: unary("sin", "Sin", (g, a) => [g.mul(a.cos())]),
   cos: unary("cos", "Cos", (g, a) => [g.mul(a.sin()).neg()]),
   tanh: unary("tanh", "Tanh", (g, _a, _b, y) => [g.mul(y.mul(y).rsub(1))]),
-  sigmoid: unary("sigmoid", "Sigmoid", (g, _a, _b, y) => [g.mul(y.mul(y.rsub(1)))]),
+  sigmoid: {
+    ...unary("sigmoid", "Sigmoid", (g, _a, _b, y) => [g.mul(y.mul(y.rsub(1)))]),
+    onnx: sigmoidOnnx,
+  },
   relu: unary("relu", "Relu", (g, _a, _b, y) => [g.mul(y.greater(0).stopGradient().cast(y.dtype))]),
   erf: {
     ...unary("erf", "Erf", (g, a) => [
@@ -232,7 +250,7 @@ export const binaryOps: Readonly<Record<keyof BinaryMethods, Op<None>>> = {
     from((g, a, b, y) => {
       // At a = 0, log a is -Inf but the derivative by the exponent is 0 (for b > 0).
       const log = a.greater(0).where(a, a.onesLike()).log();
-      const less = b.equal(0).where(0, b.sub(1)); // 0 · 0⁻¹ would be NaN where a⁰ has the derivative 0
+      const less = a.equal(0).and(b.equal(0)).where(0, b.sub(1)); // 0 · 0⁻¹ would be NaN where 0⁰ has the derivative 0
       return [g.mul(b.mul(a.pow(less))), g.mul(y.mul(log))];
     }),
   ),
@@ -288,6 +306,3 @@ export const elementwiseOps = {
 /** 1 where a > b, ½ where they are equal, 0 elsewhere. */
 const share = (a: Tensor, b: Tensor): Tensor =>
   a.greater(b).cast(a.dtype).add(a.equal(b).cast(a.dtype).mul(0.5)).stopGradient();
-
-/** Numbers of the element types in onnx.proto's TensorProto.DataType. */
-export const onnxType: Readonly<Record<DType, number>> = { f32: 1, i32: 6, i64: 7, bool: 9, f64: 11 };

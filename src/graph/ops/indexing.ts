@@ -1,13 +1,9 @@
 /** Operations that pick elements by whole-number tensors, and their adjoints, which add elements into zeros. */
 import { DTypeError, ShapeError } from "../../errors.ts";
 import { type Dim, formatShape, type Shape, sameShape } from "../../tensor/dim.ts";
-import { isFloat } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
-import type { Lowering, Op } from "../op.ts";
-
-/** Up to this many rows, adding rows up is faster as a product with one-hot rows than by ONNX Runtime's one-threaded scatter. */
-const ONE_HOT_ROWS = 512;
+import { type Gradient, type Lowering, type Op, onnxType, type Recorder } from "../op.ts";
 
 function requireIndices(name: string, indices: Spec | undefined): void {
   if (indices?.dtype === "i32" || indices?.dtype === "i64") return;
@@ -20,6 +16,10 @@ export interface Along {
 export interface Into extends Along {
   /** Size of the axis that is written into. */
   readonly size: Dim;
+}
+
+interface TopK extends Along {
+  readonly k: number;
 }
 
 const replaced = (shape: Shape, axis: number, dims: Shape): Shape => [
@@ -37,52 +37,65 @@ function requireAlong(name: string, x: Spec | undefined, indices: Spec | undefin
   );
 }
 
-/** Indices from the end counted from the front, where the size is known. */
-const fromFront = (indices: Tensor, size: Dim): Tensor =>
-  indices.node.op === "arange" || typeof size !== "number"
-    ? indices
-    : indices.less(0).where(indices.add(size), indices);
-
-/** Zeros of the output's shape. */
-function zeros(lower: Lowering<Into>): string {
-  const spec = lower.specs.outputs[0];
-  return lower.emit("Expand", [lower.scalar(0, spec?.dtype ?? "f32"), lower.dims(spec?.shape ?? [])]);
+/** Indices from the end counted from the front. */
+function fromFront(indices: Tensor, size: Dim, record: Recorder): Tensor {
+  if (indices.node.op === "arange" || size === 0) return indices;
+  const [places] = typeof size === "number" ? [] : record("arange", [], { length: size, dtype: indices.dtype });
+  return indices.less(0).where(indices.add(places ? places.max().add(1) : Number(size)), indices);
 }
 
-/** Rows of `updates` [N.., C..] added into zeros [size, C..] at `indices` [N..]. */
+/** Zeros of the output's shape. */
+const zeros = ({ fill, specs: { outputs } }: Lowering<Into>): string =>
+  fill(0, outputs[0] ?? { shape: [], dtype: "f32" });
+
+const ints = ({ constant }: Lowering<Into>, ...values: number[]): string =>
+  constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
+
+/**
+ * Rows of `updates` [N.., C..] added into zeros [size, C..] at `indices` [N..]; what lies outside adds zeros to row 0.
+ * A product with one-hot rows is slower with ONNX Runtime 1.30, and spreads what is not finite over all rows.
+ */
 function scatterAddOnnx(lower: Lowering<Into>): string[] {
-  const [indices = "", updates = ""] = lower.inputs;
-  const [index, update] = lower.specs.inputs;
-  const { size } = lower.attrs;
-  const rank = index?.shape.length ?? 0;
-  const row = update?.shape.slice(rank) ?? [];
-  const { emit, constant } = lower;
-  const ints = (...values: number[]) => constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
-  if (
-    typeof size === "number" &&
-    size <= ONE_HOT_ROWS &&
-    update &&
-    isFloat(update.dtype) &&
-    row.every((dim) => dim !== 0) &&
-    update.shape.every((dim) => dim !== 0)
-  ) {
-    const type = update.dtype;
-    const ids = emit("Reshape", [indices, ints(-1, 1)]);
-    const places = constant(
-      Int32Array.from({ length: size }, (_, i) => i),
-      "i32",
-      [1, size],
-    );
-    const hot = emit("Cast", [emit("Equal", [emit("Cast", [ids], { to: 6 }), places])], {
-      to: type === "f64" ? 11 : 1,
-    });
-    const columns = row.map((dim) => (typeof dim === "number" ? dim : -1)).reduce((a, b) => a * b, 1);
-    const flat = emit("Reshape", [updates, columns > 0 ? ints(-1, columns) : lower.dims([-1, ...row])]);
-    const sums = emit("Gemm", [hot, flat], { transA: 1 });
-    return [emit("Reshape", [sums, lower.dims([size, ...row])])];
-  }
-  const places = emit("Unsqueeze", [emit("Cast", [indices], { to: 7 }), ints(rank)]);
-  return [emit("ScatterND", [zeros(lower), places, updates], { reduction: "add" })];
+  const { emit, scalar, dims, specs, inputs, attrs } = lower;
+  const [index, update] = specs.inputs;
+  const [rank, width] = [index?.shape.length ?? 0, update?.shape.length ?? 0];
+  const ids = emit("Cast", [inputs[0] ?? ""], { to: onnxType.i64 });
+  const size = emit("Reshape", [dims([attrs.size]), lower.constant(BigInt64Array.of(), "i64", [0])]);
+  const inside = emit("And", [emit("GreaterOrEqual", [ids, scalar(0, "i64")]), emit("Less", [ids, size])]);
+  const behind = Array.from({ length: width - rank }, (_, i) => rank + i);
+  const wide = behind.length === 0 ? inside : emit("Unsqueeze", [inside, ints(lower, ...behind)]);
+  const rows = emit("Where", [wide, inputs[1] ?? "", scalar(0, update?.dtype ?? "f32")]);
+  const places = emit("Unsqueeze", [emit("Where", [inside, ids, scalar(0, "i64")]), ints(lower, rank)]);
+  return [emit("ScatterND", [zeros(lower), places, rows], { reduction: "add" })];
+}
+
+/** Each row takes the gradient of the row it was added to; a dropped one takes none. */
+const scatterAddGrad: Gradient<Into> = ({ grads: [g], inputs: [indices, rows], attrs: { size }, tools }) => {
+  if (!g || !indices || !rows) return [];
+  if (size === 0) return [undefined, rows.zerosLike()];
+  const [places] = typeof size === "number" ? [] : tools.record("arange", [], { length: size, dtype: indices.dtype });
+  const inside = indices.greaterEqual(0).and(indices.less(places ? places.max().add(1) : Number(size)));
+  const taken = g.gather(inside.where(indices, 0), 0);
+  const wide = inside.reshape([...inside.shape, ...rows.shape.slice(inside.rank).map(() => 1)]);
+  return [undefined, wide.where(taken, 0)];
+};
+
+/**
+ * The engine's kernel divides by the number of rows and dies of none, so beside axes whose sizes are not known there is
+ * one more row, which is cut off again.
+ */
+function topKOnnx({ inputs: [x = ""], attrs: { axis, k }, specs, emit, emitMany, constant, scalar }: Lowering<TopK>) {
+  const vector = (values: readonly number[]) => constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
+  const { shape, dtype }: Spec = specs.inputs[0] ?? { shape: [], dtype: "f32" };
+  const open = shape.flatMap((dim, i) => (i === axis || typeof dim === "number" ? [] : [i]));
+  const more = shape.map((_, i) => Number(open.includes(i)));
+  const rows = open.length === 0 ? x : emit("Pad", [x, vector([...shape.map(() => 0), ...more]), scalar(0, dtype)]);
+  const cut = (y: string) => {
+    const ends = [open.map(() => 0), open.map(() => -1), open].map(vector);
+    return open.length === 0 ? y : emit("Slice", [y, ...ends]);
+  };
+  const [values = "", places = ""] = emitMany("TopK", [rows, vector([k])], { axis }, 2);
+  return [cut(values), emit("Cast", [cut(places)], { to: onnxType.i32 })];
 }
 
 export const indexingOps = {
@@ -92,12 +105,12 @@ export const indexingOps = {
       requireIndices("gather", indices);
       return [{ shape: replaced(x?.shape ?? [], axis, indices?.shape ?? []), dtype: x?.dtype ?? "f32" }];
     },
-    grad: ({ grads: [g], inputs: [x, indices], attrs: { axis } }) => {
+    grad: ({ grads: [g], inputs: [x, indices], attrs: { axis }, tools }) => {
       if (!g || !x || !indices) return [];
       const rank = indices.shape.length;
       const front = g.moveAxes(axis, rank, 0); // [indices.., x before axis, x after axis]
       return [
-        fromFront(indices, x.shape[axis] ?? 0)
+        fromFront(indices, x.shape[axis] ?? 0, tools.record)
           .scatterAdd(front, x.shape[axis] ?? 0)
           .moveAxes(0, 1, axis),
       ];
@@ -105,7 +118,10 @@ export const indexingOps = {
     onnx: ({ inputs, attrs, emit }) => [emit("Gather", inputs, { axis: attrs.axis })],
     lead: ([x, indices], { axis }, { has }) => (x && indices && !has[0] && axis === 0 ? [x.gather(indices, 0)] : []),
   } satisfies Op<Along>,
-  /** Adds rows of the second input into zeros, at the first input's indices of a new front axis of `size`. */
+  /**
+   * Adds rows of the second input into zeros, at the first input's indices of a new front axis of `size`. Rows whose
+   * index is not among 0 to size - 1 are dropped.
+   */
   scatterAdd: {
     shape: ([indices, updates], { size }) => {
       requireIndices("scatterAdd", indices);
@@ -116,7 +132,7 @@ export const indexingOps = {
         );
       return [{ shape: [size, ...(updates?.shape.slice(rank) ?? [])], dtype: updates?.dtype ?? "f32" }];
     },
-    grad: ({ grads: [g], inputs: [indices] }) => [undefined, indices && g?.gather(indices, 0)],
+    grad: scatterAddGrad,
     onnx: scatterAddOnnx,
   } satisfies Op<Into>,
   /** y[.., i, ..] = x[.., indices[.., i, ..], ..] along `axis`. */
@@ -164,8 +180,8 @@ export const indexingOps = {
         [attrs.depth],
       );
       const last = constant(BigInt64Array.of(BigInt(specs.inputs[0]?.shape.length ?? 0)), "i64", [1]);
-      const ids = emit("Unsqueeze", [emit("Cast", [x], { to: 6 }), last]);
-      return [emit("Cast", [emit("Equal", [ids, places])], { to: attrs.dtype === "f64" ? 11 : 1 })];
+      const ids = emit("Unsqueeze", [emit("Cast", [x], { to: onnxType.i32 }), last]);
+      return [emit("Cast", [emit("Equal", [ids, places])], { to: onnxType[attrs.dtype] })];
     },
     lead: ([x], { depth, dtype }) => (x ? [x.oneHot(depth, dtype)] : []),
   } satisfies Op<{ depth: number; dtype: "f32" | "f64" }>,
@@ -173,6 +189,8 @@ export const indexingOps = {
   topK: {
     shape: ([x], { axis, k }) => {
       const n = x?.shape[axis];
+      if (!Number.isSafeInteger(k) || k < 0)
+        throw new ShapeError(`topK: expected a whole number k from 0 on, got ${k}; say how many elements to take`);
       if (typeof n === "number" && k > n)
         throw new ShapeError(
           `topK: axis ${axis} of ${formatShape(x?.shape ?? [])} has fewer than k = ${k} elements; lower k`,
@@ -186,24 +204,16 @@ export const indexingOps = {
     grad: ({ grads: [g], inputs: [x], outputs: [, indices], attrs: { axis }, tools }) => [
       x && g && indices && tools.record("putAlong", [indices, g], { axis, size: x.shape[axis] ?? 0 })[0],
     ],
-    onnx: ({ inputs: [x = ""], attrs: { axis, k }, emit, emitMany, constant }) => {
-      const [values = "", places = ""] = emitMany(
-        "TopK",
-        [x, constant(BigInt64Array.of(BigInt(k)), "i64", [1])],
-        { axis },
-        2,
-      );
-      return [values, emit("Cast", [places], { to: 6 })];
-    },
+    onnx: topKOnnx,
     lead: ([x], { axis, k }) => (x ? x.topK(k, axis + 1) : []),
-  } satisfies Op<{ axis: number; k: number }>,
+  } satisfies Op<TopK>,
   /** start, start + 1, ... along one axis of length n. */
   arange: {
     shape: (_, { length, dtype }) => [{ shape: [length], dtype }],
     grad: "none",
     onnx: ({ attrs: { length, dtype }, emit, dims, constant, scalar }) => {
       const none = constant(BigInt64Array.of(), "i64", [0]);
-      const n = emit("Cast", [emit("Reshape", [dims([length]), none])], { to: dtype === "i64" ? 7 : 6 });
+      const n = emit("Cast", [emit("Reshape", [dims([length]), none])], { to: onnxType[dtype] });
       return [emit("Range", [scalar(0, dtype), n, scalar(1, dtype)])];
     },
   } satisfies Op<{ length: Dim; dtype: "i32" | "i64" }>,

@@ -54,9 +54,16 @@ function flatGrad(g: Tensor, a: Tensor, b: Tensor, transB: boolean, needs: (i: n
   return [needs(0) ? g.matmul(b, { transA: false, transB: !transB }) : undefined, needs(1) ? db : undefined];
 }
 
-/** Two matrices are a Gemm, which takes them transposed as they lie; batches are MatMul, which the runtime fuses with Transpose. */
-function onnx({ inputs: [a = "", b = ""], attrs, specs, emit }: Lowering<Transposed>): string[] {
+/**
+ * Two matrices are a Gemm, which takes them transposed as they lie; batches are MatMul, which the runtime fuses with
+ * Transpose. Such a fused product of nothing is whatever was in memory: where the inner size may turn out to be 0, a
+ * Reshape to the same sizes keeps the two apart.
+ */
+function onnx({ inputs: [a = "", b = ""], attrs, specs, emit, fill, constant }: Lowering<Transposed>): string[] {
   const { transA, transB } = attrs;
+  const [[first], [y]] = [specs.inputs, specs.outputs];
+  const inner = first && turned(first.shape, transA)[1];
+  if (y && inner === 0) return [fill(0, y)];
   const ranks = specs.inputs.map((input) => input.shape.length);
   if (!transA && !transB) return [emit("MatMul", [a, b])];
   if (ranks.every((rank) => rank === 2))
@@ -64,7 +71,8 @@ function onnx({ inputs: [a = "", b = ""], attrs, specs, emit }: Lowering<Transpo
   const turn = (name: string, rank = 2) => {
     const perm = Array.from({ length: rank }, (_, i) => i);
     [perm[rank - 2], perm[rank - 1]] = [rank - 1, rank - 2];
-    return emit("Transpose", [name], { perm });
+    const laid = emit("Transpose", [name], { perm });
+    return typeof inner === "number" ? laid : emit("Reshape", [laid, constant(new BigInt64Array(rank), "i64", [rank])]);
   };
   return [emit("MatMul", [transA ? turn(a, ranks[0]) : a, transB ? turn(b, ranks[1]) : b])];
 }

@@ -13,7 +13,7 @@ import {
 } from "../../tensor/dim.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
-import type { Lowering, Op } from "../op.ts";
+import { type Lowering, type Op, onnxType } from "../op.ts";
 
 /** One range per axis: from `start` up to before `end`, every `step`-th; a negative step walks backwards. */
 export interface Range {
@@ -42,7 +42,9 @@ function slicedDim(dim: Dim, range: Range): Dim {
   if (step === -1 && start === toEnd && end === toStart) return dim;
   if (step !== 1) throw new ShapeError(`slice: steps need a fixed size, got the symbol "${dim}"; give it a number`);
   const [from, to] = [start < 0 ? addDims(dim, start) : start, end === toEnd ? dim : end < 0 ? addDims(dim, end) : end];
-  return subtractDims(to, from);
+  const length = subtractDims(to, from);
+  if (typeof length === "number" && length < 0) return 0;
+  return length;
 }
 
 const i64 = (lower: Lowering<never>, values: readonly number[]): string =>
@@ -63,6 +65,12 @@ function forwards(dim: Dim, range: Range): Range {
   };
 }
 
+/**
+ * Whether a range of an axis whose size is not known is said to hold a fixed number of elements. Slice would give fewer
+ * where there are fewer; Gather throws.
+ */
+const isCounted = (from: Dim, to: Dim): boolean => typeof from !== "number" && typeof to === "number";
+
 /** ONNX Runtime's WebGPU kernel walks backwards over whole axes only, so other ranges are cut out first and then turned. */
 function sliceOnnx(lower: Lowering<{ ranges: readonly Range[] }>): string[] {
   const shape = lower.specs.inputs[0]?.shape ?? [];
@@ -74,10 +82,16 @@ function sliceOnnx(lower: Lowering<{ ranges: readonly Range[] }>): string[] {
       );
     return ranges.length === 0 ? x : lower.emit("Slice", [x, of("start"), of("end"), of("axis"), of("step")]);
   };
-  const { ranges } = lower.attrs;
+  const counts = lower.specs.outputs[0]?.shape ?? [];
+  const isPicked = ({ axis }: Range) => isCounted(shape[axis] ?? 0, counts[axis] ?? 0);
+  const ranges = lower.attrs.ranges.filter((range) => !isPicked(range));
   const cut = ranges.filter((range) => !isFlip(range)).map((range) => forwards(shape[range.axis] ?? 0, range));
   const turned = ranges.filter(({ step }) => step < 0).map(({ axis }) => flipped(axis));
-  return [slice(slice(lower.inputs[0] ?? "", cut), turned)];
+  const picked = lower.attrs.ranges.filter(isPicked).reduce((x, { axis, start }) => {
+    const places = Array.from({ length: Number(counts[axis]) }, (_, i) => start + i);
+    return lower.emit("Gather", [x, i64(lower as Lowering<never>, places)], { axis });
+  }, lower.inputs[0] ?? "");
+  return [slice(slice(picked, cut), turned)];
 }
 
 /** The gradient of a slice: g spread by the steps, turned back, with zeros around it. */
@@ -170,6 +184,32 @@ function splitRule([x]: readonly Spec[], { axis, sizes }: { axis: number; sizes:
   return sizes.map((size) => ({ shape: x.shape.map((dim, i) => (i === axis ? size : dim)), dtype: x.dtype }));
 }
 
+function padRule([x]: readonly Spec[], { before, after }: { before: readonly number[]; after: readonly number[] }) {
+  const { shape, dtype }: Spec = x ?? { shape: [], dtype: "f32" };
+  if (before.length !== shape.length || after.length !== shape.length)
+    throw new ShapeError(
+      `pad: expected two lists of ${shape.length} numbers for ${formatShape(shape)}, got [${before}] and [${after}]; give one for each axis`,
+    );
+  const wrong = [...before, ...after].find((count) => !Number.isSafeInteger(count) || count < 0);
+  if (wrong !== undefined)
+    throw new ShapeError(`pad: expected whole numbers from 0 on, got ${wrong}; take elements away with .slice()`);
+  return [{ shape: shape.map((dim, i) => addDims(dim, (before[i] ?? 0) + (after[i] ?? 0))), dtype }];
+}
+
+/** Throws ShapeError where a range is no range. */
+function requireRanges(shape: Shape, ranges: readonly Range[]): void {
+  const twice = ranges.find(({ axis }, i) => ranges.findIndex((other) => other.axis === axis) !== i);
+  if (twice)
+    throw new ShapeError(
+      `slices: axis ${twice.axis} of ${formatShape(shape)} is named twice; slice the result once more`,
+    );
+  for (const { start, end, step } of ranges)
+    if (![start, end, step].every(Number.isSafeInteger) || step === 0)
+      throw new ShapeError(
+        `slice: expected whole numbers and a step other than 0, got ${start} to ${end} in steps of ${step}`,
+      );
+}
+
 const shift = (ranges: readonly Range[]): Range[] => ranges.map((range) => ({ ...range, axis: range.axis + 1 }));
 
 export const movementOps = {
@@ -229,6 +269,7 @@ export const movementOps = {
   slice: {
     shape: ([x], { ranges }) => {
       const shape = [...(x?.shape ?? [])];
+      requireRanges(shape, ranges);
       for (const range of ranges) shape[range.axis] = slicedDim(shape[range.axis] ?? 0, range);
       return [{ shape, dtype: x?.dtype ?? "f32" }];
     },
@@ -238,12 +279,7 @@ export const movementOps = {
   } satisfies Op<{ ranges: readonly Range[] }>,
   /** Zeros, or `value`, before and after each axis. */
   pad: {
-    shape: ([x], { before, after }) => [
-      {
-        shape: (x?.shape ?? []).map((dim, i) => addDims(dim, (before[i] ?? 0) + (after[i] ?? 0))),
-        dtype: x?.dtype ?? "f32",
-      },
-    ],
+    shape: padRule,
     grad: ({ grads: [g], attrs: { before, after } }) => [
       g?.slices(before.map((start, axis) => ({ axis, start, end: after[axis] ? -after[axis] : toEnd, step: 1 }))),
     ],
@@ -275,6 +311,9 @@ function barrierOnnx({
     return [x];
   const vector = (...values: number[]) => constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
   const element = emit("Slice", [emit("Reshape", [after, vector(-1)]), vector(0), vector(1), vector(0), vector(1)]);
-  const zero = emit("Mul", [emit("Cast", [emit("Cast", [element], { to: 9 })], { to: 7 }), vector(0)]);
+  const zero = emit("Mul", [
+    emit("Cast", [emit("Cast", [element], { to: onnxType.bool })], { to: onnxType.i64 }),
+    vector(0),
+  ]);
   return [emit("Slice", [x, zero, vector(toEnd), vector(0), vector(1)])];
 }

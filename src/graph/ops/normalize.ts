@@ -61,8 +61,10 @@ function ofStatistics(
 }
 
 /** The runtime's kernel gives its statistics in f32 whatever x is, so f64 is spelled out. */
-function layerNormOnnx({ inputs, attrs, specs, emit, emitMany, constant, scalar }: Lowering<{ epsilon: number }>) {
+function layerNormOnnx(lower: Lowering<{ epsilon: number }>): readonly string[] {
+  const { inputs, attrs, specs, emit, emitMany, constant, scalar } = lower;
   const [x = "", weight = "", bias = ""] = inputs;
+  if (specs.inputs[0]?.shape.at(-1) === 0) return specs.outputs.map((spec) => lower.fill(Number.NaN, spec));
   if (specs.inputs[0]?.dtype !== "f64")
     return emitMany("LayerNormalization", inputs, { axis: -1, epsilon: { float: attrs.epsilon } }, 3);
   const mean = (name: string) =>

@@ -1,14 +1,22 @@
 /** Reductions over axes, each keeping its axis as size 1; `Tensor`'s methods drop it afterwards where asked. */
-import { DTypeError } from "../../errors.ts";
+import { DTypeError, ShapeError } from "../../errors.ts";
 import { countAlong } from "../../tensor/compositions.ts";
-import type { Shape } from "../../tensor/dim.ts";
+import { type Dim, formatShape, type Shape, sizeOf } from "../../tensor/dim.ts";
+import { isFloat } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
-import type { Gradient, Lowering, Op } from "../op.ts";
+import { type Gradient, type Lowering, type Op, onnxType } from "../op.ts";
 
 /** Axes counted from the front, ascending. */
 export interface Axes {
   readonly axes: readonly number[];
+}
+
+/** Throws ShapeError where an extreme of nothing is asked for; without elements in the result nothing is. */
+function requireElements(name: string, { shape }: Spec, axes: readonly number[]): void {
+  const empty = axes.find((axis) => shape[axis] === 0);
+  if (empty === undefined || reduced(shape, axes).includes(0)) return;
+  throw new ShapeError(`${name}: axis ${empty} of ${formatShape(shape)} has no elements; concat one or skip the call`);
 }
 
 const reduced = (shape: Shape, axes: readonly number[]): Shape => shape.map((dim, i) => (axes.includes(i) ? 1 : dim));
@@ -39,6 +47,73 @@ const lowered =
     return [attrs.axes.slice(0, -1).reduceRight((name, axis) => reduce(name, then, [axis]), last)];
   };
 
+type Pen = Lowering<Axes>;
+
+/** The last running sum of `axis`, which wraps as whole numbers do. */
+function wholeSum({ emit, constant }: Pen, name: string, axis: number, size: Dim, rank: number): string {
+  const ints = (...values: number[]) => constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
+  const pads = Array.from({ length: 2 * rank }, (_, i) => Number(i === axis));
+  const some = typeof size === "number" && size > 0 ? name : emit("Pad", [name, ints(...pads)]);
+  const sums = emit("CumSum", [some, constant(Int32Array.of(axis), "i32", [])]);
+  return emit("Slice", [sums, ints(-1), ints(Number.MAX_SAFE_INTEGER), ints(axis)]);
+}
+
+/** Both halves of `axis` multiplied, again and again, until one is left. */
+function wholeProduct({ emit, emitMany, constant }: Pen, name: string, axis: number, size: number): string {
+  let [rest, n] = [name, size];
+  const odd: string[] = [];
+  while (n > 1) {
+    const half = Math.floor(n / 2);
+    const sizes = n % 2 === 0 ? [half, half] : [half, half, 1];
+    const [a = "", b = "", last] = emitMany(
+      "Split",
+      [rest, constant(BigInt64Array.from(sizes, BigInt), "i64", [sizes.length])],
+      { axis },
+      sizes.length,
+    );
+    if (last) odd.push(last);
+    [rest, n] = [emit("Mul", [a, b]), half];
+  }
+  return odd.reduce((a, b) => emit("Mul", [a, b]), rest);
+}
+
+/** The engine adds and multiplies whole numbers in double precision and saturates; these wrap, as everywhere else. */
+function lowerWhole(op: "ReduceSum" | "ReduceProd", lower: Pen): string[] | undefined {
+  const [x] = lower.specs.inputs;
+  if (!x || isFloat(x.dtype)) return undefined;
+  let name = lower.inputs[0] ?? "";
+  for (const axis of lower.attrs.axes) {
+    const size = x.shape[axis] ?? 1;
+    if (op === "ReduceSum") name = wholeSum(lower, name, axis, size, x.shape.length);
+    else if (typeof size === "number" && size > 0) name = wholeProduct(lower, name, axis, size);
+    else return undefined;
+  }
+  return [name];
+}
+
+/** NaN where there is one among the elements, which the engine's kernels skip. */
+const extreme = (op: "ReduceMax" | "ReduceMin") => (lower: Pen) => {
+  const { inputs, attrs, specs, emit, scalar, constant } = lower;
+  const dtype = specs.inputs[0]?.dtype ?? "f32";
+  const [y = ""] = lowered(op)(lower);
+  if (!isFloat(dtype)) return [y];
+  const axes = constant(BigInt64Array.from(attrs.axes, BigInt), "i64", [attrs.axes.length]);
+  const marks = emit("Cast", [emit("IsNaN", inputs)], { to: onnxType.f32 });
+  const found = emit("Cast", [emit("ReduceSum", [marks, axes], { keepdims: 1 })], { to: onnxType.bool });
+  return [emit("Where", [found, scalar(Number.NaN, dtype), y])];
+};
+
+/** Σ x / n: the engine's ReduceMean gives 0 for nothing instead of NaN. */
+function meanOnnx(lower: Pen): string[] {
+  const { attrs, specs, emit, fill, dims } = lower;
+  const [[x], [y]] = [specs.inputs, specs.outputs];
+  const size = sizeOf(attrs.axes.map((axis) => x?.shape[axis] ?? 1));
+  if (size === 0 && y) return [fill(Number.NaN, y)];
+  if (typeof size === "number") return lowered("ReduceMean")(lower);
+  const count = emit("Cast", [dims([size])], { to: onnxType[x?.dtype ?? "f32"] });
+  return [emit("Div", [lowered("ReduceSum")(lower)[0] ?? "", count])];
+}
+
 const shifted = (axes: readonly number[]): number[] => axes.map((axis) => axis + 1);
 
 /** Equal shares of g among all elements that are the extreme one. */
@@ -50,20 +125,28 @@ const extremeGrad: Gradient<Axes> = ({ grads: [g], inputs: [x], outputs: [y], at
 
 const row = (
   name: "sum" | "mean" | "max" | "min",
-  onnx: string,
+  onnx: Op<Axes>["onnx"],
   floatsOnly: boolean,
   grad: Gradient<Axes>,
 ): Op<Axes> => ({
-  shape: rule(name, floatsOnly),
+  shape: ([x], attrs) => {
+    if (x && (name === "max" || name === "min")) requireElements(name, x, attrs.axes);
+    return rule(name, floatsOnly)(x ? [x] : [], attrs);
+  },
   grad,
-  onnx: lowered(onnx),
+  onnx,
   lead: ([x], { axes }) => (x ? [x[name](shifted(axes), true)] : []),
 });
 
 const indexRow = (name: "argMax" | "argMin", onnx: string): Op<{ axis: number }> => ({
-  shape: ([x], { axis }) => [{ shape: reduced(x?.shape ?? [], [axis]), dtype: "i32" }],
+  shape: ([x], { axis }) => {
+    if (x) requireElements(name, x, [axis]);
+    return [{ shape: reduced(x?.shape ?? [], [axis]), dtype: "i32" }];
+  },
   grad: "none",
-  onnx: ({ inputs, attrs, emit }) => [emit("Cast", [emit(onnx, inputs, { axis: attrs.axis, keepdims: 1 })], { to: 6 })],
+  onnx: ({ inputs, attrs, emit }) => [
+    emit("Cast", [emit(onnx, inputs, { axis: attrs.axis, keepdims: 1 })], { to: onnxType.i32 }),
+  ],
   lead: ([x], { axis }) => (x ? [x[name](axis + 1, true)] : []),
 });
 
@@ -91,12 +174,17 @@ function productGrad(g: Tensor, x: Tensor, axis: number): Tensor {
 }
 
 export const reduceOps = {
-  sum: row("sum", "ReduceSum", false, ({ grads: [g], inputs: [x] }) => [g?.expand(x?.shape ?? [])]),
-  mean: row("mean", "ReduceMean", true, ({ grads: [g], inputs: [x], attrs }) => [
+  sum: row(
+    "sum",
+    (pen) => lowerWhole("ReduceSum", pen) ?? lowered("ReduceSum")(pen),
+    false,
+    ({ grads: [g], inputs: [x] }) => [g?.expand(x?.shape ?? [])],
+  ),
+  mean: row("mean", meanOnnx, true, ({ grads: [g], inputs: [x], attrs }) => [
     x && g?.div(countAlong(x, attrs.axes)).expand(x.shape),
   ]),
-  max: row("max", "ReduceMax", false, extremeGrad),
-  min: row("min", "ReduceMin", false, extremeGrad),
+  max: row("max", extreme("ReduceMax"), false, extremeGrad),
+  min: row("min", extreme("ReduceMin"), false, extremeGrad),
   /** Σ x²: one pass where a product and a sum would take two. */
   sumSquares: {
     shape: rule("sumSquares", true),
@@ -106,7 +194,7 @@ export const reduceOps = {
   prod: {
     shape: rule("prod", false),
     grad: ({ grads: [g], inputs: [x], attrs }) => [g && x && productGrad(g, x, attrs.axes[0] ?? 0)],
-    onnx: lowered("ReduceProd"),
+    onnx: (pen) => lowerWhole("ReduceProd", pen) ?? lowered("ReduceProd")(pen),
     lead: ([x], { axes }) => (x ? [x.prod((axes[0] ?? 0) + 1, true)] : []),
   } satisfies Op<Axes>,
   argMax: indexRow("argMax", "ArgMax"),

@@ -198,7 +198,18 @@ function useGradient(
   return tools.cotangents(outputs, seeds, [whole], { stop: new Set(inputs) }).get(whole);
 }
 
+/** The engine refuses a Scan of no step: then the states stay, and nothing is stacked. */
 function onnx(lower: Lowering<ScanAttrs>): readonly string[] {
+  const { attrs, specs, inputs, emit, dims, constant } = lower;
+  const length = specs.inputs[attrs.states]?.shape[0] ?? 0;
+  if (typeof length === "number") return loop(lower);
+  const none = emit("Equal", [dims([length]), constant(BigInt64Array.of(0n), "i64", [1])]);
+  const unmoved = ({ fill }: Lowering<ScanAttrs>) =>
+    specs.outputs.map((spec, i) => (i < attrs.states ? (inputs[i] ?? "") : fill(0, spec)));
+  return lower.branch(none, unmoved, loop);
+}
+
+function loop(lower: Lowering<ScanAttrs>): readonly string[] {
   const { body, states, sequences, reverse } = lower.attrs;
   const fixed = states + sequences;
   const lowered = lower.body(body, lower.inputs.slice(fixed));
