@@ -22,6 +22,7 @@ const GROUPS: readonly (readonly string[])[] = [
   ["onnx"],
   ["runtime"],
   ["nn"],
+  ["metrics"],
   ["optim"],
   ["models"],
   ["checkpoint"],

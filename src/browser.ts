@@ -1,5 +1,7 @@
 /** The public surface that needs no file system: what a page imports, and all but the last lines of what Node does. */
 
+import * as metrics from "./metrics/index.ts";
+
 // Tensors, and what is done to their graphs
 
 export {
@@ -164,6 +166,11 @@ export {
   uniformInit,
   update,
 } from "./nn/index.ts";
+
+// Metrics
+
+export type { ClassOptions, ClassScores, Metric, Numbers, Running, ScoreOptions, Tally } from "./metrics/index.ts";
+export { metrics };
 
 // Optimizers
 

@@ -30,6 +30,16 @@ test("what runs is among it", () => {
   expect(Object.keys(surface).filter((name) => !listed.includes(name))).toEqual([]);
 });
 
+test("every metric is in the table, with its direction", () => {
+  const section = page.slice(page.indexOf("## Metrics"), page.indexOf("## Optimizers"));
+  const rows = [...section.matchAll(/^\| `(\w+)\([^|]*\| (\w*)/gm)].map(([, name = "", better = ""]) => [name, better]);
+  const made = Object.entries(surface.metrics).map(([name, make]) => {
+    const metric = (make as (size: number) => object)(2);
+    return [name, "better" in metric ? metric.better : ""];
+  });
+  expect(rows.sort()).toEqual(made.sort());
+});
+
 test("every method of Tensor is in the table", () => {
   const methods = Object.getOwnPropertyNames(surface.Tensor.prototype).filter((name) => name !== "constructor");
   const table = page.slice(page.indexOf("## Methods of Tensor"));

@@ -1,0 +1,15 @@
+/** How well predictions fit: functions of numbers on the host, batch by batch. */
+export {
+  accuracy,
+  type ClassOptions,
+  type ClassScores,
+  classScores,
+  confusionMatrix,
+  f1,
+  precision,
+  recall,
+  type ScoreOptions,
+  topKAccuracy,
+} from "./classes.ts";
+export type { Metric, Numbers, Running, Tally } from "./metric.ts";
+export { meanAbsoluteError, perplexity, r2, rootMeanSquaredError } from "./numbers.ts";

@@ -1,0 +1,75 @@
+/** What a metric is: numbers of the host added up batch by batch, and a value at the end. */
+import { ShapeError } from "../errors.ts";
+
+/** Numbers on the host: a list, a typed array, or `data` of a HostTensor. */
+export type Numbers = ArrayLike<number | bigint>;
+
+/** A metric on its way: batches come in, and the value is that of all of them together. */
+export interface Running<Batch extends readonly unknown[], Value = number> {
+  add(...batch: Batch): void;
+  readonly value: Value;
+}
+
+/** Something that is counted over predictions and targets. */
+export interface Tally<Batch extends readonly unknown[] = [predictions: Numbers, targets: Numbers], Value = number> {
+  readonly name: string;
+  /** The value of one batch. */
+  of(...batch: Batch): Value;
+  /** Starts to add up batches. */
+  running(): Running<Batch, Value>;
+}
+
+/** A number that says how well predictions fit. */
+export interface Metric<Batch extends readonly unknown[] = [predictions: Numbers, targets: Numbers]>
+  extends Tally<Batch> {
+  /** Which of two values is the better one. */
+  readonly better: "higher" | "lower";
+}
+
+/** How batches are added up, and what is made of the sums. */
+interface Definition<Sums, Batch extends readonly unknown[], Value> {
+  readonly start: () => Sums;
+  readonly add: (sums: Sums, ...batch: Batch) => void;
+  readonly value: (sums: Sums) => Value;
+}
+
+export function tally<Sums, Batch extends readonly unknown[], Value>(
+  name: string,
+  { start, add, value }: Definition<Sums, Batch, Value>,
+): Tally<Batch, Value> {
+  const running = (): Running<Batch, Value> => {
+    const sums = start();
+    return {
+      add: (...batch) => add(sums, ...batch),
+      get value() {
+        return value(sums);
+      },
+    };
+  };
+  const of = (...batch: Batch): Value => {
+    const one = running();
+    one.add(...batch);
+    return one.value;
+  };
+  return { name, of, running };
+}
+
+export const metric = <Sums, Batch extends readonly unknown[]>(
+  name: string,
+  better: "higher" | "lower",
+  definition: Definition<Sums, Batch, number>,
+): Metric<Batch> => ({ ...tally(name, definition), better });
+
+/** Calls `visit` with each prediction and its target. Throws ShapeError where their counts differ. */
+export function eachPair(
+  name: string,
+  predictions: Numbers,
+  targets: Numbers,
+  visit: (prediction: number, target: number) => void,
+): void {
+  if (predictions.length !== targets.length)
+    throw new ShapeError(
+      `${name}: expected one prediction for each target, got ${predictions.length} and ${targets.length}; give both for the same examples`,
+    );
+  for (let i = 0; i < targets.length; i++) visit(Number(predictions[i]), Number(targets[i]));
+}
