@@ -9,7 +9,7 @@ import { defineConfig } from "tsdown";
  */
 const scope = {
   type: "module",
-  sideEffects: false,
+  sideEffects: ["./runtime/webgpu.js"], // it makes a device available
   imports: {
     "#runtime": {
       browser: { types: "./runtime/browser.d.ts", default: "./runtime/browser.js" },

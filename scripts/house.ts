@@ -38,7 +38,7 @@ const GROUPS: readonly (readonly string[])[] = [
 
 const PROVIDERS = /\b(webgpu|wasm|cuda)\b/g;
 const ENVIRONMENT = new Set(["DESCENT_DATA", "XDG_CACHE_HOME", "HOME", "NO_COLOR", "FORCE_COLOR", "CI"]);
-const ENGINE_FILES = ["src/runtime/node.ts", "src/runtime/browser.ts"];
+const ENGINE_FILES = ["src/runtime/node.ts", "src/runtime/browser.ts", "src/runtime/webgpu.ts"];
 /** Names the engine's types for all others, and imports nothing of it that runs. */
 const ENGINE_TYPES = "src/runtime/session.ts";
 const NODE_FILES = /^src\/(runtime\/node[^/]*\.ts|cli\/.*|(.*\/)?node-[^/]*\.ts)$/;

@@ -41,6 +41,7 @@ export {
   array,
   compile,
   type Device,
+  engineFiles,
   type Feeds,
   type HostTensor,
   initialValues,

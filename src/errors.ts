@@ -26,15 +26,28 @@ export function printable(text: string, most = MOST_MESSAGE): string {
 export const quoted = (text: string): string =>
   escaped(JSON.stringify(text.length > MOST_NAME ? `${text.slice(0, MOST_NAME - 1)}…` : text));
 
+/** Names of the classes by code, as minifiers do not keep them. */
+const names = {
+  shape: "ShapeError",
+  dtype: "DTypeError",
+  gradient: "GradientError",
+  device: "DeviceError",
+  config: "ConfigError",
+  checkpoint: "CheckpointError",
+  data: "DataError",
+  tokenizer: "TokenizerError",
+  "non-finite": "NonFiniteError",
+} as const;
+
 /** What all errors here have in common. A message is one line that is safe to show, whatever names it quotes. */
 abstract class DescentError extends Error {
   /** Stable name for programs, such as `shape` or `checkpoint`. */
-  abstract readonly code: string;
+  abstract readonly code: keyof typeof names;
   constructor(message: string, options?: ErrorOptions) {
     super(printable(message), options);
   }
   override get name(): string {
-    return this.constructor.name;
+    return names[this.code];
   }
 }
 

@@ -1,16 +1,20 @@
-/** ONNX Runtime in the browser: WebAssembly always, WebGPU where the browser has it. */
-import type { Device, Engine, Platform } from "./session.ts";
+/** ONNX Runtime in the browser: WebAssembly always, WebGPU where `descent-ml/webgpu` was imported. */
+import type { Platform } from "./session.ts";
+import { defaultThreads, loadWeb, provide } from "./web.ts";
 
-const hasWebGpu = typeof navigator !== "undefined" && "gpu" in navigator;
+provide("wasm", {
+  load: () => import("onnxruntime-web/wasm"),
+  name: "ort-wasm-simd-threaded",
+  mjs: new URL("onnxruntime-web/ort-wasm-simd-threaded.mjs", import.meta.url),
+  wasm: new URL("onnxruntime-web/ort-wasm-simd-threaded.wasm", import.meta.url),
+});
 
 export const platform: Platform = {
-  devices: hasWebGpu ? ["wasm", "webgpu"] : ["wasm"],
+  devices: ["wasm", "webgpu"],
   defaultDevice: "wasm",
-  processors: globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1, // threads share memory
-  memory: 2 ** 32, // what WebAssembly can address
-  async load(device: Device, threads: number): Promise<Engine> {
-    const web = await (device === "webgpu" ? import("onnxruntime-web/webgpu") : import("onnxruntime-web/wasm"));
-    web.env.wasm.numThreads = threads;
-    return web as unknown as Engine;
+  get processors() {
+    return defaultThreads();
   },
+  memory: 2 ** 32, // what WebAssembly can address
+  load: loadWeb,
 };

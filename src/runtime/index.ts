@@ -13,3 +13,4 @@ export {
 } from "./program.ts";
 export { stream, threefry2x32 } from "./random.ts";
 export { type Device, type Engine, type HostTensor, type OrtTensor, toOrt } from "./session.ts";
+export { engineFiles } from "./web.ts";
