@@ -31,6 +31,7 @@ const GROUPS: readonly (readonly string[])[] = [
   ["train"],
   ["generate"],
   ["tasks"],
+  ["worker"],
   ["experiments"],
   ["cli"],
   ["index", "browser"],

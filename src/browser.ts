@@ -225,6 +225,10 @@ export {
 } from "./tasks/language.ts";
 export { readTokenizer, type Tokenizer, trainBpe, trainChar } from "./tokenizers/index.ts";
 
+// Computing in a Worker
+
+export { type Answers, type Ask, connectWorker, serveWorker, transfer } from "./worker/index.ts";
+
 // Errors
 
 export * from "./errors.ts";

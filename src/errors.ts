@@ -26,73 +26,69 @@ export function printable(text: string, most = MOST_MESSAGE): string {
 export const quoted = (text: string): string =>
   escaped(JSON.stringify(text.length > MOST_NAME ? `${text.slice(0, MOST_NAME - 1)}…` : text));
 
-/** Names of the classes by code, as minifiers do not keep them. */
-const names = {
-  shape: "ShapeError",
-  dtype: "DTypeError",
-  gradient: "GradientError",
-  device: "DeviceError",
-  config: "ConfigError",
-  checkpoint: "CheckpointError",
-  data: "DataError",
-  tokenizer: "TokenizerError",
-  "non-finite": "NonFiniteError",
-} as const;
-
 /** What all errors here have in common. A message is one line that is safe to show, whatever names it quotes. */
 abstract class DescentError extends Error {
   /** Stable name for programs, such as `shape` or `checkpoint`. */
-  abstract readonly code: keyof typeof names;
+  abstract readonly code: string;
   constructor(message: string, options?: ErrorOptions) {
     super(printable(message), options);
   }
   override get name(): string {
-    return names[this.code];
+    return this.constructor.name; // each class states it below: minifiers rename classes
   }
 }
 
 /** Sizes that do not fit together, found while tracing. */
 export class ShapeError extends DescentError {
+  static override readonly name = "ShapeError";
   readonly code = "shape";
 }
 
 /** An element type that an operation does not take. */
 export class DTypeError extends DescentError {
+  static override readonly name = "DTypeError";
   readonly code = "dtype";
 }
 
 /** A derivative was asked of an operation that has none, or of something that is not a scalar. */
 export class GradientError extends DescentError {
+  static override readonly name = "GradientError";
   readonly code = "gradient";
 }
 
 /** A device that is not there, or that lacks an operation. */
 export class DeviceError extends DescentError {
+  static override readonly name = "DeviceError";
   readonly code = "device";
 }
 
 /** An option or a key of a configuration that is unknown, missing or out of range. */
 export class ConfigError extends DescentError {
+  static override readonly name = "ConfigError";
   readonly code = "config";
 }
 
 /** A file of weights, a run directory or a training state that is damaged or belongs to something else. */
 export class CheckpointError extends DescentError {
+  static override readonly name = "CheckpointError";
   readonly code = "checkpoint";
 }
 
 /** Training text, data sets and batches that cannot be used. */
 export class DataError extends DescentError {
+  static override readonly name = "DataError";
   readonly code = "data";
 }
 
 /** Text that cannot be turned into ids, or a tokenizer file that cannot be read. */
 export class TokenizerError extends DescentError {
+  static override readonly name = "TokenizerError";
   readonly code = "tokenizer";
 }
 
 /** Training met a value that is not finite. */
 export class NonFiniteError extends DescentError {
+  static override readonly name = "NonFiniteError";
   readonly code = "non-finite";
   /** The step in which it happened, counted from 1. */
   readonly step: number;

@@ -21,7 +21,7 @@ export class Run<E, H> implements AsyncIterable<E>, PromiseLike<H> {
   async #next(): Promise<IteratorResult<E, H>> {
     try {
       const result = await this.#events.next();
-      if (result.done && result.value !== undefined) this.#finish(result.value);
+      if (result.done) this.#finish(result.value);
       return result;
     } catch (error) {
       this.#fail(error);
