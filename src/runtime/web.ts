@@ -52,10 +52,12 @@ export function provide(device: Device, build: Build): void {
 export function engineFiles(address: string | URL): void {
   if (started.size > 0)
     throw new DeviceError("engineFiles: the engine is loading already; call it before anything is compiled or run");
-  const text = String(address);
+  const text = typeof address === "string" || address instanceof URL ? String(address) : "";
   const base = URL.canParse("/", globalThis.location?.href) ? globalThis.location.href : "file:///";
   if (text === "" || !URL.canParse(text, base))
-    throw new ConfigError(`engineFiles: expected the address of a folder, such as "/engine/", got "${text}"`);
+    throw new ConfigError(
+      `engineFiles: expected the address of a folder, such as "/engine/", got ${JSON.stringify(address)}`,
+    );
   folder = new URL(text.endsWith("/") ? text : `${text}/`, base);
 }
 
@@ -76,27 +78,23 @@ export function defaultThreads(): number {
 export function loadWeb(device: Device, threads: number): Promise<Engine> {
   const known = started.get(device);
   if (known) return known;
-  const starting = prepare(device, threads).then(({ build, web }) => start(device, build, web, threads));
+  const prepared = prepare(device, threads);
+  const starting = prepared.then(({ build, web }) => start(device, build, web, threads));
   started.set(device, starting);
+  prepared.catch(() => started.delete(device)); // nothing has begun: a caller who mends it may try again
   return starting;
 }
 
-/** What can be told before the engine loads; a caller who mends it may try again. */
+/** Checks what can be told before the engine starts, and loads its code. */
 async function prepare(device: Device, threads: number): Promise<{ build: Build; web: WebEngine }> {
-  try {
-    const build = builds.get(device);
-    if (!build)
-      throw new DeviceError(`device "${device}" is not part of this page; add: import "descent-ml/${device}"`);
-    if (threads > 1 && !files(build) && globalThis.crossOriginIsolated)
-      throw new DeviceError(
-        `device "${device}": ${threads} threads load a file of their own, whose place is not known; serve it and call engineFiles("/folder/"), or ask for one thread (${GUIDE})`,
-      );
-    await build.check?.();
-    return { build, web: (await build.load()) as WebEngine };
-  } catch (error) {
-    started.delete(device);
-    throw error;
-  }
+  const build = builds.get(device);
+  if (!build) throw new DeviceError(`device "${device}" is not part of this page; add: import "descent-ml/${device}"`);
+  if (threads > 1 && !files(build) && globalThis.crossOriginIsolated)
+    throw new DeviceError(
+      `device "${device}": ${threads} threads load a file of their own, whose place is not known; serve it and call engineFiles("/folder/"), or ask for one thread (${GUIDE})`,
+    );
+  await build.check?.();
+  return { build, web: (await build.load()) as WebEngine };
 }
 
 async function start(device: Device, build: Build, web: WebEngine, threads: number): Promise<Engine> {

@@ -1,5 +1,9 @@
 /** What the page offers to `run.mjs`: the conformance suite on one device. */
+import { engineFiles } from "../../src/runtime/index.ts";
+import "../../src/runtime/webgpu.ts";
 import { runCase, suite } from "../conformance/suite.ts";
+
+engineFiles("/engine/");
 
 interface Outcome {
   readonly name: string;

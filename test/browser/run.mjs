@@ -1,26 +1,29 @@
 /**
- * Runs the conformance suite in headless Chromium, on WebAssembly and on WebGPU (in software, so it needs no GPU).
+ * Runs the conformance suite in headless Chromium, on WebAssembly and on WebGPU (in software, so it needs no GPU), then
+ * pages as bundlers build them (`pages.mjs`), then the page of example 09.
  *
- *   node test/browser/run.mjs [wasm] [webgpu]
+ *   node test/browser/run.mjs [wasm] [webgpu] [pages]
  *
- * Then builds the page of example 09 and lets it train. The suite is bundled as an application would bundle it, save that ONNX Runtime stays outside: an import map leads to
- * the files of the package, beside which they find their WebAssembly. Test data is served under /fixtures/.
+ * The suite is bundled as an application would bundle it, save that ONNX Runtime stays outside: an import map leads to the
+ * files of the package, and the suite says so with `engineFiles`. Test data is served under /fixtures/. Pages are built on
+ * the package as it is in `dist`.
  */
-import { accessSync, constants, createReadStream, mkdtempSync, rmSync, statSync } from "node:fs";
-import { createServer } from "node:http";
+import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, extname, join, normalize, sep } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { build } from "tsdown";
 import { build as buildPage } from "vite";
+import { runPages } from "./pages.mjs";
+import { addressOf, serve } from "./server.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "../..");
 const engine = dirname(createRequire(import.meta.url).resolve("onnxruntime-web"));
 
-const DEVICES = ["wasm", "webgpu"];
+const PARTS = ["wasm", "webgpu", "pages"];
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 const FLAGS = [
   "--headless=new",
@@ -30,17 +33,8 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  "--enable-unsafe-webgpu",
-  "--use-webgpu-adapter=swiftshader",
-  "--enable-features=Vulkan",
 ];
-const TYPES = {
-  ".html": "text/html",
-  ".js": "text/javascript",
-  ".mjs": "text/javascript",
-  ".json": "application/json",
-  ".wasm": "application/wasm",
-};
+const GPU_FLAGS = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
 
 const PAGE = `<!doctype html>
 <link rel="icon" href="data:,">
@@ -90,23 +84,6 @@ const buildExample = (outDir) =>
     build: { outDir, emptyOutDir: true },
     logLevel: "error",
   });
-
-/** Files of `folders` by the first part of the address; the headers allow shared memory, hence threads. */
-function serve(folders) {
-  const server = createServer((request, response) => {
-    response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
-    response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
-    const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
-    if (path === "/") return response.setHeader("Content-Type", "text/html").end(PAGE);
-    const prefix = Object.keys(folders).find((name) => path.startsWith(name));
-    const file = prefix && normalize(join(folders[prefix], path.slice(prefix.length)));
-    if (!file?.startsWith(folders[prefix] + sep) || !statSync(file, { throwIfNoEntry: false })?.isFile())
-      return response.writeHead(404).end();
-    response.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream");
-    createReadStream(file).pipe(response);
-  });
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
-}
 
 /** Longest that the suite may take on one device, in milliseconds; a page that hangs never answers. */
 const LIMIT = 600_000;
@@ -160,47 +137,66 @@ async function runExample(browser, address) {
 const show = (where, { name, ok, error }) =>
   console.log(`${ok ? "ok  " : "FAIL"} ${where} ${name}${ok ? "" : `: ${error}`}`);
 
-async function main(devices) {
-  const executablePath = findChromium();
-  if (!executablePath) throw new Error("no Chromium found: install it with `apt-get install chromium`");
-  const built = mkdtempSync(join(tmpdir(), "descent-browser-"));
-  let server;
-  let browser;
+/** Bundles the suite and runs it on `devices`. */
+async function runSuite(browser, built, devices) {
+  await bundle(join(built, "suite"));
+  const folders = { "/engine/": engine, "/fixtures/": join(root, "test/fixtures"), "/": join(built, "suite") };
+  const server = await serve(folders, { index: PAGE });
+  const outcomes = [];
   try {
-    await bundle(join(built, "suite"));
-    await buildExample(join(built, "page"));
-    const folders = { engine, fixtures: join(root, "test/fixtures"), page: join(built, "page") };
-    const named = Object.fromEntries(Object.entries(folders).map(([name, folder]) => [`/${name}/`, folder]));
-    server = await serve({ ...named, "/": join(built, "suite") });
-    const address = `http://127.0.0.1:${server.address().port}`;
-    browser = await chromium.launch({ executablePath, args: FLAGS });
-    console.log(`Chromium ${browser.version()}`);
-    const outcomes = [];
     for (const device of devices) {
-      const results = await runDevice(browser, `${address}/`, device);
+      const results = await runDevice(browser, addressOf(server), device);
       for (const result of results) show(device, result);
       outcomes.push(...results);
     }
-    const example = await runExample(browser, `${address}/page/index.html`);
-    show("page", example);
-    outcomes.push(example);
+  } finally {
+    server.close();
+  }
+  return outcomes;
+}
+
+/** Pages of all bundlers, and that of example 09. */
+async function runAllPages(withGpu, executablePath, built) {
+  await buildExample(join(built, "example"));
+  const server = await serve({ "/": join(built, "example") });
+  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  try {
+    const outcomes = await runPages({ browser, withGpu, outDir: join(built, "pages"), engine });
+    outcomes.push(await runExample(browser, `${addressOf(server)}/index.html`));
+    for (const outcome of outcomes) show("page", outcome);
+    return outcomes;
+  } finally {
+    await browser.close();
+    server.close();
+  }
+}
+
+async function main(parts) {
+  const executablePath = findChromium();
+  if (!executablePath) throw new Error("no Chromium found: install it with `apt-get install chromium`");
+  const built = mkdtempSync(join(tmpdir(), "descent-browser-"));
+  const browser = await chromium.launch({ executablePath, args: [...FLAGS, ...GPU_FLAGS] });
+  try {
+    console.log(`Chromium ${browser.version()}`);
+    const devices = parts.filter((part) => part !== "pages");
+    const outcomes = devices.length > 0 ? await runSuite(browser, built, devices) : [];
+    if (parts.includes("pages")) outcomes.push(...(await runAllPages(browser, executablePath, built)));
     const failed = outcomes.filter(({ ok }) => !ok).length;
     console.log(`${outcomes.length - failed} passed, ${failed} failed`);
     return failed > 0 || outcomes.length === 0 ? 1 : 0;
   } finally {
-    await browser?.close();
-    server?.close();
+    await browser.close();
     rmSync(built, { recursive: true, force: true });
   }
 }
 
 const wanted = process.argv.slice(2);
-const unknown = wanted.find((name) => !DEVICES.includes(name));
+const unknown = wanted.find((name) => !PARTS.includes(name));
 if (unknown) {
-  console.error(`unknown device "${unknown}", expected one of ${DEVICES.join(", ")}`);
+  console.error(`unknown part "${unknown}", expected one of ${PARTS.join(", ")}`);
   process.exitCode = 2;
 } else {
-  process.exitCode = await main(wanted.length > 0 ? wanted : DEVICES).catch((error) => {
+  process.exitCode = await main(wanted.length > 0 ? wanted : PARTS).catch((error) => {
     console.error(`browser tests: ${error.message}`);
     return 1;
   });

@@ -1,0 +1,1 @@
+import "descent-ml/webgpu";

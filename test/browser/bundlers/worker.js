@@ -1,0 +1,4 @@
+import { serveWorker } from "descent-ml";
+import { compute } from "./compute.js";
+
+serveWorker({ compute });
