@@ -4,14 +4,31 @@
  * Vite fills in the files' addresses, as webpack does. `single` is one file with everything in it and no address filled in,
  * as esbuild makes it.
  */
-import { cpSync, mkdirSync, readdirSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as buildSingle } from "tsdown";
 import { build as buildVite } from "vite";
 import { addressOf, serve } from "./server.mjs";
 
-const project = join(dirname(fileURLToPath(import.meta.url)), "bundlers");
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, "../..");
+const project = join(here, "bundlers");
+
+/** The page of docs/guide/browser.md, built by Vite from the files that stand there. */
+async function buildGuide(outDir) {
+  mkdirSync(join(root, ".cache"), { recursive: true });
+  const folder = mkdtempSync(join(root, ".cache", "guide-")); // inside the repository, where `descent-ml` is found
+  try {
+    const page = readFileSync(join(root, "docs/guide/browser.md"), "utf8");
+    for (const [, name, text] of page.matchAll(/```\w+\n(?:\/\/|<!--) file: ([\w.]+)[^\n]*\n([\s\S]*?)```/g))
+      writeFileSync(join(folder, name), text);
+    const configFile = join(folder, "vite.config.js");
+    await buildVite({ root: folder, configFile, logLevel: "error", build: { outDir, emptyOutDir: true } });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 /** Pages by name: Vite's without and with WebGPU, one file each for page and Worker. */
 async function buildPages(outDir, engine) {
@@ -85,13 +102,15 @@ const CASES = [
   ["isolated", "single/index.html?files=/engine", threaded],
   ["isolated", "single/index.html?worker&files=../engine", threaded],
   ["isolated", "webgpu/webgpu.html?device=webgpu", adapter],
+  ["plain", "guide/index.html", /^y = 2.00 x \+ 1.00$/],
+  ["isolated", "guide/index.html", /^y = 2.00 x \+ 1.00$/],
 ];
 
 const LIMIT = 60_000;
 
 /** What the page says in the end. */
 async function textOf(page) {
-  const ended = () => document.querySelector("output")?.textContent !== "computing";
+  const ended = () => !/^(comp|step)/.test(document.querySelector("output")?.textContent ?? "step");
   await page.waitForFunction(ended, undefined, { timeout: LIMIT });
   return page.textContent("output");
 }
@@ -128,6 +147,7 @@ const neverArrives = (browser, address) =>
 /** Outcomes of all pages. `browser` has no graphics adapter; `withGpu` has one in software. */
 export async function runPages({ browser, withGpu, outDir, engine }) {
   await buildPages(outDir, engine);
+  await buildGuide(join(outDir, "guide"));
   const stray = readdirSync(join(outDir, "index/assets")).filter((name) => name.includes("asyncify"));
   const outcomes = [
     { name: "no WebGPU engine unless asked for", ok: stray.length === 0, error: `found ${stray.join(", ")}` },
