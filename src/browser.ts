@@ -231,4 +231,16 @@ export { type Answers, type Ask, connectWorker, serveWorker, transfer } from "./
 
 // Errors
 
-export * from "./errors.ts";
+export {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  DescentError,
+  DeviceError,
+  DTypeError,
+  GradientError,
+  NonFiniteError,
+  nearest,
+  ShapeError,
+  TokenizerError,
+} from "./errors.ts";
