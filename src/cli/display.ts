@@ -1,6 +1,7 @@
 /** A training as people watch it: a bar that moves on a terminal, plain lines elsewhere, or nothing. */
+import { printable } from "../errors.ts";
 import type { TrainingEvent } from "../train/index.ts";
-import { bar, clock, short, table } from "./format.ts";
+import { bar, cell, clock, short, table } from "./format.ts";
 import type { IO } from "./io.ts";
 
 export interface Display {
@@ -74,7 +75,7 @@ class PlainDisplay implements Display {
     this.#io = io;
   }
   header(rows: readonly (readonly [string, string])[]): void {
-    this.#io.err(`${rows.map(([name, value]) => `${name} ${value}`).join(" · ")}\n`);
+    this.#io.err(`${rows.map(([name, value]) => `${name} ${cell(value)}`).join(" · ")}\n`);
   }
   note(): void {}
   show(event: TrainingEvent): void {
@@ -107,16 +108,10 @@ class LiveDisplay implements Display {
 
   header(rows: readonly (readonly [string, string])[]): void {
     const { bold, dim } = this.#paint;
-    this.#print(
-      table(
-        rows.map(([name, value], i) => [name, i === 0 ? bold(value) : value]),
-        `${dim("│")} `,
-      ),
-    );
-    this.#print("\n");
+    this.#print(`${table(rows, `${dim("│")} `, (value, row) => (row === 0 ? bold(value) : value))}\n`);
   }
   note(text: string): void {
-    this.#draw(this.#paint.dim(text));
+    this.#draw(this.#paint.dim(printable(text, this.#io.columns() - 1)));
   }
   show(event: TrainingEvent): void {
     this.#progress.take(event);
@@ -132,11 +127,11 @@ class LiveDisplay implements Display {
     this.#line = line;
     if (performance.now() - this.#drawn < REDRAW) return;
     this.#drawn = performance.now();
-    this.#io.err(`\r${line}\x1b[K`);
+    this.#io.draw(`\r${line}\x1b[K`);
   }
   /** Text above the live line. */
   #print(text: string): void {
-    this.#io.err(`${this.#line && "\r\x1b[K"}${text}`);
+    this.#io.draw(`${this.#line && "\r\x1b[K"}${text}`);
     this.#line = "";
   }
   #row(event: Evaluation): void {

@@ -1,9 +1,9 @@
 /** Errors as a person and a shell see them: one line and an exit code. */
 import { CommanderError } from "commander";
-import { DescentError } from "../errors.ts";
+import { DescentError, printable } from "../errors.ts";
 
-/** 0 ok · 1 failure · 2 usage or bad input · 130 and 143 interrupted. */
-export const ExitCode = { ok: 0, failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 } as const;
+/** 0 ok · 1 failure · 2 usage or bad input · 129, 130 and 143 interrupted. */
+export const ExitCode = { ok: 0, failure: 1, usage: 2, SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Something went wrong at run time that is not the fault of what was given. */
 export class RunFailure extends Error {}
@@ -21,7 +21,13 @@ export function exitCodeOf(error: unknown): number {
   return input ? ExitCode.usage : ExitCode.failure;
 }
 
-const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim();
+const oneLine = (text: string): string =>
+  printable(
+    text
+      .split(/\s*\n\s*/)
+      .join(" ")
+      .trim(),
+  );
 
 /** What happened and what to do, in one line that begins with the program's name. */
 export function failureLine(error: unknown): string {
@@ -29,5 +35,5 @@ export function failureLine(error: unknown): string {
     return `descent: ${oneLine(error.message).replace(/^error: /, "")}; see descent --help\n`;
   if (error instanceof DescentError || error instanceof RunFailure) return `descent: ${oneLine(error.message)}\n`;
   const message = error instanceof Error ? error.message || error.name : String(error);
-  return `descent: ${oneLine(message).slice(0, 500)}; run with --debug for the stack\n`;
+  return `descent: ${printable(oneLine(message), 500)}; run with --debug for the stack\n`;
 }

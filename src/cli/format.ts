@@ -1,4 +1,5 @@
 /** Numbers, times and bars for people. */
+import { printable } from "../errors.ts";
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
@@ -34,8 +35,19 @@ export function size(bytes: number): string {
   return `${(bytes / scale).toFixed(1)} ${unit}`;
 }
 
-/** Rows of name and value with the values in one column. */
-export function table(rows: readonly (readonly [name: string, value: string])[], indent = ""): string {
-  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
-  return rows.map(([name, value]) => `${indent}${name.padEnd(width)}${value}\n`).join("");
+/** Characters of a cell; what is longer, such as a foreign name, loses its middle. */
+const MOST = 1000;
+
+/** Text from anywhere in a table: on one line, and nothing that a terminal would obey. */
+export const cell = (text: string): string => printable(text, MOST);
+
+/** Rows of name and value with the values in one column, each of them in `style`. */
+export function table(
+  rows: readonly (readonly [name: string, value: string])[],
+  indent = "",
+  style = (value: string, _row: number): string => value,
+): string {
+  const names = rows.map(([name]) => cell(name));
+  const width = Math.max(...names.map((name) => name.length)) + 2;
+  return rows.map(([, value], i) => `${indent}${names[i]?.padEnd(width)}${style(cell(value), i)}\n`).join("");
 }

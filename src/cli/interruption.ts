@@ -1,4 +1,4 @@
-/** Ctrl-C and TERM: once to stop after the step at hand, twice to stop at once. */
+/** Ctrl-C, TERM and HUP: once to stop after the step at hand, twice to stop at once. */
 import { ExitCode } from "./failure.ts";
 import type { IO, Stop } from "./io.ts";
 
@@ -8,13 +8,27 @@ export interface Interruption extends Disposable {
   readonly code: number | undefined;
 }
 
+const NAMES = { SIGINT: "Ctrl-C", SIGTERM: "SIGTERM" } as const;
+
+/** A line of its own, wherever the cursor is. */
+const say = (io: IO, text: string): void => {
+  if (io.live) io.draw("\r\x1b[K");
+  io.err(`descent: ${text}\n`);
+};
+
 export function listen(io: IO): Interruption {
   const controller = new AbortController();
   let received: Stop | undefined;
   const off = io.onSignal((signal) => {
-    if (received) return io.exit(ExitCode[signal]);
-    received = signal;
-    controller.abort();
+    if (received === undefined) {
+      received = signal;
+      controller.abort();
+      if (signal !== "SIGHUP") say(io, `stopping after the step at hand; a second ${NAMES[signal]} ends at once`);
+    } else if (signal !== "SIGHUP") {
+      // A terminal that closes sends SIGHUP more than once, and there is time to save.
+      say(io, "ended at once; what was saved last is whole");
+      io.exit(ExitCode[signal]);
+    }
   });
   return {
     signal: controller.signal,

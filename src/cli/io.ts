@@ -1,15 +1,19 @@
 /** What the command line touches of the process: two streams, signals, the terminal. Tests put their own in its place. */
 import { basename, dirname, relative } from "node:path";
+import { escaped } from "../errors.ts";
 import { RunFailure } from "./failure.ts";
 
 /** Signals that end a command. */
-export type Stop = "SIGINT" | "SIGTERM";
+const STOPS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+export type Stop = (typeof STOPS)[number];
 
 export interface IO {
-  /** Data. */
+  /** Data. On a terminal, what that would obey is spelled out. */
   out(text: string): void;
-  /** Progress, hints and errors. */
+  /** Progress, hints and errors; what a terminal would obey is spelled out. */
   err(text: string): void;
+  /** Text for a terminal as it is, colours and movements of the cursor; nothing from elsewhere may be in it. */
+  draw(text: string): void;
   /** Whether progress goes to a person who watches: a terminal that can redraw a line. */
   readonly live: boolean;
   readonly color: boolean;
@@ -26,6 +30,9 @@ export interface IO {
   readonly command: string;
 }
 
+/** Line feeds and tabs stay; everything else that a terminal would obey is spelled out. */
+const plain = (text: string): string => escaped(text, "\n\t");
+
 /** Data and progress to this process's streams. */
 export function processIO(): IO {
   const closed = new AbortController();
@@ -33,9 +40,11 @@ export function processIO(): IO {
   process.stderr.on("error", () => undefined);
   const { NO_COLOR, FORCE_COLOR, CI } = terminal();
   const live = process.stderr.isTTY === true && !CI;
+  const data = process.stdout.isTTY ? plain : (text: string) => text;
   return {
-    out: (text) => void (closed.signal.aborted || process.stdout.write(text)),
-    err: (text) => void process.stderr.write(text),
+    out: (text) => void (closed.signal.aborted || process.stdout.write(data(text))),
+    err: (text) => void process.stderr.write(plain(text)),
+    draw: (text) => void process.stderr.write(text),
     live,
     color: FORCE_COLOR ? FORCE_COLOR !== "0" : live && !NO_COLOR,
     columns: () => process.stderr.columns || 80,
@@ -59,9 +68,19 @@ const terminal = () => ({
   CI: process.env.CI,
 });
 
+/**
+ * After the first signal the system itself ends the process at the next SIGTERM, also while the engine computes and no
+ * listener is called. What came with the first is still told.
+ */
 function onSignal(listener: (signal: Stop) => void): () => void {
-  process.on("SIGINT", listener).on("SIGTERM", listener);
-  return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
+  const heard = (signal: Stop) => {
+    setImmediate(() => process.off("SIGTERM", heard));
+    listener(signal);
+  };
+  for (const signal of STOPS) process.on(signal, heard);
+  return () => {
+    for (const signal of STOPS) process.off(signal, heard);
+  };
 }
 
 /** `descent` where it is installed, `npx descent-ml` where npm put it aside, the file itself in a checkout. */
@@ -70,6 +89,9 @@ export function commandName(script: string): string {
   return basename(dirname(script)) === ".bin" ? "npx descent-ml" : "descent";
 }
 
-/** `text` as one word of a shell. */
-export const quote = (text: string): string =>
-  /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+/** `text` as one word of a shell that can be copied from a terminal. */
+export function quote(text: string): string {
+  if (/^[\w./:@%+=,-]+$/.test(text)) return text;
+  if (escaped(text) === text) return `'${text.replaceAll("'", "'\\''")}'`;
+  return `$'${escaped(text.replaceAll("\\", "\\\\").replaceAll("'", "\\'"))}'`;
+}

@@ -1,6 +1,19 @@
 #!/usr/bin/env node
-/** The command `descent`. */
-import { processIO } from "./io.ts";
-import { main } from "./program.ts";
+/** The command `descent`. All but messages is imported where a failure can be told in one line. */
+import { printable } from "../errors.ts";
 
-process.exit(await main(process.argv.slice(2), processIO()));
+function end(error: unknown): never {
+  const { stack, message } = error instanceof Error ? error : new Error(String(error));
+  if (process.argv.includes("--debug")) process.stderr.write(`${stack}\n`);
+  process.stderr.write(`descent: ${printable(message, 500)}; run with --debug for the stack\n`);
+  process.exit(1);
+}
+
+process.on("uncaughtException", end);
+try {
+  const { processIO } = await import("./io.ts");
+  const { main } = await import("./program.ts");
+  process.exit(await main(process.argv.slice(2), processIO()));
+} catch (error) {
+  end(error);
+}

@@ -39,6 +39,9 @@ export async function descent(args: readonly string[], fake: Fake = {}): Promise
     err: (text) => {
       err += text;
     },
+    draw: (text) => {
+      err += text;
+    },
     live: fake.live ?? false,
     color: fake.color ?? false,
     columns: () => fake.columns ?? 80,
