@@ -1,6 +1,6 @@
 /** Normalisation of every example by itself: over its last axes, or over groups of its channels. */
 import { ConfigError, ShapeError } from "../errors.ts";
-import { formatShape, ones, parameter, type Tensor, zeros } from "../tensor/index.ts";
+import { formatShape, multiplyDims, ones, parameter, sizeOf, type Tensor, zeros } from "../tensor/index.ts";
 import { constantInit } from "./init.ts";
 import { module, optional } from "./module.ts";
 import { product } from "./sizes.ts";
@@ -84,7 +84,7 @@ export const GroupNorm = <A extends boolean = true, B extends boolean = true>(
       throw new ShapeError(
         `GroupNorm: expected ${C} channels, got ${formatShape(x.shape)}; give the layer its input's`,
       );
-    const grouped = x.reshape([x.dim(0), groups, product(x.shape.slice(1).map(Number)) / groups]);
+    const grouped = x.reshape([x.dim(0), groups, multiplyDims(C / groups, sizeOf(x.shape.slice(2)))]);
     const centred = grouped.sub(grouped.mean(-1, true));
     const normal = centred.mul(centred.mul(centred).mean(-1, true).add(epsilon).rsqrt());
     return scaleChannels(normal.reshape(x.shape), weight, bias);

@@ -6,7 +6,7 @@
  * N batch · C channels in · O channels out · G groups · K kernel · L, M places in and out, one letter per axis
  */
 import { DTypeError, ShapeError } from "../../errors.ts";
-import { type Dim, formatShape, type Shape, sizeOf, staticShape } from "../../tensor/dim.ts";
+import { type Dim, formatShape, multiplyDims, type Shape, sizeOf, staticShape } from "../../tensor/dim.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
 import type { Gradient, Lowering, Op } from "../op.ts";
@@ -183,10 +183,10 @@ const flip = (axis: number) => ({ axis, start: Number.MAX_SAFE_INTEGER, end: Num
 /** By w: one matrix product per place of the kernel, over the places of the input that it met. */
 function kernelGrad(g: Tensor, x: Tensor, w: Tensor, window: Window): Tensor {
   const G = window.groups;
-  const [N = 0, C = 0] = staticShape(x.shape, "conv");
-  const [, O = 0, ...out] = staticShape(g.shape, "conv");
+  const [C = 0] = staticShape(x.shape.slice(1), "conv");
+  const [O = 0, ...out] = staticShape(g.shape.slice(1), "conv");
   const kernel = places(w.shape, "conv");
-  const rows = N * out.reduce((a, b) => a * b, 1);
+  const rows = multiplyDims(g.dim(0), sizeOf(out));
   const byChannel = [1, 0, ...kernel.map((_, i) => i + 2)]; // [C, N, L..]: a slice of it is a matrix as it lies
   const none = [0, 0];
   const padded = x.transpose(byChannel).pad([...none, ...window.padding], [...none, ...window.padding]);
@@ -250,7 +250,7 @@ const maxPoolGrad: Gradient<Pool> = ({ grads: [g], inputs: [x], outputs: [, indi
 /** g / K spread over each window: a transposed convolution with ones, every channel its own group. */
 const averagePoolGrad: Gradient<Pool> = ({ grads: [g], inputs: [x], attrs: { kernel, stride, padding } }) => {
   if (!g || !x) return [];
-  const [, C = 0, ...sizes] = staticShape(x.shape, "averagePool");
+  const [C = 0, ...sizes] = staticShape(x.shape.slice(1), "averagePool");
   const share = 1 / kernel.reduce((a, b) => a * b, 1);
   const ones = g.like(share, [C, 1, ...kernel]);
   const window = { stride, padding, dilation: kernel.map(() => 1), groups: C };
