@@ -81,12 +81,15 @@ async function describing(folder: string): Promise<Digests> {
   return found;
 }
 
-/** Throws CheckpointError where a file that describes the model is not the one that `metadata` remembers, if it does. */
+/**
+ * Throws CheckpointError where a file that describes the model is not the one that `metadata` remembers. A training state
+ * remembers all of them; weights from elsewhere remember none.
+ */
 async function requireDescription(folder: string, metadata: ReadonlyMap<string, string>, what: string): Promise<void> {
   const found = await describing(folder);
   const changed = DESCRIPTION.find((name) => {
     const expected = metadata.get(`descent.${name}`);
-    return expected !== undefined && expected !== found[`descent.${name}`];
+    return (expected !== undefined || what === STATE) && expected !== found[`descent.${name}`];
   });
   if (changed !== undefined)
     throw new CheckpointError(

@@ -19,7 +19,7 @@ const MOST_CHARACTERS = 8192;
 /** Repetitions of an item that count as bounded. */
 const MOST_REPEATS = 64;
 /** Items times ways to match them, summed over the branches: the steps at one place of the text. */
-const MOST_STEPS = 2048;
+const MOST_STEPS = 512;
 const MOST_DEPTH = 8;
 
 const QUANTIFIER = /([*+?])\+?|\{(\d+)(,?)(\d*)\}|\{,(\d+)\}/y;

@@ -15,7 +15,7 @@ const MOST_GROWTH = 64;
 /** Characters of one token, prefix or replacement. */
 const MOST_LENGTH = 1024;
 /** WordPiece looks at every part of a word; published models say 100. */
-const MOST_WORD = 1000;
+const MOST_WORD = 200;
 
 /** Under which key a sequence keeps its steps. */
 const SECTIONS = {

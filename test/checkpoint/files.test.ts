@@ -203,6 +203,19 @@ describe("makeFolder", () => {
     await expect(makeFolder(join(folder, "file", "x"))).rejects.toThrow("ENOTDIR");
   });
 
+  it("D2: says that a file system is read-only", async ({ skip }) => {
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", folder], { stdio: "ignore" });
+    } catch {
+      skip("this user may not mount");
+    }
+    try {
+      await expect(makeFolder(join(folder, "a", "b"))).rejects.toThrow("EROFS");
+    } finally {
+      execFileSync("umount", [folder]);
+    }
+  });
+
   it.runIf(process.platform === "linux")("comes to an end under /proc", async () => {
     await expect(makeFolder("/proc/descent/run")).rejects.toThrow("ENOENT");
   });

@@ -169,6 +169,26 @@ describe("a run remembers what describes it", () => {
   });
 });
 
+test("a state with any one bit of it turned over is refused, or is the same", async () => {
+  const store = folder("run");
+  await store.create({ model_type: "toy" }, { model: {} });
+  const value = { data: Float32Array.of(1, 2), shape: [2], dtype: "f32" } as const;
+  const slots = { "adam.m.w": value, "adam.v.w": value };
+  await store.saveState({ parameters: { w: value }, slots, trainer: { step: 1, lr: 0.5 } });
+  const whole = readFileSync("run/training-state.safetensors");
+  const expected = await store.loadState();
+  let refused = 0;
+  for (let at = 0; at < whole.length; at++) {
+    const damaged = Buffer.from(whole);
+    damaged[at] = (damaged[at] ?? 0) ^ (1 << (at % 8));
+    writeFileSync("run/training-state.safetensors", damaged);
+    const state = await store.loadState().catch((error: unknown) => error);
+    if (state instanceof CheckpointError) refused++;
+    else expect(state).toEqual(expected);
+  }
+  expect(whole.length - refused).toBeLessThan(10); // the letters of "format":"pt"
+});
+
 test("exactly the names that are expected", () => {
   requireExactly(["a", "b"], ["b", "a"], "state x");
   expect(() => requireExactly(["a", "momentun"], ["a", "momentum"], "state x")).toThrow(
