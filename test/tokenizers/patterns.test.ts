@@ -91,7 +91,7 @@ describe("RE-04 refuses", () => {
     const start = performance.now();
     expect(() => requireLinear(pattern)).toThrow(TokenizerError);
     expect(() => requireLinear(pattern)).toThrow(/^tokenizer\.json: pattern "[^\n]{1,200}$/);
-    expect(performance.now() - start).toBeLessThan(100);
+    expect(performance.now() - start).toBeLessThan(1000);
   });
 });
 
