@@ -1,12 +1,15 @@
 import { defineConfig } from "vitest/config";
 
+const src = new URL("./src/", import.meta.url).pathname;
+
 /** `vitest run` takes everything that needs neither a browser nor real checkpoints; `--mode long` takes the rest. */
 export default defineConfig(({ mode }) => ({
   resolve: {
-    alias: {
-      "#runtime": new URL("./src/runtime/node.ts", import.meta.url).pathname,
-      "descent-ml": new URL("./src/index.ts", import.meta.url).pathname, // examples run on the source
-    },
+    alias: [
+      { find: "#runtime", replacement: `${src}runtime/node.ts` },
+      { find: /^descent-ml$/, replacement: `${src}index.ts` }, // examples run on the source
+      { find: /^descent-ml\/(metrics|nn|optim)$/, replacement: `${src}$1/index.ts` },
+    ],
   },
   test: {
     include: mode === "long" ? ["test/long/**/*.test.ts"] : ["test/**/*.test.ts"],

@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from "vitest";
 import { ConfigError, DeviceError, NonFiniteError, ShapeError } from "../../src/errors.ts";
 import { array } from "../../src/runtime/index.ts";
+import { Run } from "../../src/train/index.ts";
 import { connectWorker, serveWorker, transfer } from "../../src/worker/index.ts";
 
 const open: MessagePort[] = [];
@@ -38,6 +39,7 @@ const answers = {
   foreign() {
     throw new RangeError("not ours");
   },
+  run: (to: number, signal: AbortSignal) => new Run(answers.count(to, signal)),
   uncloneable: () => () => 1,
   tensor: () => array([1, 2, 3]),
   moved() {
@@ -79,6 +81,16 @@ test("events come in order, then the result; they are made when they are asked f
 
 test("awaiting alone runs through the events", async () => {
   expect(await connected()("count", 5)).toBe("counted");
+});
+
+test("what training returns is an answer: its events, then its history", async () => {
+  const ask = connected();
+  const run = ask("run", 3);
+  const seen: number[] = [];
+  for await (const { i } of run) seen.push(i);
+  expect(seen).toEqual([1, 2, 3]);
+  expect(await run).toBe("counted");
+  expect(await ask("run", 3)).toBe("counted");
 });
 
 test("leaving the loop ends the answer", async () => {

@@ -18,7 +18,7 @@ export interface Into extends Along {
   readonly size: Dim;
 }
 
-interface TopK extends Along {
+export interface TopK extends Along {
   readonly k: number;
 }
 
