@@ -26,6 +26,20 @@ export function printable(text: string, most = MOST_MESSAGE): string {
 export const quoted = (text: string): string =>
   escaped(JSON.stringify(text.length > MOST_NAME ? `${text.slice(0, MOST_NAME - 1)}…` : text));
 
+/** A value of plain JavaScript as it may stand in a message. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return quoted(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "symbol" || typeof value === "function") return `a ${typeof value}`;
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value))
+    return value.length <= 8 && value.every(isPlain) ? `[${value.map(shown).join(", ")}]` : `a list of ${value.length}`;
+  const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
+  return typeof name === "string" && name !== "Object" ? `a ${quoted(name).slice(1, -1)}` : "an object";
+}
+
+const isPlain = (value: unknown): boolean => typeof value === "number" || typeof value === "string";
+
 /** What all errors here have in common. A message is one line that is safe to show, whatever names it quotes. */
 abstract class DescentError extends Error {
   /** Stable name for programs, such as `shape` or `checkpoint`. */

@@ -4,10 +4,11 @@
  * Walks the nodes backwards, asks each one's row for the gradients of its inputs, and adds up what meets in one tensor.
  */
 import { GradientError } from "../errors.ts";
+import { requireList } from "../tensor/arguments.ts";
 import { zeros } from "../tensor/create.ts";
 import { formatShape } from "../tensor/dim.ts";
 import { isFloat } from "../tensor/dtype.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { requireTensor, type Tensor } from "../tensor/tensor.ts";
 import { type Node, sortNodes } from "./node.ts";
 import type { GradientTools, Limits } from "./op.ts";
 import { rowOf } from "./ops/index.ts";
@@ -82,6 +83,8 @@ export type Gradients<W extends readonly Tensor[]> = { -readonly [K in keyof W]:
  * without a derivative.
  */
 export function gradient<const W extends readonly Tensor[]>(loss: Tensor, wrt: W): Gradients<W> {
+  requireTensor("gradient", loss);
+  for (const tensor of requireList("gradient", "tensors to differentiate by", wrt)) requireTensor("gradient", tensor);
   if (loss.rank !== 0 || !isFloat(loss.dtype))
     throw new GradientError(
       `gradient: expected a scalar of f32 or f64, got ${loss.dtype}${formatShape(loss.shape)}; reduce it with .mean() or .sum()`,

@@ -2,7 +2,8 @@
  * Gradient checkpointing (Chen et al. 2016, arXiv 1604.06174): a block whose insides are not kept for the backward pass
  * but computed again when it gets there. Costs one more forward pass of the block and saves its memory.
  */
-import { record, Tensor } from "../tensor/tensor.ts";
+import { requireFunction } from "../tensor/arguments.ts";
+import { record, requireTensor, Tensor } from "../tensor/tensor.ts";
 import { nextId, sortNodes, traceBody } from "./node.ts";
 import type { Block } from "./ops/recompute.ts";
 import { placeholder } from "./scan.ts";
@@ -23,10 +24,13 @@ function capturesOf(output: Tensor, inner: readonly Tensor[], first: number): Te
 
 /** `block` with its insides recomputed in the backward pass: the same values and gradients from less memory. */
 export function recompute<Args extends readonly Tensor[]>(block: (...args: Args) => Tensor): (...args: Args) => Tensor {
+  requireFunction("recompute", "a block", block);
   return (...args) => {
+    for (const argument of args) requireTensor("recompute", argument);
     const inner = args.map(placeholder);
     const first = nextId();
     const output = traceBody(() => block(...(inner as unknown as Args)));
+    requireTensor("recompute", output);
     const captured = capturesOf(output, inner, first);
     const stand = captured.map(placeholder);
     const outputs = substitute([output], new Map(captured.map((tensor, i) => [tensor, stand[i] ?? tensor])));

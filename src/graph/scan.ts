@@ -4,7 +4,8 @@
  * What a step computes from its input alone, such as x·W for the gates, is moved out of the loop and done for all
  * steps at once; what depends on neither state nor input is computed once. Only what the state needs stays inside.
  */
-import { ShapeError } from "../errors.ts";
+import { ConfigError, ShapeError, shown } from "../errors.ts";
+import { optionsOf, requireFunction } from "../tensor/arguments.ts";
 import { input, zeros } from "../tensor/create.ts";
 import type { Dim } from "../tensor/dim.ts";
 import { formatShape, normalizeAxis, sameShape } from "../tensor/dim.ts";
@@ -17,10 +18,17 @@ import { again, substitute } from "./substitute.ts";
 /** Tensors in records and lists. */
 export type Tree = Tensor | readonly Tree[] | { readonly [key: string]: Tree };
 
-/** The tensors of a tree, in the order of its keys. */
-export function leaves(tree: Tree): Tensor[] {
+/** Records and lists that a tree may be nested to; one that holds itself has no end. */
+const MOST_BRANCHES = 32;
+
+/** The tensors of a tree, in the order of its keys. Throws ConfigError where it holds anything else. */
+export function leaves(tree: Tree, depth = 0): Tensor[] {
   if (tree instanceof Tensor) return [tree];
-  return Object.values(tree).flatMap(leaves);
+  if (typeof tree !== "object" || tree === null || ArrayBuffer.isView(tree) || depth > MOST_BRANCHES)
+    throw new ConfigError(
+      `scan: expected tensors in records and lists, got ${shown(tree)}; make tensors with tensor(values)`,
+    );
+  return Object.values(tree).flatMap((branch) => leaves(branch, depth + 1));
 }
 
 /** A tree like `tree` with its tensors replaced one after the other. */
@@ -173,8 +181,10 @@ export function scan<S extends Tree, X extends Tree, Y extends Tree>(
   cell: Step<S, X, Y>,
   state: S,
   xs: X,
-  { reverse = false, axis = 1 }: ScanOptions = {},
+  options?: ScanOptions,
 ): [S, Y] {
+  requireFunction("scan", "a cell", cell);
+  const { reverse, axis } = optionsOf("scan", options, { reverse: false, axis: 1 });
   const time = normalizeAxis(axis, leaves(xs)[0]?.rank ?? 0, "scan");
   const sequences = leaves(xs).map((x) => x.moveAxes(normalizeAxis(axis, x.rank, "scan"), 1, 0)); // [T, B, ..]
   const lengths = new Set(sequences.map((x) => x.shape[0]));
@@ -187,9 +197,12 @@ export function scan<S extends Tree, X extends Tree, Y extends Tree>(
     ...states.map(placeholder),
     ...sequences.map((x) => placeholder({ shape: x.shape.slice(1), dtype: x.dtype })),
   ];
-  const [next, y] = traceBody(() =>
+  const stepped = traceBody(() =>
     cell(refill(state, inner.slice(0, states.length).values()), refill(xs, inner.slice(states.length).values())),
   );
+  if (!Array.isArray(stepped) || stepped.length !== 2)
+    throw new ConfigError(`scan: expected the cell to return [next state, output], got ${shown(stepped)}; return both`);
+  const [next, y] = stepped;
   const outputs = [...leaves(next), ...leaves(y)];
   requireStates(states, leaves(next));
   const results = buildScan(states, sequences, { inputs: inner, outputs }, { reverse });

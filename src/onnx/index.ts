@@ -8,5 +8,6 @@ export {
   lowerSimplified,
   type Named,
   type OnnxModel,
+  requireNamed,
   simplifyNamed,
 } from "./lower.ts";

@@ -1,6 +1,6 @@
 /** From a graph of tensors to an ONNX model: every node is written by its row, leaves become inputs. */
 
-import { ConfigError, ShapeError } from "../errors.ts";
+import { ConfigError, nearest, quoted, ShapeError } from "../errors.ts";
 import {
   type Body,
   type Branch,
@@ -20,8 +20,12 @@ import {
   type DType,
   formatShape,
   type HostArray,
+  holds,
   hostArray,
+  requireRecord,
+  requireTensor,
   type Shape,
+  sameShape,
   type Tensor,
 } from "../tensor/index.ts";
 import { encodeModel, type Initializer, type NamedSpec, OPSET } from "./encode.ts";
@@ -241,6 +245,11 @@ export function freeLeaves(outputs: readonly Tensor[], inputs: readonly Tensor[]
     .filter((tensor) => !bound.has(tensor));
 }
 
+/** Throws ConfigError or DTypeError where `named` is no record of tensors. */
+export function requireNamed(what: string, of: string, named: Named): void {
+  for (const tensor of Object.values(requireRecord(what, of, named))) requireTensor(what, tensor);
+}
+
 /** Numbers that stand in the model itself. */
 export type Constants = Readonly<Record<string, Omit<Initializer, "name">>>;
 
@@ -255,8 +264,25 @@ function requireBound(inputs: Named, outputs: Named): void {
 
 /** The same outputs from fewer nodes, by name. */
 export function simplifyNamed(outputs: Named): Record<string, Tensor> {
+  requireNamed("compile", "outputs by name", outputs);
+  if (Object.keys(outputs).length === 0)
+    throw new ConfigError("compile: expected at least one output, got none; name the tensors to compute");
   const simplified = simplify(Object.values(outputs));
   return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, simplified[i] as Tensor]));
+}
+
+function requireConstants(inputs: Named, constants: Constants): void {
+  for (const [name, value] of Object.entries(requireRecord("lower", "constants by name", constants))) {
+    const spec = inputs[name];
+    if (!spec)
+      throw new ConfigError(
+        `lower: ${quoted(name)} is no input${nearest(name, Object.keys(inputs))}; it cannot be a constant`,
+      );
+    if (!holds(spec.dtype, value?.data) || value.dtype !== spec.dtype || !sameShape(value.shape, spec.shape))
+      throw new ShapeError(
+        `lower: the constant ${quoted(name)} is not ${spec.dtype}${formatShape(spec.shape)}; give it numbers of that shape`,
+      );
+  }
 }
 
 /**
@@ -268,6 +294,8 @@ export const lower = (inputs: Named, outputs: Named, constants: Constants = {}):
 
 /** Writes a graph that `simplifyNamed` gave. */
 export function lowerSimplified(inputs: Named, outputs: Named, constants: Constants = {}): OnnxModel {
+  requireNamed("compile", "inputs by name", inputs);
+  requireConstants(inputs, constants);
   const sources = Object.entries(inputs).map(([name, spec]) => ({ name, spec }));
   const outermost = new Outermost(sources, new Set([...Object.keys(inputs), ...Object.keys(outputs)]));
   const writer = new Writer(outermost);

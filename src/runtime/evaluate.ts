@@ -1,30 +1,23 @@
 /** For short programs: numbers in, numbers out, compiling on the way. */
-import { ShapeError } from "../errors.ts";
-import { freeLeaves, type Named } from "../onnx/index.ts";
-import { type DType, hostArray, type Nested } from "../tensor/index.ts";
+import { ConfigError, DTypeError, quoted, ShapeError, shown } from "../errors.ts";
+import { freeLeaves, type Named, requireNamed } from "../onnx/index.ts";
+import { type DType, flatten, hostArray, type Nested, type Tensor } from "../tensor/index.ts";
 import { compile, type Feeds, type RunOptions } from "./program.ts";
-import type { HostTensor } from "./session.ts";
+import { type HostTensor, isHostTensor } from "./session.ts";
 
-/** Numbers on the host, from nested lists. Throws ShapeError where lists at one depth differ in length. */
+/** Numbers on the host, from nested lists. Throws ShapeError where lists differ in length, DTypeError where there is something else. */
 export function array(nested: Nested, dtype: DType = "f32"): HostTensor {
-  const shape: number[] = [];
-  for (let level = nested; typeof level !== "number"; level = level[0] ?? 0) shape.push(level.length);
-  const flat: number[] = [];
-  collect(nested, flat);
-  if (flat.length !== shape.reduce((a, b) => a * b, 1))
-    throw new ShapeError(
-      `array: expected lists of equal lengths, got ${flat.length} numbers for [${shape.join(", ")}]; fill them up`,
-    );
+  const { flat, shape } = flatten("array", nested);
   return { data: hostArray(flat, dtype), shape, dtype };
 }
 
-function collect(nested: Nested, into: number[]): void {
-  if (typeof nested === "number") into.push(nested);
-  else for (const item of nested) collect(item, into);
-}
-
 /** Nested lists of numbers, as `array` takes them. */
-export function values({ data, shape }: HostTensor): Nested {
+export function values(tensor: HostTensor): Nested {
+  if (!isHostTensor(tensor))
+    throw new DTypeError(
+      `values: expected a host tensor, got ${shown(tensor)}; run() gives some, array(values) makes one`,
+    );
+  const { data, shape } = tensor;
   const nest = (from: number, depth: number): Nested => {
     const size = shape[depth];
     if (size === undefined) return Number(data[from]);
@@ -40,8 +33,14 @@ export async function run<O extends Named>(
   feeds: Feeds = {},
   options?: RunOptions,
 ): Promise<Record<keyof O & string, HostTensor>> {
-  const leaves = freeLeaves(Object.values(outputs), []);
-  const inputs = Object.fromEntries(leaves.map((tensor) => [nameOf(tensor.node), tensor]));
+  requireNamed("run", "outputs by name", outputs);
+  const inputs: Record<string, Tensor> = {};
+  for (const tensor of freeLeaves(Object.values(outputs), [])) {
+    const name = nameOf(tensor.node);
+    if (Object.hasOwn(inputs, name))
+      throw new ConfigError(`run: two inputs are called ${quoted(name)}; give each a name of its own`);
+    inputs[name] = tensor;
+  }
   return (await compile(inputs, outputs, options)).run(feeds);
 }
 

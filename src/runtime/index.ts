@@ -6,6 +6,7 @@ export {
   compile,
   compileModel,
   type Feeds,
+  hash,
   loadEngine,
   memoryBytes,
   Program,

@@ -1,7 +1,8 @@
 /** Random numbers for graphs: every use of noise is a stream of its own, keyed by seed, step and site. */
+import { ConfigError, quoted } from "../errors.ts";
 import type { Draw, Initializer } from "../graph/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { hostArray, isFloat } from "../tensor/index.ts";
+import { hostArray, isFloat, requireRecord, requireTensor } from "../tensor/index.ts";
 import { stream } from "./random.ts";
 import type { HostTensor } from "./session.ts";
 
@@ -19,12 +20,18 @@ export function fillNoise(
 /** The first values of parameters and buffers: each draws from the stream of its name at step 0. */
 export function initialValues(parameters: Readonly<Record<string, Tensor>>, seed: number): Record<string, HostTensor> {
   return Object.fromEntries(
-    Object.entries(parameters).map(([name, tensor]) => [name, initialValue(name, tensor, seed)]),
+    Object.entries(requireRecord("initialValues", "parameters by name", parameters)).map(([name, tensor]) => [
+      name,
+      initialValue(name, tensor, seed),
+    ]),
   );
 }
 
-function initialValue(name: string, { node, shape, dtype }: Tensor, seed: number): HostTensor {
-  const { init } = node.attrs as { init: Initializer };
+function initialValue(name: string, tensor: Tensor, seed: number): HostTensor {
+  requireTensor("initialValues", tensor);
+  const { node, shape, dtype } = tensor;
+  const { init } = node.attrs as { init?: Initializer };
+  if (!init) throw new ConfigError(`initialValues: ${quoted(name)} is no parameter but ${node.op}; leave it out`);
   const sizes = shape.map(Number);
   const length = sizes.reduce((a, b) => a * b, 1);
   const out = dtype === "f32" ? new Float32Array(length) : new Float64Array(length);

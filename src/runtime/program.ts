@@ -1,15 +1,16 @@
 /** A graph made runnable: lowered, compiled once per graph and shapes, fed and fetched by name. */
 import { platform } from "#runtime";
-import { DeviceError, nearest, ShapeError } from "../errors.ts";
+import { ConfigError, DeviceError, nearest, quoted, ShapeError, shown } from "../errors.ts";
 import type { Spec } from "../graph/index.ts";
 import { lower, type Named, type OnnxModel } from "../onnx/index.ts";
-import { formatShape } from "../tensor/index.ts";
+import { formatShape, holds, requireRecord } from "../tensor/index.ts";
 import {
   type Device,
   type Engine,
   fromOrt,
   type HostTensor,
   type InferenceSession,
+  isHostTensor,
   type OrtTensor,
   type SessionOptions,
   sessionOptions,
@@ -39,7 +40,7 @@ export async function loadEngine(
 ): Promise<Engine> {
   if (platform.devices.includes(device)) return platform.load(device, threads);
   throw new DeviceError(
-    `device "${device}" is not here; there is ${platform.devices.join(" and ")}${nearest(device, platform.devices)}`,
+    `device ${shown(device)} is not here; there is ${platform.devices.join(" and ")}${typeof device === "string" ? nearest(device, platform.devices) : ""}`,
   );
 }
 
@@ -60,8 +61,9 @@ export class Program<O extends string = string> {
     this.compileMs = compileMs;
   }
 
-  /** Runs the graph once. Throws ShapeError where a feed does not fit. */
+  /** Runs the graph once. Throws ShapeError where a feed does not fit, ConfigError where there is no input for one. */
   async run(feeds: Feeds): Promise<Record<O, HostTensor>> {
+    requireKnown(this.model.inputs, requireRecord("run", "feeds by name", feeds));
     const inputs: Record<string, OrtTensor> = {};
     for (const { name, spec } of this.model.inputs)
       inputs[name] = toOrt(this.engine, checkFeed(name, spec, feeds[name]));
@@ -76,11 +78,12 @@ export class Program<O extends string = string> {
     inputs: Readonly<Record<string, OrtTensor>>,
     fetches: Readonly<Record<string, OrtTensor>> = {},
   ): Promise<Record<string, OrtTensor>> {
+    if (this.#holders < 1) throw new DeviceError("run: the program was released; compile it again");
     const used = Object.fromEntries(this.#session.inputNames.map((name) => [name, inputs[name] as OrtTensor]));
     const into = this.#device === "cpu" ? fetches : {};
     const names = Object.fromEntries(this.model.outputs.map(({ name }) => [name, into[name] ?? null]));
     const run = () => this.#session.run(used, names) as Promise<Record<string, OrtTensor>>;
-    return this.#device === "webgpu" ? inTurn(run) : run();
+    return (this.#device === "webgpu" ? inTurn(run) : run()).catch(engineError("run"));
   }
 
   /** Counts one more holder: equal graphs share one program. */
@@ -91,6 +94,8 @@ export class Program<O extends string = string> {
 
   /** Gives back the engine's memory once all who compiled the graph have done so; it is compiled anew when asked for again. */
   async release(): Promise<void> {
+    if (this.#holders < 1)
+      throw new DeviceError("release: the program was released before; release what compile gave once");
     if (--this.#holders > 0) return;
     forget(this.model.bytes);
     await this.#session.release();
@@ -102,6 +107,14 @@ export class Program<O extends string = string> {
   }
 }
 
+/** What the engine says, in one line. */
+const engineError =
+  (what: string) =>
+  (cause: unknown): never => {
+    const reason = String((cause as Error | undefined)?.message ?? cause).split("\n")[0];
+    throw new DeviceError(`${what}: ONNX Runtime could not do it: ${reason}`, { cause });
+  };
+
 let last: Promise<unknown> = Promise.resolve();
 
 /** One after the other: two runs at once on WebGPU hang the page. */
@@ -111,16 +124,34 @@ function inTurn<T>(run: () => Promise<T>): Promise<T> {
   return result;
 }
 
+/** Throws ConfigError where a feed has no input. */
+function requireKnown(inputs: OnnxModel["inputs"], feeds: Feeds): void {
+  const names = inputs.map(({ name }) => name);
+  const stray = Object.keys(feeds).find((name) => !names.includes(name));
+  if (stray === undefined) return;
+  const known = names.length > 0 ? `the inputs are ${names.slice(0, 8).map(quoted).join(", ")}` : "there are none";
+  throw new ConfigError(`run: ${quoted(stray)} is no input${nearest(stray, names)}; ${known}`);
+}
+
+/** What was fed, in a message. */
+function described(feed: HostTensor | undefined): string {
+  if (feed === undefined) return "nothing";
+  if (typeof feed !== "object" || feed === null || !holds(feed.dtype, feed.data) || !Array.isArray(feed.shape))
+    return `${shown(feed)}, which array(values) turns into a feed`;
+  return `${feed.dtype}${shown(feed.shape)} of ${feed.data.length} numbers`;
+}
+
 /** The feed of one input, if it fits. Throws ShapeError where it does not. */
 export function checkFeed(name: string, spec: Spec, feed: HostTensor | undefined): HostTensor {
   const fits =
-    feed?.dtype === spec.dtype &&
+    feed !== undefined &&
+    isHostTensor(feed) &&
+    feed.dtype === spec.dtype &&
     feed.shape.length === spec.shape.length &&
     spec.shape.every((dim, i) => typeof dim !== "number" || dim === feed.shape[i]);
-  if (feed && fits && feed.data.length === feed.shape.reduce((a, b) => a * b, 1)) return feed;
-  const got = feed ? `${feed.dtype}${formatShape(feed.shape)} of ${feed.data.length} numbers` : "nothing";
+  if (fits) return feed;
   throw new ShapeError(
-    `run: input "${name}" expects ${spec.dtype}${formatShape(spec.shape)}, got ${got}; feed one of that shape`,
+    `run: input ${quoted(name)} expects ${spec.dtype}${formatShape(spec.shape)}, got ${described(feed)}; feed one of that shape`,
   );
 }
 
@@ -150,10 +181,10 @@ function forget(model: Uint8Array): void {
     );
 }
 
-/** FNV-1a over the bytes, in 32 bits. */
-function hash(bytes: Uint8Array): number {
+/** FNV-1a (Fowler, Noll and Vo) in 32 bits, over bytes or longer whole numbers. */
+export function hash(numbers: Iterable<number>): number {
   let value = 0x811c9dc5;
-  for (const byte of bytes) value = Math.imul(value ^ byte, 0x01000193);
+  for (const number of numbers) value = Math.imul(value ^ number, 0x01000193);
   return value >>> 0;
 }
 
@@ -163,13 +194,22 @@ const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
 async function createProgram(model: OnnxModel, options: SessionOptions): Promise<Program> {
   const engine = await loadEngine(options.device, options.threads);
   const start = performance.now();
-  const session = await engine.InferenceSession.create(model.bytes, sessionOptions(options, model.double));
+  const session = await engine.InferenceSession.create(model.bytes, sessionOptions(options, model.double)).catch(
+    engineError("compile"),
+  );
   return new Program(model, engine, session, options.device, performance.now() - start);
 }
 
 /** Compiles an ONNX model, or finds it compiled already. */
-export function compileModel(model: OnnxModel, options: RunOptions = {}): Promise<Program> {
-  const { device = platform.defaultDevice, threads = platform.processors, profile } = options;
+export async function compileModel(model: OnnxModel, options: RunOptions = {}): Promise<Program> {
+  const given = requireRecord("compile", "device, threads and profile", options);
+  const { device = platform.defaultDevice, threads = platform.processors, profile } = given;
+  if (!Number.isSafeInteger(threads) || threads < 1)
+    throw new ConfigError(
+      `compile: expected a whole number of threads from 1 on, got ${shown(threads)}; leave it out for all`,
+    );
+  if (profile !== undefined && typeof profile !== "string")
+    throw new ConfigError(`compile: expected profile as the beginning of a file name, got ${shown(profile)}`);
   const key = `${device} ${threads} ${profile} ${hash(model.bytes)}`;
   const bucket = cache.get(key) ?? [];
   const known = bucket.find(({ bytes }) => equalBytes(bytes, model.bytes));
@@ -181,9 +221,10 @@ export function compileModel(model: OnnxModel, options: RunOptions = {}): Promis
 }
 
 /** Lowers the graph between `inputs` and `outputs` and compiles it. Throws ShapeError where the graph reads other inputs. */
-export const compile = <O extends Named>(
+export async function compile<O extends Named>(
   inputs: Named,
   outputs: O,
   options?: RunOptions,
-): Promise<Program<keyof O & string>> =>
-  compileModel(lower(inputs, outputs), options) as Promise<Program<keyof O & string>>;
+): Promise<Program<keyof O & string>> {
+  return (await compileModel(lower(inputs, outputs), options)) as Program<keyof O & string>;
+}

@@ -5,7 +5,7 @@
  * A stream is keyed by (seed, step, site), and number i of a stream is a pure function of the key and i. Nothing is
  * remembered between calls, so filling an array in two parts gives what filling it at once gives.
  */
-import { ConfigError } from "../errors.ts";
+import { ConfigError, shown } from "../errors.ts";
 
 /** Skein's key schedule parity for 32-bit words, C240 of Random123. */
 const PARITY = 0x1bd11bda;
@@ -87,7 +87,7 @@ export function threefry2x32(k0: number, k1: number, c0: number, c1: number): [n
 /** The low and high words of a whole number below 2^53. */
 function halves(what: string, value: number): Key {
   if (!Number.isSafeInteger(value) || value < 0)
-    throw new ConfigError(`random stream: ${what} must be a whole number from 0 to 2^53 - 1, got ${value}`);
+    throw new ConfigError(`random stream: ${what} must be a whole number from 0 to 2^53 - 1, got ${shown(value)}`);
   return [value >>> 0, Math.floor(value / TWO_32)];
 }
 
@@ -148,7 +148,7 @@ function normal(key: Key, out: Float32Array | Float64Array, offset: number): voi
 
 function integers(key: Key, count: number, below: number, offset: number): Int32Array {
   if (!Number.isInteger(below) || below < 1 || below > 2 ** 31)
-    throw new ConfigError(`random integers: below must be a whole number from 1 to 2^31, got ${below}`);
+    throw new ConfigError(`random integers: below must be a whole number from 1 to 2^31, got ${shown(below)}`);
   const draws = new Float64Array(count);
   uniform64(key, Kind.integers, draws, offset);
   return Int32Array.from(draws, (u) => Math.floor(u * below));

@@ -1,6 +1,6 @@
 /** What a device must offer, whichever build of ONNX Runtime is behind it. */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
-import type { DType, HostArray } from "../tensor/index.ts";
+import { type DType, type HostArray, holds } from "../tensor/index.ts";
 
 export type { InferenceSession, OrtTensor };
 
@@ -12,6 +12,14 @@ export interface HostTensor {
   readonly data: HostArray;
   readonly shape: readonly number[];
   readonly dtype: DType;
+}
+
+/** Whether `value` has numbers of its type, as many as its shape says. */
+export function isHostTensor(value: HostTensor): boolean {
+  if (typeof value !== "object" || value === null || !Array.isArray(value.shape)) return false;
+  const sizes: readonly number[] = value.shape;
+  if (!sizes.every((size) => Number.isSafeInteger(size) && size >= 0)) return false;
+  return holds(value.dtype, value.data) && value.data.length === sizes.reduce((a, b) => a * b, 1);
 }
 
 export interface SessionOptions {

@@ -1,10 +1,12 @@
 /** Tensors out of nothing: inputs, parameters, noise, constants. */
-import { ShapeError } from "../errors.ts";
+import { ConfigError, DTypeError, quoted, ShapeError, shown } from "../errors.ts";
 import type { Initializer } from "../graph/ops/leaf.ts";
+import { requireList, requireOneOf, requireShape } from "./arguments.ts";
 import type { Dim, Shape } from "./dim.ts";
 import { formatShape } from "./dim.ts";
-import { type DType, hostArray } from "./dtype.ts";
-import { record, Tensor } from "./tensor.ts";
+import { type DType, hostArray, requireDType } from "./dtype.ts";
+import { flatten, type Nested } from "./nested.ts";
+import { record, requireTensor, Tensor } from "./tensor.ts";
 
 function leaf(outputs: readonly Tensor[]): Tensor {
   const [output] = outputs;
@@ -12,25 +14,34 @@ function leaf(outputs: readonly Tensor[]): Tensor {
   return output;
 }
 
-function requireSizes(what: string, shape: Shape): void {
-  const wrong = shape.find((dim) =>
-    typeof dim === "number" ? !(Number.isSafeInteger(dim) && dim >= 0) : !/^[A-Za-z_]\w*$/.test(dim),
-  );
-  if (wrong !== undefined)
+/** Throws ShapeError where a shape is none, DTypeError where a type is none. */
+function requireSpec(what: string, shape: Shape, dtype: DType): void {
+  requireShape(what, shape);
+  const sum = shape.find((dim) => typeof dim === "string" && !/^[A-Za-z_]\w*$/.test(dim));
+  if (sum !== undefined)
     throw new ShapeError(
-      `${what}: ${formatShape(shape)} holds ${wrong}; sizes are whole numbers from 0 on, or names such as "T"`,
+      `${what}: ${formatShape(shape)} holds ${sum}; sizes are whole numbers from 0 on, or names such as "T"`,
     );
+  requireDType(what, dtype);
+}
+
+function requireInit(what: string, init: Initializer): void {
+  if (typeof init === "function") return;
+  throw new ConfigError(`${what}: expected a function that fills an array, got ${shown(init)}; see uniformInit`);
 }
 
 /** What is fed when the graph runs. */
 export function input(name: string, shape: Shape, dtype: DType = "f32"): Tensor {
-  requireSizes(`input "${name}"`, shape);
+  if (typeof name !== "string")
+    throw new ConfigError(`input: expected a name, got ${shown(name)}; give it one to feed it by`);
+  requireSpec(`input ${quoted(name)}`, shape, dtype);
   return leaf(record("input", [], { spec: { shape, dtype }, name }));
 }
 
 /** What is learnt. Its name is its path in the model; its first values come from `init`. */
 export function parameter(shape: readonly number[], init: Initializer, dtype: "f32" | "f64" = "f32"): Tensor {
-  requireSizes("parameter", shape);
+  requireSpec("parameter", shape, dtype);
+  requireInit("parameter", init);
   return leaf(record("parameter", [], { spec: { shape, dtype }, init }));
 }
 
@@ -43,40 +54,29 @@ export function buffer(
   init: Initializer,
   dtype: "f32" | "f64" | "i32" | "i64" = "f32",
 ): Tensor {
-  requireSizes("buffer", shape);
+  requireSpec("buffer", shape, dtype);
+  requireInit("buffer", init);
   return leaf(record("buffer", [], { spec: { shape, dtype }, init }));
 }
 
 /** Numbers drawn anew for every run: uniform in [0, 1), or standard normal. */
 export function noise(distribution: "uniform" | "normal", shape: Shape, dtype: "f32" | "f64" = "f32"): Tensor {
-  requireSizes("noise", shape);
+  requireOneOf("noise", distribution, ["uniform", "normal"]);
+  requireSpec("noise", shape, dtype);
   return leaf(record("noise", [], { spec: { shape, dtype }, distribution }));
 }
 
 /** A constant of rank 0. */
 export function scalar(value: number, dtype: DType = "f32"): Tensor {
+  if (typeof value !== "number")
+    throw new DTypeError(`scalar: expected a number, got ${shown(value)}; convert it first`);
   return leaf(record("constant", [], { spec: { shape: [], dtype }, data: hostArray([value], dtype) }));
 }
 
-/** Numbers, or lists of numbers of equal length, nested to any depth. */
-export type Nested = number | readonly Nested[];
-
 /** A constant tensor with the shape of the nesting. */
 export function tensor(values: Nested, dtype: DType = "f32"): Tensor {
-  const shape: number[] = [];
-  for (let level = values; typeof level !== "number"; level = level[0] ?? 0) shape.push(level.length);
-  const flat: number[] = [];
-  flatten(values, shape, 0, flat);
+  const { flat, shape } = flatten("tensor", values);
   return leaf(record("constant", [], { spec: { shape, dtype }, data: hostArray(flat, dtype) }));
-}
-
-function flatten(values: Nested, shape: readonly number[], depth: number, out: number[]): void {
-  if (typeof values === "number" ? depth !== shape.length : values.length !== shape[depth])
-    throw new ShapeError(
-      `tensor: lists at depth ${depth} differ in length, expected ${shape[depth] ?? "a number"}; make every list at one depth equally long`,
-    );
-  if (typeof values === "number") out.push(values);
-  else for (const value of values) flatten(value, shape, depth + 1, out);
 }
 
 /** `value` throughout. */
@@ -87,12 +87,17 @@ export const zeros = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape,
 export const ones = (shape: Shape, dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
 
 /** 0, 1, ..., length - 1. */
-export const arange = (length: Dim, dtype: "i32" | "i64" = "i32"): Tensor =>
-  leaf(record("arange", [], { length, dtype }));
+export function arange(length: Dim, dtype: "i32" | "i64" = "i32"): Tensor {
+  requireShape("arange", [length]);
+  requireOneOf("arange", dtype, ["i32", "i64"]);
+  return leaf(record("arange", [], { length, dtype }));
+}
 
 /** Tensors of equal shape side by side along a new axis. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
-  const [first, ...rest] = tensors.map((part) => part.unsqueeze(axis));
+  const parts = requireList("stack", "tensors", tensors);
+  for (const part of parts) requireTensor("stack", part);
+  const [first, ...rest] = parts.map((part) => part.unsqueeze(axis));
   if (!first) throw new ShapeError("stack: expected at least one tensor, got none; pass a list that is not empty");
   return first.concat(rest, axis < 0 ? axis + first.rank : axis);
 }

@@ -3,7 +3,7 @@
  *
  * The string is canonical (terms and factors sorted), so two dimensions are equal exactly when they are `===`.
  */
-import { ShapeError } from "../errors.ts";
+import { ShapeError, shown } from "../errors.ts";
 
 /** A size: a number, or a canonical polynomial in named sizes. */
 export type Dim = number | string;
@@ -96,10 +96,10 @@ export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length 
 
 /** `axis` counted from the front; negative counts from the back. */
 export function normalizeAxis(axis: number, rank: number, operation: string): number {
-  const positive = axis < 0 ? axis + rank : axis;
+  const positive = typeof axis === "number" && axis < 0 ? axis + rank : axis;
   if (Number.isInteger(axis) && positive >= 0 && positive < rank) return positive;
   throw new ShapeError(
-    `${operation}: axis ${axis} does not exist in a tensor of rank ${rank}; use ${-rank} to ${rank - 1}`,
+    `${operation}: axis ${shown(axis)} does not exist in a tensor of rank ${rank}; use ${-rank} to ${rank - 1}`,
   );
 }
 

@@ -1,4 +1,5 @@
 /** Element types, and the typed array that holds each of them on the host. */
+import { DTypeError, shown } from "../errors.ts";
 
 /** Floating point of 32 and 64 bits, whole numbers of 32 and 64 bits, and truth values. */
 export type DType = "f32" | "f64" | "i32" | "i64" | "bool";
@@ -16,6 +17,16 @@ const arrays = {
 
 export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f64";
 
+/** Throws DTypeError where `dtype` is none. */
+export function requireDType(what: string, dtype: DType): void {
+  if (typeof dtype === "string" && Object.hasOwn(arrays, dtype)) return;
+  throw new DTypeError(`${what}: expected one of ${Object.keys(arrays).join(", ")} as type, got ${shown(dtype)}`);
+}
+
+/** Whether `data` is what `dtype` has on the host. */
+export const holds = (dtype: DType, data: unknown): data is HostArray =>
+  typeof dtype === "string" && Object.hasOwn(arrays, dtype) && data instanceof arrays[dtype];
+
 /** `length` zeros of type `dtype`. */
 export const emptyArray = (dtype: DType, length: number): HostArray => new arrays[dtype](length);
 
@@ -23,6 +34,9 @@ export const bytesPerElement = (dtype: DType): number => arrays[dtype].BYTES_PER
 
 /** `values` rounded to `dtype`. */
 export function hostArray(values: ArrayLike<number>, dtype: DType): HostArray {
+  requireDType("numbers", dtype);
+  if (dtype === "i64" && !Array.from(values).every(Number.isFinite))
+    throw new DTypeError("numbers: i64 holds no NaN and no infinity; use f64");
   if (dtype === "i64") return BigInt64Array.from(values, (value) => BigInt(Math.trunc(value)));
   if (dtype === "bool") return Uint8Array.from(values, (value) => Number(value !== 0));
   return arrays[dtype].from(values);

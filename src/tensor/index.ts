@@ -1,5 +1,6 @@
 /** What a model author holds. */
 
+export { optionsOf, requireFunction, requireList, requireRecord } from "./arguments.ts";
 export { flattenRows } from "./compositions.ts";
 export {
   arange,
@@ -7,7 +8,6 @@ export {
   full,
   input,
   isTensor,
-  type Nested,
   noise,
   ones,
   parameter,
@@ -34,7 +34,9 @@ export {
   type DType,
   emptyArray,
   type HostArray,
+  holds,
   hostArray,
   isFloat,
 } from "./dtype.ts";
-export { type Operand, record, Tensor } from "./tensor.ts";
+export { flatten, type Nested } from "./nested.ts";
+export { type Operand, record, requireTensor, Tensor } from "./tensor.ts";

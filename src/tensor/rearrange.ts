@@ -1,5 +1,5 @@
 /** Axes by name, after einops (Rogozhnikov 2022): `"b t (h d) -> b h t d"` is a reshape, a transposition and a reshape. */
-import { ShapeError } from "../errors.ts";
+import { ShapeError, shown } from "../errors.ts";
 import { type Dim, divideDims, formatShape, multiplyDims, type Shape } from "./dim.ts";
 
 /** One axis of a pattern: the names it is made of, the last one running fastest. */
@@ -18,6 +18,10 @@ const parseSide = (side: string): Axis[] =>
 
 /** The steps that `pattern` means for a tensor of `shape`. Throws ShapeError on patterns that do not fit. */
 export function parseRearrange(pattern: string, shape: Shape, given: Readonly<Record<string, Dim>>): Rearrangement {
+  if (typeof pattern !== "string")
+    throw new ShapeError(
+      `rearrange: expected a pattern such as "b t c -> t b c", got ${shown(pattern)}; write it as text`,
+    );
   const [left, right, more] = pattern.split("->").map(parseSide);
   const fail = (reason: string): never => {
     throw new ShapeError(`rearrange: "${pattern}" does not fit ${formatShape(shape)}: ${reason}`);

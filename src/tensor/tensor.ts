@@ -2,7 +2,7 @@
  * The symbolic tensor: what a model is written with. A method checks shapes and records a node; nothing is computed
  * until the graph is compiled and run.
  */
-import { DTypeError, ShapeError } from "../errors.ts";
+import { DTypeError, ShapeError, shown } from "../errors.ts";
 import { makeNode, type Node, type Spec } from "../graph/node.ts";
 import {
   type PoolOptions,
@@ -16,6 +16,7 @@ import { binaryOps, unaryOps } from "../graph/ops/elementwise.ts";
 import { type Attrs, type OpName, rowOf } from "../graph/ops/index.ts";
 import type { Transposed } from "../graph/ops/matmul.ts";
 import { type Range, toEnd, toStart } from "../graph/ops/movement.ts";
+import { optionsOf, requireList, requireOneOf, requireRecord, requireShape, requireWhole } from "./arguments.ts";
 import { countAlong, flattenRows } from "./compositions.ts";
 import {
   broadcastShapes,
@@ -27,7 +28,7 @@ import {
   sameShape,
   sizeOf,
 } from "./dim.ts";
-import { type DType, hostArray, isFloat } from "./dtype.ts";
+import { type DType, hostArray, isFloat, requireDType } from "./dtype.ts";
 import type { BinaryMethods, UnaryMethods } from "./methods.ts";
 import { parseRearrange } from "./rearrange.ts";
 
@@ -36,8 +37,15 @@ export type Operand = Tensor | number;
 
 /** Records one operation and returns its outputs. */
 export function record<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: Attrs<K>): readonly Tensor[] {
+  for (const input of inputs) requireTensor(op, input);
   const specs = rowOf(op).shape(inputs, attrs);
   return makeNode(op, inputs, attrs, specs, (node, spec) => new Tensor(node, spec)).outputs;
+}
+
+/** Throws DTypeError where `value` is no tensor. */
+export function requireTensor(what: string, value: unknown): asserts value is Tensor {
+  if (value instanceof Tensor) return;
+  throw new DTypeError(`${what}: expected a tensor, got ${shown(value)}; make one with tensor(values)`);
 }
 
 function recordOne<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: Attrs<K>): Tensor {
@@ -70,6 +78,10 @@ export class Tensor implements Spec {
   toString(): string {
     return `Tensor(${this.dtype}${formatShape(this.shape)}, ${this.node.op})`;
   }
+  /** What Node's console shows: not the graph behind the tensor. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
   get rank(): number {
     return this.shape.length;
   }
@@ -79,6 +91,9 @@ export class Tensor implements Spec {
   }
   /** A constant of this tensor's type. */
   like(value: number, shape: Shape = []): Tensor {
+    if (typeof value !== "number")
+      throw new DTypeError(`like: expected a number, got ${shown(value)}; convert it first`);
+    requireShape("like", shape);
     const data = hostArray([value], this.dtype);
     const scalar = recordOne("constant", [], { spec: { shape: [], dtype: this.dtype }, data });
     return shape.length === 0 ? scalar : scalar.expand(shape);
@@ -109,7 +124,7 @@ export class Tensor implements Spec {
   }
   /** x·Φ(x), or its form with tanh. */
   gelu(approximate: "none" | "tanh" = "none"): Tensor {
-    return recordOne("gelu", [this], { approximate });
+    return recordOne("gelu", [this], { approximate: requireOneOf("gelu", approximate, ["none", "tanh"]) });
   }
   /** `a` where this is true, `b` elsewhere. */
   where(a: Operand, b: Operand): Tensor {
@@ -118,10 +133,11 @@ export class Tensor implements Spec {
       throw new DTypeError(
         "where: expected at least one tensor to choose from, got two numbers; make one with scalar(value)",
       );
-    const operand = (x: Operand) => (x instanceof Tensor ? x : typed.like(x));
+    const operand = (x: Operand) => operandOf("where", typed, x);
     return recordOne("where", [this, operand(a), operand(b)], {});
   }
   cast(to: DType): Tensor {
+    requireDType("cast", to);
     return to === this.dtype ? this : recordOne("cast", [this], { to });
   }
 
@@ -167,14 +183,15 @@ export class Tensor implements Spec {
     const result = recordOne("argMin", [this], { axis: normalizeAxis(axis, this.rank, "argMin") });
     return keep ? result : result.squeeze(axis);
   }
-  cumsum(axis: number, { exclusive = false, reverse = false } = {}): Tensor {
-    return recordOne("cumsum", [this], { axis: normalizeAxis(axis, this.rank, "cumsum"), exclusive, reverse });
+  cumsum(axis: number, options?: { exclusive?: boolean; reverse?: boolean }): Tensor {
+    const how = optionsOf("cumsum", options, { exclusive: false, reverse: false });
+    return recordOne("cumsum", [this], { axis: normalizeAxis(axis, this.rank, "cumsum"), ...how });
   }
 
   // Products.
   /** The matrix product over the last two axes; the others broadcast. */
-  matmul(other: Tensor, { transA = false, transB = false }: Partial<Transposed> = {}): Tensor {
-    return recordOne("matmul", [this, other], { transA, transB });
+  matmul(other: Tensor, options?: Partial<Transposed>): Tensor {
+    return recordOne("matmul", [this, other], optionsOf("matmul", options, { transA: false, transB: false }));
   }
   /** x Wᵀ + b for x [.., I], weight [O, I], bias [O]. */
   linear(weight: Tensor, bias?: Tensor): Tensor {
@@ -190,6 +207,7 @@ export class Tensor implements Spec {
   // Movement.
   /** The same elements in another shape; -1 stands for what is left over. */
   reshape(shape: Shape): Tensor {
+    requireShape("reshape", shape, true);
     const known = sizeOf(shape.filter((dim) => dim !== -1));
     const rest = shape.includes(-1) ? divideDims(sizeOf(this.shape), known) : 1;
     if (rest === undefined)
@@ -201,7 +219,7 @@ export class Tensor implements Spec {
   }
   /** Axes in the order `perm`. */
   transpose(perm: readonly number[]): Tensor {
-    const axes = perm.map((axis) => normalizeAxis(axis, this.rank, "transpose"));
+    const axes = requireList("transpose", "axes", perm).map((axis) => normalizeAxis(axis, this.rank, "transpose"));
     if (axes.length !== this.rank || new Set(axes).size !== this.rank)
       throw new ShapeError(
         `transpose: expected each of ${this.rank} axes once, got [${perm.join(", ")}]; name them all`,
@@ -218,7 +236,7 @@ export class Tensor implements Spec {
     const [first, place] = [from, to].map((axis) => normalizeAxis(axis, this.rank, "moveAxes")) as [number, number];
     if (!Number.isInteger(count) || count < 0 || first + count > this.rank || place + count > this.rank)
       throw new ShapeError(
-        `moveAxes: ${count} axes from ${from} on do not fit at ${to} in ${formatShape(this.shape)}; move fewer`,
+        `moveAxes: ${shown(count)} axes from ${from} on do not fit at ${to} in ${formatShape(this.shape)}; move fewer`,
       );
     const axes = allAxes(this.shape);
     const moved = axes.splice(first, count);
@@ -226,6 +244,7 @@ export class Tensor implements Spec {
   }
   /** Axes by name, as in `"b t (h d) -> b h t d"`, with sizes of new names given. */
   rearrange(pattern: string, sizes: Readonly<Record<string, Dim>> = {}): Tensor {
+    requireShape("rearrange", Object.values(requireRecord("rearrange", "sizes by name", sizes)));
     const { split, perm, merged } = parseRearrange(pattern, this.shape, sizes);
     return this.reshape(split).transpose(perm).reshape(merged);
   }
@@ -242,6 +261,7 @@ export class Tensor implements Spec {
     return this.reshape([...this.shape.slice(0, at), ...this.shape.slice(at + 1)]);
   }
   expand(shape: Shape): Tensor {
+    requireShape("expand", shape);
     if (sameShape(shape, this.shape)) return this;
     if (!sameShape(broadcastShapes([this.shape, shape], "expand"), shape))
       throw new ShapeError(
@@ -250,12 +270,12 @@ export class Tensor implements Spec {
     return recordOne("expand", [this], { shape });
   }
   concat(others: readonly Tensor[], axis: number): Tensor {
-    if (others.length === 0) return this;
+    if (requireList("concat", "tensors", others).length === 0) return this;
     return recordOne("concat", [this, ...others], { axis: normalizeAxis(axis, this.rank, "concat") });
   }
   /** Parts of the given sizes along `axis`. */
   split(sizes: readonly number[], axis = -1): readonly Tensor[] {
-    return sizes.length === 1 && sizes[0] === this.dim(axis)
+    return requireWhole("split", sizes).length === 1 && sizes[0] === this.dim(axis)
       ? [this]
       : record("split", [this], { axis: normalizeAxis(axis, this.rank, "split"), sizes });
   }
@@ -265,10 +285,10 @@ export class Tensor implements Spec {
   chunk(count: 4, axis?: number): [Tensor, Tensor, Tensor, Tensor];
   chunk(count: number, axis?: number): readonly Tensor[];
   chunk(count: number, axis = -1): readonly Tensor[] {
-    const size = divideDims(this.dim(axis), count);
-    if (typeof size !== "number")
+    const size = Number.isSafeInteger(count) && count > 0 ? divideDims(this.dim(axis), count) : undefined;
+    if (typeof size !== "number" || size === 0)
       throw new ShapeError(
-        `chunk: axis ${axis} of ${formatShape(this.shape)} does not divide into ${count}; choose a divisor of its size`,
+        `chunk: axis ${shown(axis)} of ${formatShape(this.shape)} does not divide into ${shown(count)}; choose a divisor of its size`,
       );
     return this.split(Array<number>(count).fill(size), axis);
   }
@@ -289,7 +309,10 @@ export class Tensor implements Spec {
     });
   }
   slices(ranges: readonly Range[]): Tensor {
-    const counted = ranges.map((range) => ({ ...range, axis: normalizeAxis(range.axis, this.rank, "slices") }));
+    const counted = requireList("slices", "ranges", ranges).map((range) => ({
+      ...requireRecord("slices", "axis, start, end and step", range),
+      axis: normalizeAxis(range.axis, this.rank, "slices"),
+    }));
     return recordOne("slice", [this], { ranges: counted });
   }
   flip(axis: number): Tensor {
@@ -297,6 +320,10 @@ export class Tensor implements Spec {
   }
   /** `value` before and after each axis. */
   pad(before: readonly number[], after: readonly number[], value = 0): Tensor {
+    if (typeof value !== "number")
+      throw new DTypeError(`pad: expected a number, got ${shown(value)}; convert it first`);
+    requireList("pad", "numbers", before);
+    requireList("pad", "numbers", after);
     const padded = recordOne("pad", [this], { before, after, value });
     return sameShape(padded.shape, this.shape) ? this : padded;
   }
@@ -308,6 +335,7 @@ export class Tensor implements Spec {
   }
   /** This tensor's whole numbers tell where in zeros [size, ..] each row of `rows` is added; rows for places outside are dropped. */
   scatterAdd(rows: Tensor, size: Dim): Tensor {
+    requireShape("scatterAdd", [size]);
     return recordOne("scatterAdd", [this, rows], { axis: 0, size });
   }
   /** One element per index along `axis`. */
@@ -315,6 +343,8 @@ export class Tensor implements Spec {
     return recordOne("takeAlong", [this, indices], { axis: normalizeAxis(axis, this.rank, "takeAlong") });
   }
   oneHot(depth: number, dtype: "f32" | "f64" = "f32"): Tensor {
+    requireShape("oneHot", [depth]);
+    requireOneOf("oneHot", dtype, ["f32", "f64"]);
     return recordOne("oneHot", [this], { depth, dtype });
   }
   /** The k largest along `axis` in falling order, and their places. */
@@ -342,6 +372,8 @@ export class Tensor implements Spec {
   }
   /** Layer normalisation over the last axis, the mean [.., 1] and the inverse deviation [.., 1]. */
   layerNorm(weight: Tensor, bias: Tensor, epsilon: number): readonly Tensor[] {
+    if (typeof epsilon !== "number")
+      throw new DTypeError(`layerNorm: expected epsilon as a number, got ${shown(epsilon)}; 1e-5 is common`);
     return record("layerNorm", [this, weight, bias], { epsilon });
   }
 
@@ -363,7 +395,7 @@ export class Tensor implements Spec {
   }
 
   #axes(axes: Axes, operation: string): number[] {
-    const list = typeof axes === "number" ? [axes] : axes;
+    const list = typeof axes === "number" ? [axes] : requireList(operation, "axes", axes);
     return [...new Set(list.map((axis) => normalizeAxis(axis, this.rank, operation)))].sort((a, b) => a - b);
   }
   #reduce(op: "sum" | "mean" | "max" | "min" | "prod" | "sumSquares", axes: Axes, keep: boolean): Tensor {
@@ -377,6 +409,8 @@ export class Tensor implements Spec {
 /** A number beside a tensor becomes a constant of its type. Throws DTypeError where the type cannot hold it. */
 function operandOf(op: string, x: Tensor, other: Operand): Tensor {
   if (other instanceof Tensor) return other;
+  if (typeof other !== "number")
+    throw new DTypeError(`${op}: expected a tensor or a number, got ${shown(other)}; make one with tensor(values)`);
   if (!isFloat(x.dtype) && !Number.isInteger(other))
     throw new DTypeError(`${op}: ${other} is not a whole number and the tensor is ${x.dtype}; cast the tensor to f32`);
   return x.like(other);

@@ -654,7 +654,7 @@ const edges: readonly Sample[] = [
     }),
   ),
   {
-    name: "batched products over nothing",
+    name: "batched products of inner size 0",
     covers: "matmul",
     inputs: [grid([2, 2, 0]), grid([2, 1, 0])],
     apply: ([a, b]) => (a && b ? [a.matmul(b, { transB: true }), a.mT.matmul(b.mT, { transA: true })] : []),

@@ -1,6 +1,6 @@
 /** Compiled programs: the cache, what may be fed, devices that are not there. */
 import { expect, test } from "vitest";
-import { DeviceError, ShapeError } from "../../src/errors.ts";
+import { ConfigError, DescentError, DeviceError, ShapeError } from "../../src/errors.ts";
 import { array, compile, type Device, run, values } from "../../src/runtime/index.ts";
 import { input } from "../../src/tensor/index.ts";
 
@@ -34,6 +34,33 @@ test("feeds that do not fit are refused before anything runs", async () => {
   await expect(program.run({ x: array([1, 2]) })).rejects.toThrow(/got f32\[2\] of 2 numbers/);
   await expect(program.run({ x: array([[1], [2], [3]]) })).rejects.toThrow(ShapeError);
   await expect(program.run({ x: array([[1], [2]], "i32") })).rejects.toThrow(/got i32/);
+});
+
+test("a feed that no input has is refused by name", async () => {
+  const x = input("x", [2]);
+  const feeds = { x: array([1, 2]), X: array([1]) };
+  await expect(run({ y: x.neg() }, feeds)).rejects.toThrow(
+    'run: "X" is no input (did you mean "x"?); the inputs are "x"',
+  );
+  const program = await compile({ x }, { y: x.neg() });
+  await expect(program.run(feeds)).rejects.toThrow(ConfigError);
+  await expect(program.run({ x: [1, 2] } as never)).rejects.toThrow(
+    'run: input "x" expects f32[2], got [1, 2], which array(values) turns into a feed; feed one of that shape',
+  );
+  await expect(run({ y: x.add(input("x", [2])) }, feeds)).rejects.toThrow('run: two inputs are called "x"');
+});
+
+test("a program that was released says so", async () => {
+  const x = input("x", [5, 3]);
+  const program = await compile({ x }, { y: x.exp() });
+  await program.release();
+  await expect(program.release()).rejects.toThrow("release: the program was released before");
+  await expect(program.run({ x: array([[1]]) })).rejects.toThrow(DescentError);
+  const [first] = [await compile({ x }, { y: x.exp() })];
+  const shape = { shape: [5, 3], dtype: "f32", data: new Float32Array(15) } as const;
+  expect((await first.run({ x: shape })).y?.data[0]).toBe(1);
+  await first.release();
+  await expect(first.run({ x: shape })).rejects.toThrow("run: the program was released; compile it again");
 });
 
 test("a device that is not there is named beside those that are", async () => {

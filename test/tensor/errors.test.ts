@@ -137,7 +137,7 @@ const rows: [() => unknown, new (...args: never[]) => Error, string][] = [
   [
     () => image.conv(input("k", [4, 3, 3]), { padding: [1, 1] }),
     ShapeError,
-    "conv: expected padding of 1 whole number(s) from 0 on, one for each axis of the window, got [1,1]",
+    "conv: expected padding of 1 whole number(s) from 0 on, one for each axis of the window, got [1, 1]",
   ],
   [
     () => image.conv(input("k", [4, 3, 3]), { stride: [0] }),
@@ -163,7 +163,7 @@ const rows: [() => unknown, new (...args: never[]) => Error, string][] = [
   [
     () => w.pad([1], [1, 0]),
     ShapeError,
-    "pad: expected two lists of 2 numbers for [512, 64], got [1] and [1,0]; give one for each axis",
+    "pad: expected two lists of 2 numbers for [512, 64], got [1] and [1, 0]; give one for each axis",
   ],
   [
     () => w.slice(0, 0, 3, 0),
@@ -206,7 +206,7 @@ const rows: [() => unknown, new (...args: never[]) => Error, string][] = [
   [
     () => tensor([[1, 2], [3]]),
     ShapeError,
-    "tensor: lists at depth 1 differ in length, expected 2; make every list at one depth equally long",
+    "tensor: expected lists of equal lengths, got [3] where there is a list of 2 elsewhere at depth 1; fill them up",
   ],
   [
     () => gradient(x, [x]),

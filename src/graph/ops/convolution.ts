@@ -5,7 +5,8 @@
  *
  * N batch · C channels in · O channels out · G groups · K kernel · L, M places in and out, one letter per axis
  */
-import { DTypeError, ShapeError } from "../../errors.ts";
+import { DTypeError, ShapeError, shown } from "../../errors.ts";
+import { requireList, requireRecord } from "../../tensor/arguments.ts";
 import { type Dim, formatShape, multiplyDims, type Shape, sizeOf, staticShape } from "../../tensor/dim.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
@@ -38,15 +39,17 @@ function perAxis(name: string, what: string, count: number, given: Sizes | undef
   if (Array.isArray(sizes) && sizes.length === count && sizes.every((n) => Number.isSafeInteger(n) && n >= least))
     return sizes as Sizes;
   throw new ShapeError(
-    `${name}: expected ${what} of ${count} whole number(s) from ${least} on, one for each axis of the window, got ${JSON.stringify(sizes)}`,
+    `${name}: expected ${what} of ${count} whole number(s) from ${least} on, one for each axis of the window, got ${shown(sizes)}`,
   );
 }
 
 /** A window over `count` axes: stride 1, no padding, dilation 1, one group, where nothing else is said. */
 export function windowOf(name: string, count: number, window: Partial<Window>): Window {
-  const { groups = 1 } = window;
+  const { groups = 1 } = requireRecord(name, "stride, padding, dilation and groups", window);
   if (!Number.isSafeInteger(groups) || groups < 1)
-    throw new ShapeError(`${name}: expected a whole number of groups from 1 on, got ${groups}; leave it out for one`);
+    throw new ShapeError(
+      `${name}: expected a whole number of groups from 1 on, got ${shown(groups)}; leave it out for one`,
+    );
   return {
     stride: perAxis(name, "stride", count, window.stride, 1),
     padding: perAxis(name, "padding", count, window.padding, 0),
@@ -64,7 +67,8 @@ export const transposedWindowOf = (count: number, window: Partial<TransposedWind
 export type PoolOptions = Pick<Pool, "kernel"> & Partial<Pool>;
 
 export function poolOf(name: string, count: number, pool: PoolOptions): Pool {
-  const kernel = perAxis(name, "kernel", count, pool.kernel, 1);
+  const given = requireList(name, "kernel sizes", requireRecord(name, "kernel, stride and padding", pool).kernel);
+  const kernel = perAxis(name, "kernel", count, given, 1);
   const padding = perAxis(name, "padding", count, pool.padding, 0);
   if (padding.some((size, i) => size >= (kernel[i] ?? 1)))
     throw new ShapeError(

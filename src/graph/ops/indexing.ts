@@ -1,5 +1,5 @@
 /** Operations that pick elements by whole-number tensors, and their adjoints, which add elements into zeros. */
-import { DTypeError, ShapeError } from "../../errors.ts";
+import { DTypeError, ShapeError, shown } from "../../errors.ts";
 import { type Dim, formatShape, type Shape, sameShape } from "../../tensor/dim.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
@@ -190,7 +190,9 @@ export const indexingOps = {
     shape: ([x], { axis, k }) => {
       const n = x?.shape[axis];
       if (!Number.isSafeInteger(k) || k < 0)
-        throw new ShapeError(`topK: expected a whole number k from 0 on, got ${k}; say how many elements to take`);
+        throw new ShapeError(
+          `topK: expected a whole number k from 0 on, got ${shown(k)}; say how many elements to take`,
+        );
       if (typeof n === "number" && k > n)
         throw new ShapeError(
           `topK: axis ${axis} of ${formatShape(x?.shape ?? [])} has fewer than k = ${k} elements; lower k`,

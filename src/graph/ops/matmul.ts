@@ -56,12 +56,12 @@ function flatGrad(g: Tensor, a: Tensor, b: Tensor, transB: boolean, needs: (i: n
 
 /**
  * Two matrices are a Gemm, which takes them transposed as they lie; batches are MatMul, which the runtime fuses with
- * Transpose. Such a fused product of nothing is whatever was in memory: where the inner size may turn out to be 0, a
- * Reshape to the same sizes keeps the two apart.
+ * Transpose. Such a fused product of nothing is whatever was in memory, so nothing is said to be zero.
  */
-function onnx({ inputs: [a = "", b = ""], attrs, specs, emit, fill, constant }: Lowering<Transposed>): string[] {
+function onnx(lower: Lowering<Transposed>): string[] {
+  const { inputs, attrs, specs, emit, fill, dims, constant, scalar } = lower;
   const { transA, transB } = attrs;
-  const [[first], [y]] = [specs.inputs, specs.outputs];
+  const [[first], [y], [a = "", b = ""]] = [specs.inputs, specs.outputs, inputs];
   const inner = first && turned(first.shape, transA)[1];
   if (y && inner === 0) return [fill(0, y)];
   const ranks = specs.inputs.map((input) => input.shape.length);
@@ -71,10 +71,12 @@ function onnx({ inputs: [a = "", b = ""], attrs, specs, emit, fill, constant }: 
   const turn = (name: string, rank = 2) => {
     const perm = Array.from({ length: rank }, (_, i) => i);
     [perm[rank - 2], perm[rank - 1]] = [rank - 1, rank - 2];
-    const laid = emit("Transpose", [name], { perm });
-    return typeof inner === "number" ? laid : emit("Reshape", [laid, constant(new BigInt64Array(rank), "i64", [rank])]);
+    return emit("Transpose", [name], { perm });
   };
-  return [emit("MatMul", [transA ? turn(a, ranks[0]) : a, transB ? turn(b, ranks[1]) : b])];
+  const product = emit("MatMul", [transA ? turn(a, ranks[0]) : a, transB ? turn(b, ranks[1]) : b]);
+  if (!y || typeof inner !== "string") return [product];
+  const nothing = emit("Equal", [dims([inner]), constant(BigInt64Array.of(0n), "i64", [1])]);
+  return [emit("Where", [nothing, scalar(0, y.dtype), product])];
 }
 
 /** Y = op(a) op(b) + c for two matrices: what simplification makes of a product and a sum. */

@@ -1,5 +1,5 @@
 /** Operations that move elements and change none. Axes count from the front. */
-import { DTypeError, ShapeError } from "../../errors.ts";
+import { DTypeError, ShapeError, shown } from "../../errors.ts";
 import { sumTo } from "../../tensor/compositions.ts";
 import {
   addDims,
@@ -188,11 +188,13 @@ function padRule([x]: readonly Spec[], { before, after }: { before: readonly num
   const { shape, dtype }: Spec = x ?? { shape: [], dtype: "f32" };
   if (before.length !== shape.length || after.length !== shape.length)
     throw new ShapeError(
-      `pad: expected two lists of ${shape.length} numbers for ${formatShape(shape)}, got [${before}] and [${after}]; give one for each axis`,
+      `pad: expected two lists of ${shape.length} numbers for ${formatShape(shape)}, got ${shown(before)} and ${shown(after)}; give one for each axis`,
     );
   const wrong = [...before, ...after].find((count) => !Number.isSafeInteger(count) || count < 0);
   if (wrong !== undefined)
-    throw new ShapeError(`pad: expected whole numbers from 0 on, got ${wrong}; take elements away with .slice()`);
+    throw new ShapeError(
+      `pad: expected whole numbers from 0 on, got ${shown(wrong)}; take elements away with .slice()`,
+    );
   return [{ shape: shape.map((dim, i) => addDims(dim, (before[i] ?? 0) + (after[i] ?? 0))), dtype }];
 }
 
@@ -206,7 +208,7 @@ function requireRanges(shape: Shape, ranges: readonly Range[]): void {
   for (const { start, end, step } of ranges)
     if (![start, end, step].every(Number.isSafeInteger) || step === 0)
       throw new ShapeError(
-        `slice: expected whole numbers and a step other than 0, got ${start} to ${end} in steps of ${step}`,
+        `slice: expected whole numbers and a step other than 0, got ${shown(start)} to ${shown(end)} in steps of ${shown(step)}`,
       );
 }
 

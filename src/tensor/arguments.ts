@@ -1,0 +1,69 @@
+/** What plain JavaScript may pass where types promise otherwise is told in one line, where the call is made. */
+import { ConfigError, nearest, quoted, ShapeError, shown } from "../errors.ts";
+import type { Dim, Shape } from "./dim.ts";
+
+/** Polynomials as `dim.ts` spells them. */
+const SYMBOLIC = /^-?[A-Za-z\d_]+([*+]-?[A-Za-z\d_]+)*$/;
+
+const isDim = (dim: unknown): dim is Dim =>
+  typeof dim === "string" ? SYMBOLIC.test(dim) : Number.isSafeInteger(dim) && Number(dim) >= 0;
+
+/** Throws ShapeError where `dims` is no list of sizes; -1 may be among them where `rest` is said. */
+export function requireShape(what: string, dims: Shape, rest = false): void {
+  const list = requireList(what, "sizes such as [2, 3]", dims);
+  const wrong = list.findIndex((dim) => !(isDim(dim) || (rest && dim === -1)));
+  if (wrong >= 0)
+    throw new ShapeError(
+      `${what}: ${shown(list)} holds ${shown(list[wrong])}; sizes are whole numbers from 0 on, or names such as "T"`,
+    );
+}
+
+/** `value` as a list. Throws ShapeError where it is none. */
+export function requireList<T>(what: string, of: string, value: readonly T[]): readonly T[] {
+  if (Array.isArray(value)) return value;
+  throw new ShapeError(`${what}: expected a list of ${of}, got ${shown(value)}; put it in brackets`);
+}
+
+/** Throws ShapeError where `values` is no list of whole numbers. */
+export function requireWhole(what: string, values: readonly number[]): readonly number[] {
+  const wrong = requireList(what, "whole numbers", values).findIndex((value) => !Number.isSafeInteger(value));
+  if (wrong < 0) return values;
+  throw new ShapeError(`${what}: expected whole numbers, got ${shown(values[wrong])} among ${shown(values)}; round it`);
+}
+
+/** Throws ConfigError where `value` is not one of `known`. */
+export function requireOneOf<T extends string>(what: string, value: T, known: readonly T[]): T {
+  if (known.includes(value)) return value;
+  const hint = typeof value === "string" ? nearest(value, known) : "";
+  throw new ConfigError(`${what}: expected ${known.map(quoted).join(" or ")}, got ${shown(value)}${hint}`);
+}
+
+/** `given` with `defaults` where it says nothing. Throws ConfigError for what is no record, unknown keys and other types. */
+export function optionsOf<T extends object>(what: string, given: Partial<T> | undefined, defaults: T): T {
+  const options = requireRecord(what, "options", given ?? (given === null ? given : {}));
+  const known = Object.keys(defaults);
+  const stray = Object.keys(options).find((key) => !known.includes(key));
+  if (stray !== undefined)
+    throw new ConfigError(
+      `${what}: there is no option ${quoted(stray)}${nearest(stray, known)}; it takes ${known.join(", ")}`,
+    );
+  const set = Object.entries(options).filter(([, value]) => value !== undefined);
+  for (const [key, value] of set) {
+    const expected = typeof defaults[key as keyof T];
+    if (typeof value !== expected)
+      throw new ConfigError(`${what}: ${key} is a ${expected}, got ${shown(value)}; leave it out for the default`);
+  }
+  return { ...defaults, ...Object.fromEntries(set) };
+}
+
+/** `value` as a record. Throws ConfigError where it is none. */
+export function requireRecord<T extends object>(what: string, of: string, value: T): T {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw new ConfigError(`${what}: expected an object of ${of}, got ${shown(value)}; write it as in { name: value }`);
+}
+
+/** Throws ConfigError where `value` is not of the type it should be. */
+export function requireFunction(what: string, of: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new ConfigError(`${what}: expected ${of} as a function, got ${shown(value)}; write it as in (x) => x.tanh()`);
+}
