@@ -15,6 +15,7 @@ export default defineConfig(({ mode }) => ({
     include: mode === "long" ? ["test/long/**/*.test.ts"] : ["test/**/*.test.ts"],
     exclude: ["test/browser/**", ...(mode === "long" ? [] : ["test/long/**"])],
     testTimeout: mode === "long" ? 3_600_000 : 60_000,
+    hookTimeout: 60_000, // some build the command first
     pool: "forks",
     maxWorkers: 2,
   },
