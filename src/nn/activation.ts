@@ -3,8 +3,6 @@ import { parameter, type Tensor } from "../tensor/index.ts";
 import { constantInit } from "./init.ts";
 import { module } from "./module.ts";
 
-/** log σ(x), safe for large |x|. */
-const logSigmoid = (x: Tensor): Tensor => x.neg().softplus().neg();
 const elu = (x: Tensor, alpha = 1): Tensor => x.greater(0).where(x, x.minimum(0).exp().sub(1).mul(alpha));
 const leakyReLU = (x: Tensor, slope = 0.01): Tensor => x.greater(0).where(x, x.mul(slope));
 /** min(max(x + 3, 0), 6)/6. */
@@ -31,7 +29,7 @@ export const activations = {
   /** x/(1 + |x|). */
   softsign: (x) => x.div(x.abs().add(1)),
   sigmoid: (x) => x.sigmoid(),
-  logsigmoid: logSigmoid,
+  logsigmoid: (x) => x.logSigmoid(),
   hardsigmoid: hardSigmoid,
   hardswish: (x) => x.mul(hardSigmoid(x)),
   hardtanh: (x) => x.clamp(-1, 1),

@@ -85,9 +85,10 @@ export function binaryCrossEntropy(
   { positiveWeight, reduction }: BinaryOptions = {},
 ): Tensor {
   requireAlike("binaryCrossEntropy", logits, targets);
-  const positive = targets.mul(logits.neg().softplus());
-  const negative = targets.rsub(1).mul(logits.softplus());
-  return reduce((positiveWeight === undefined ? positive : positive.mul(positiveWeight)).add(negative), reduction);
+  const positive = targets.mul(logits.logSigmoid());
+  const negative = targets.rsub(1).mul(logits.neg().logSigmoid());
+  const score = (positiveWeight === undefined ? positive : positive.mul(positiveWeight)).add(negative);
+  return reduce(score, reduction).neg();
 }
 
 /** What the targets of `klDivergence` are. */

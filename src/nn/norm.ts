@@ -84,9 +84,9 @@ export const GroupNorm = <A extends boolean = true, B extends boolean = true>(
       throw new ShapeError(
         `GroupNorm: expected ${C} channels, got ${formatShape(x.shape)}; give the layer its input's`,
       );
-    const grouped = x.reshape([x.dim(0), groups, multiplyDims(C / groups, sizeOf(x.shape.slice(2)))]);
-    const centred = grouped.sub(grouped.mean(-1, true));
-    const normal = centred.mul(centred.mul(centred).mean(-1, true).add(epsilon).rsqrt());
+    const size = multiplyDims(C / groups, sizeOf(x.shape.slice(2)));
+    const grouped = x.reshape([x.dim(0), groups, size]);
+    const [normal = x] = grouped.layerNorm(ones([size], x.dtype), zeros([size], x.dtype), epsilon);
     return scaleChannels(normal.reshape(x.shape), weight, bias);
   });
 };

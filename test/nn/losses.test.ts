@@ -95,6 +95,12 @@ describe("on logits", () => {
     );
     requireClose("rows", rows, host([0, 0, 1000, 1000, 30], [5]), forward);
   });
+  test("a loss far below 1 keeps its digits", async () => {
+    const rows = await numbers(host([-30, 30], [2]), host([0, 1], [2]), (x, t) =>
+      binaryCrossEntropy(x, t, { reduction: "none" }),
+    );
+    for (const value of numbersOf(rows.data)) expect(value / Math.log1p(Math.exp(-30))).toBeCloseTo(1, 5);
+  });
   test("its gradient is σ(x) - y", async () => {
     const [x, y] = [host([-40, -1, 0, 1, 40], [5]), host([1, 0, 0.5, 1, 0], [5])];
     const [g] = await evaluate([x, y], ([a, b]) =>

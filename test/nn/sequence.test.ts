@@ -1,11 +1,11 @@
 /** Recurrent layers over rows of different lengths. Their numbers are held against PyTorch in parity.test.ts. */
 import { describe, expect, test } from "vitest";
 import { DTypeError, ShapeError } from "../../src/errors.ts";
-import { gradient } from "../../src/graph/index.ts";
-import { GRU, LSTM, namedParameters, RNN, traceTraining } from "../../src/nn/index.ts";
+import { gradient, scan, simplify, sortNodes } from "../../src/graph/index.ts";
+import { GRU, LSTM, LSTMCell, namedParameters, RNN, traceTraining } from "../../src/nn/index.ts";
 import { freeLeaves } from "../../src/onnx/index.ts";
 import { compile, type HostTensor, initialValues } from "../../src/runtime/index.ts";
-import { input, type Tensor } from "../../src/tensor/index.ts";
+import { input, type Tensor, zeros } from "../../src/tensor/index.ts";
 import { host, numbersOf, requireClose, uniform } from "../support/numbers.ts";
 import { exact, reordered } from "../tolerances.ts";
 
@@ -88,6 +88,16 @@ test("named sizes of batch and time work, with and without lengths", async () =>
   const xs = uniform(1, [2, 3, I], -1, 1, "f32");
   const got = await program.run({ x: xs, n: host([3, 3], [2], "i64"), ...initialValues(namedParameters(layer), 1) });
   requireClose("ys", got.ys, got.whole ?? host([], [0]), exact);
+});
+
+test("a layer is its cell under scan, with nothing besides", () => {
+  const x = input("x", [B, T, I]);
+  const [layer, cell] = [LSTM(I, H), LSTMCell(I, H)];
+  const rest = zeros([B, H]);
+  const operations = (y: Tensor, weights: object) =>
+    sortNodes(simplify([y, ...gradient(y.sumSquares(), Object.values(namedParameters(weights)))])).map(({ op }) => op);
+  const whole = operations(layer(x)[0], layer);
+  expect(whole.sort()).toEqual(operations(scan(cell, { h: rest, c: rest }, x)[1], cell).sort());
 });
 
 test("dropout stands between layers only", () => {
