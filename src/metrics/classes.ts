@@ -4,14 +4,17 @@
  *
  * N examples · V classes
  */
-import { ConfigError, DataError, ShapeError } from "../errors.ts";
-import { eachPair, type Metric, metric, type Numbers, type Tally, tally } from "./metric.ts";
+import { DataError, ShapeError } from "../errors.ts";
+import { requireOptions, requireSizes } from "../nn/arguments.ts";
+import { eachPair, type Metric, metric, type Numbers, numberAt, requireLists, type Tally, tally } from "./metric.ts";
 
 /** Which targets count. */
 export interface ClassOptions {
   /** Examples with this target do not count, such as -100 for padding. */
   readonly ignoreIndex?: number;
 }
+
+const KINDS = { ignoreIndex: "number" } as const;
 
 /** Hits among examples. */
 interface Share {
@@ -22,8 +25,10 @@ const emptyShare = (): Share => ({ hits: 0, count: 0 });
 const share = ({ hits, count }: Share): number => hits / count;
 
 /** Share of predicted classes that are the target. NaN of nothing. */
-export const accuracy = ({ ignoreIndex }: ClassOptions = {}): Metric =>
-  metric("accuracy", "higher", {
+export function accuracy(options: ClassOptions = {}): Metric {
+  requireOptions("accuracy", options, KINDS);
+  const { ignoreIndex } = options;
+  return metric("accuracy", "higher", {
     start: emptyShare,
     add(sums, predictions: Numbers, targets: Numbers) {
       eachPair("accuracy", predictions, targets, (prediction, target) => {
@@ -34,14 +39,15 @@ export const accuracy = ({ ignoreIndex }: ClassOptions = {}): Metric =>
     },
     value: share,
   });
+}
 
 /** How many classes have a higher score than `target`; among equal scores the higher class comes first. */
 function rankOf(scores: Numbers, from: number, classes: number, target: number): number {
-  const own = Number(scores[from + target]);
-  if (!(own >= Number.NEGATIVE_INFINITY)) return classes; // no class of the scores, or NaN
+  const own = numberAt("topKAccuracy", scores, from + target);
+  if (Number.isNaN(own)) return classes;
   let rank = 0;
   for (let i = 0; i < classes; i++) {
-    const score = Number(scores[from + i]);
+    const score = numberAt("topKAccuracy", scores, from + i);
     if (score > own || (score === own && i > target)) rank++;
   }
   return rank;
@@ -51,22 +57,21 @@ function rankOf(scores: Numbers, from: number, classes: number, target: number):
  * Share of targets among the k highest of their scores: scores [N, V], row by row, and targets [N]. Throws ConfigError
  * unless k is a whole number from 1, and ShapeError where the scores do not divide among the targets.
  */
-export const topKAccuracy = (
-  k: number,
-  { ignoreIndex }: ClassOptions = {},
-): Metric<[scores: Numbers, targets: Numbers]> => {
-  if (!(Number.isInteger(k) && k > 0))
-    throw new ConfigError(`topKAccuracy: expected a whole number from 1 on, got ${k}; 1 is the highest score alone`);
+export const topKAccuracy = (k: number, options: ClassOptions = {}): Metric<[scores: Numbers, targets: Numbers]> => {
+  requireSizes("topKAccuracy", { k });
+  requireOptions("topKAccuracy", options, KINDS);
+  const { ignoreIndex } = options;
   return metric(`top${k}Accuracy`, "higher", {
     start: emptyShare,
     add(sums, scores: Numbers, targets: Numbers) {
+      requireLists("topKAccuracy", scores, targets);
       const classes = scores.length / targets.length;
       if (targets.length > 0 && !Number.isInteger(classes))
         throw new ShapeError(
           `topKAccuracy: ${scores.length} scores do not divide among ${targets.length} targets; give one row of scores for each`,
         );
       for (let i = 0; i < targets.length; i++) {
-        const target = Number(targets[i]);
+        const target = numberAt("topKAccuracy", targets, i);
         if (target === ignoreIndex) continue;
         sums.count++;
         sums.hits += Number(target >= 0 && target < classes && rankOf(scores, i * classes, classes, target) < k);
@@ -88,9 +93,12 @@ function requireClass(name: string, value: number, classes = Number.POSITIVE_INF
 /** How often each class occurred with each prediction: row the target, column the prediction. */
 export const confusionMatrix = (
   classes: number,
-  { ignoreIndex }: ClassOptions = {},
-): Tally<[predictions: Numbers, targets: Numbers], number[][]> =>
-  tally("confusionMatrix", {
+  options: ClassOptions = {},
+): Tally<[predictions: Numbers, targets: Numbers], number[][]> => {
+  requireSizes("confusionMatrix", { classes });
+  requireOptions("confusionMatrix", options, KINDS);
+  const { ignoreIndex } = options;
+  return tally("confusionMatrix", {
     start: () => Array.from({ length: classes }, () => Array<number>(classes).fill(0)),
     add(rows, predictions: Numbers, targets: Numbers) {
       eachPair("confusionMatrix", predictions, targets, (prediction, target) => {
@@ -102,6 +110,7 @@ export const confusionMatrix = (
     },
     value: (rows) => rows.map((row) => [...row]),
   });
+};
 
 /** What is known of one class: how often it was predicted rightly, predicted at all, and the target. */
 interface Counts {
@@ -173,8 +182,9 @@ const startCounts = (classes = 0): Map<number, Counts> =>
 /** Precision, recall, F1 and support of every class, in their order. */
 export const classScores = (
   options: Pick<ScoreOptions, "classes" | "ignoreIndex"> = {},
-): Tally<[predictions: Numbers, targets: Numbers], ClassScores[]> =>
-  tally("classScores", {
+): Tally<[predictions: Numbers, targets: Numbers], ClassScores[]> => {
+  requireOptions("classScores", options, { ...KINDS, classes: "number" });
+  return tally("classScores", {
     start: () => startCounts(options.classes),
     add: (found, predictions: Numbers, targets: Numbers) =>
       countPairs("classScores", found, [predictions, targets], options),
@@ -183,6 +193,7 @@ export const classScores = (
         .sort(([a], [b]) => a - b)
         .map(([label, counts]) => ({ class: label, ...scoresOf(counts), support: counts.actual })),
   });
+};
 
 function averaged(found: ReadonlyMap<number, Counts>, score: Score, { average = "macro", class: only }: ScoreOptions) {
   const none = { hits: 0, predicted: 0, actual: 0 };
@@ -199,12 +210,15 @@ function averaged(found: ReadonlyMap<number, Counts>, score: Score, { average = 
   );
 }
 
-const scoreMetric = (score: Score, options: ScoreOptions): Metric =>
-  metric(score, "higher", {
+function scoreMetric(score: Score, options: ScoreOptions): Metric {
+  const average = ["macro", "micro", "weighted"];
+  requireOptions(score, options, { ...KINDS, classes: "number", class: "number", average });
+  return metric(score, "higher", {
     start: () => startCounts(options.classes),
     add: (found, predictions: Numbers, targets: Numbers) => countPairs(score, found, [predictions, targets], options),
     value: (found) => averaged(found, score, options),
   });
+}
 
 /** Share of the predictions of a class that are right. */
 export const precision = (options: ScoreOptions = {}): Metric => scoreMetric("precision", options);

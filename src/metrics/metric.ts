@@ -1,5 +1,5 @@
 /** What a metric is: numbers of the host added up batch by batch, and a value at the end. */
-import { ShapeError } from "../errors.ts";
+import { DataError, ShapeError, shown } from "../errors.ts";
 
 /** Numbers on the host: a list, a typed array, or `data` of a HostTensor. */
 export type Numbers = ArrayLike<number | bigint>;
@@ -60,6 +60,25 @@ export const metric = <Sums, Batch extends readonly unknown[]>(
   definition: Definition<Sums, Batch, number>,
 ): Metric<Batch> => ({ ...tally(name, definition), better });
 
+const isList = (value: unknown): value is Numbers =>
+  Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);
+
+/** Number `i` of a list. Throws DataError for what is no number. */
+export function numberAt(name: string, list: Numbers, i: number): number {
+  const value: unknown = list[i];
+  if (typeof value === "number" || typeof value === "bigint") return Number(value);
+  throw new DataError(`${name}: expected numbers, got ${shown(value)} at ${i}; give the classes or values as numbers`);
+}
+
+/** Throws ShapeError for what is no list of numbers. */
+export function requireLists(name: string, ...lists: readonly unknown[]): void {
+  const stray = lists.findIndex((list) => !isList(list));
+  if (stray >= 0)
+    throw new ShapeError(
+      `${name}: expected lists of numbers, got ${shown(lists[stray])}; give arrays, or the data of a HostTensor`,
+    );
+}
+
 /** Calls `visit` with each prediction and its target. Throws ShapeError where their counts differ. */
 export function eachPair(
   name: string,
@@ -67,9 +86,10 @@ export function eachPair(
   targets: Numbers,
   visit: (prediction: number, target: number) => void,
 ): void {
+  requireLists(name, predictions, targets);
   if (predictions.length !== targets.length)
     throw new ShapeError(
       `${name}: expected one prediction for each target, got ${predictions.length} and ${targets.length}; give both for the same examples`,
     );
-  for (let i = 0; i < targets.length; i++) visit(Number(predictions[i]), Number(targets[i]));
+  for (let i = 0; i < targets.length; i++) visit(numberAt(name, predictions, i), numberAt(name, targets, i));
 }

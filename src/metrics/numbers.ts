@@ -1,6 +1,6 @@
 /** Metrics of numbers, and of losses. */
 import { ShapeError } from "../errors.ts";
-import { eachPair, type Metric, metric, type Numbers } from "./metric.ts";
+import { eachPair, type Metric, metric, type Numbers, numberAt, requireLists } from "./metric.ts";
 
 /** The mean of something about each pair, and what is made of it. */
 const meanOf = (name: string, error: (difference: number) => number, finish = (mean: number): number => mean): Metric =>
@@ -50,13 +50,14 @@ export const perplexity = (): Metric<[losses: Numbers, tokens?: Numbers]> =>
   metric("perplexity", "lower", {
     start: () => ({ sum: 0, count: 0 }),
     add(sums, losses: Numbers, tokens?: Numbers) {
+      requireLists("perplexity", losses, tokens ?? []);
       if (tokens && tokens.length !== losses.length)
         throw new ShapeError(
           `perplexity: expected a number of tokens for each loss, got ${tokens.length} and ${losses.length}; give both for the same parts`,
         );
       for (let i = 0; i < losses.length; i++) {
-        const count = tokens ? Number(tokens[i]) : 1;
-        sums.sum += Number(losses[i]) * count;
+        const count = tokens ? numberAt("perplexity", tokens, i) : 1;
+        sums.sum += numberAt("perplexity", losses, i) * count;
         sums.count += count;
       }
     },

@@ -6,6 +6,7 @@
  */
 import { DTypeError, ShapeError } from "../errors.ts";
 import { arange, type Dim, formatShape, type Tensor } from "../tensor/index.ts";
+import { requireOptions, requireTensors } from "./arguments.ts";
 import { type RotaryOptions, rotary } from "./rotary.ts";
 
 /** Keys and values of one layer. */
@@ -40,6 +41,15 @@ export interface AttentionOptions {
   /** Applied to the weights [B, H, T, S]. */
   readonly dropout?: (weights: Tensor) => Tensor;
 }
+
+export const ATTENTION_KINDS = {
+  causal: "boolean",
+  window: "number",
+  keyMask: "tensor",
+  mask: "tensor",
+  bias: "tensor",
+  rotary: "any",
+} as const;
 
 /** Places of T queries, the last of them beside the last of S keys. */
 function queryPlaces(T: Dim, S: Dim): Tensor {
@@ -102,6 +112,8 @@ function shareHeads(x: Tensor, H: Dim): Tensor {
  * serves H/G of queries (Ainslie et al. 2023, arXiv 2305.13245). Throws DTypeError for masks that are not bool.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+  requireTensors("attention", q, k, v);
+  requireOptions("attention", options, { ...ATTENTION_KINDS, scale: "number", dropout: "function" });
   const { scale = Number(q.dim(-1)) ** -0.5, bias, dropout = (x) => x } = options;
   const turned = options.rotary && rotary(q, { positions: queryPlaces(q.dim(-2), k.dim(-2)), ...options.rotary });
   const keys = shareHeads(options.rotary ? rotary(k, options.rotary) : k, q.dim(1));

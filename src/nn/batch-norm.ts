@@ -10,8 +10,8 @@ import { ShapeError } from "../errors.ts";
 import { buffer, formatShape, sizeOf, type Tensor } from "../tensor/index.ts";
 import { constantInit } from "./init.ts";
 import { isTraining, update } from "./mode.ts";
-import { module } from "./module.ts";
-import { affineParts, perChannel, scaleChannels } from "./norm.ts";
+import { tensorLayer } from "./module.ts";
+import { affineParts, perChannel, requireNorm, scaleChannels } from "./norm.ts";
 
 /** How a batch normalisation learns. */
 export interface BatchNormOptions<A extends boolean = boolean> {
@@ -53,15 +53,17 @@ function batchNorm<A extends boolean>(
   ranks: readonly number[],
   C: number,
   epsilon: number,
-  { momentum = 0.1, affine }: BatchNormOptions<A>,
+  options: BatchNormOptions<A>,
 ) {
+  requireNorm(name, { C }, epsilon, options, { momentum: "number", affine: "boolean" });
+  const { momentum = 0.1, affine } = options;
   const parts = {
     ...affineParts<A, true>([C], { affine }),
     running_mean: buffer([C], constantInit(0)),
     running_var: buffer([C], constantInit(1)),
     num_batches_tracked: buffer([], constantInit(0), "i64"),
   };
-  return module(name, parts, ({ weight, bias, ...running }, x: Tensor) => {
+  return tensorLayer(name, parts, ({ weight, bias, ...running }, x: Tensor) => {
     if (!ranks.includes(x.rank) || x.shape[1] !== C)
       throw new ShapeError(
         `${name}: expected rank ${ranks.join(" or ")} with ${C} channels on axis 1, got ${formatShape(x.shape)}; reshape the input or change the layer`,

@@ -5,8 +5,9 @@
  */
 import { ConfigError } from "../errors.ts";
 import { parameter, type Tensor } from "../tensor/index.ts";
+import { requireOptions, requireSizes } from "./arguments.ts";
 import { uniformInit } from "./init.ts";
-import { module, optional } from "./module.ts";
+import { optional, tensorLayer } from "./module.ts";
 import { type PerAxis, perAxis, product } from "./sizes.ts";
 
 /** How a kernel moves over its input. */
@@ -31,7 +32,10 @@ export interface ConvTransposeOptions<B extends boolean = boolean> extends Omit<
   readonly outputPadding?: PerAxis;
 }
 
+const KINDS = { stride: "any", padding: "any", dilation: "any", groups: "number", bias: "boolean" } as const;
+
 function requireGroups(name: string, C: number, O: number, groups: number): void {
+  requireSizes(name, { C, O });
   if (Number.isInteger(groups) && groups > 0 && C % groups === 0 && O % groups === 0) return;
   throw new ConfigError(
     `${name}: ${C} and ${O} channels do not divide into ${groups} groups; choose a divisor of both`,
@@ -60,15 +64,16 @@ function convolution<B extends boolean>(
   options: ConvOptions<B>,
   axes: number,
 ) {
+  requireOptions(name, options, KINDS);
   const { groups = 1, padding = 0 } = options;
   requireGroups(name, C, O, groups);
-  const each = (value: PerAxis) => perAxis(name, value, axes);
+  const each = (value: PerAxis, least = 1) => perAxis(name, value, axes, least);
   const [kernel, stride, dilation] = [each(size), each(options.stride ?? 1), each(options.dilation ?? 1)];
   const same = padding === "same";
   if (same && stride.some((step) => step !== 1))
     throw new ConfigError(`${name}: padding "same" needs stride 1, got [${stride}]; give the padding as a number`);
-  const window = { stride, dilation, groups, padding: each(same ? 0 : padding) };
-  return module(name, kernelParts([O, C / groups, ...kernel], O, options.bias), ({ weight, bias }, x: Tensor) =>
+  const window = { stride, dilation, groups, padding: each(same ? 0 : padding, 0) };
+  return tensorLayer(name, kernelParts([O, C / groups, ...kernel], O, options.bias), ({ weight, bias }, x: Tensor) =>
     addBias((same ? padSame(x, kernel, dilation) : x).conv(weight, window), bias),
   );
 }
@@ -80,18 +85,21 @@ function transposed<B extends boolean>(
   options: ConvTransposeOptions<B>,
   axes: number,
 ) {
+  requireOptions(name, options, { ...KINDS, outputPadding: "any" });
   const { groups = 1, stride = 1, padding = 0, dilation = 1, outputPadding = 0 } = options;
   requireGroups(name, C, O, groups);
-  const each = (value: PerAxis) => perAxis(name, value, axes);
+  const each = (value: PerAxis, least = 1) => perAxis(name, value, axes, least);
   const window = {
     stride: each(stride),
-    padding: each(padding),
+    padding: each(padding, 0),
     dilation: each(dilation),
-    outputPadding: each(outputPadding),
+    outputPadding: each(outputPadding, 0),
     groups,
   };
-  return module(name, kernelParts([C, O / groups, ...each(size)], O, options.bias), ({ weight, bias }, x: Tensor) =>
-    addBias(x.convTranspose(weight, window), bias),
+  return tensorLayer(
+    name,
+    kernelParts([C, O / groups, ...each(size)], O, options.bias),
+    ({ weight, bias }, x: Tensor) => addBias(x.convTranspose(weight, window), bias),
   );
 }
 

@@ -2,8 +2,9 @@
 import { ConfigError } from "../errors.ts";
 import type { Initializer } from "../graph/index.ts";
 import { parameter, type Tensor } from "../tensor/index.ts";
+import { requireNumbers, requireOptions, requireSizes } from "./arguments.ts";
 import { normalInit } from "./init.ts";
-import { module } from "./module.ts";
+import { tensorLayer } from "./module.ts";
 
 /** An id that stands for nothing. */
 export interface EmbeddingOptions {
@@ -23,11 +24,15 @@ const withoutRow =
  * ids [..] -> [.., C], weight [V, C]. Starts normal with the given deviation, 1 as in torch.nn.Embedding. Throws
  * ConfigError where the id of padding is not below V.
  */
-export const Embedding = (V: number, C: number, deviation = 1, { padding }: EmbeddingOptions = {}) => {
+export const Embedding = (V: number, C: number, deviation = 1, options: EmbeddingOptions = {}) => {
+  requireSizes("Embedding", { V, C });
+  requireNumbers("Embedding", { deviation });
+  requireOptions("Embedding", options, { padding: "number" });
+  const { padding } = options;
   if (padding !== undefined && !(Number.isInteger(padding) && padding >= 0 && padding < V))
     throw new ConfigError(`Embedding: expected padding to be an id below ${V}, got ${padding}; choose one of the ids`);
   const init = normalInit(deviation);
-  return module(
+  return tensorLayer(
     "Embedding",
     { weight: parameter([V, C], padding === undefined ? init : withoutRow(init, padding)) },
     ({ weight }, ids: Tensor) => {

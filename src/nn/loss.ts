@@ -6,7 +6,8 @@
  */
 import { DTypeError, ShapeError } from "../errors.ts";
 import { flattenRows, formatShape, type Operand, sameShape, staticShape, type Tensor } from "../tensor/index.ts";
-import { type ReductionOption, reduce, requireAlike } from "./reduction.ts";
+import { requireOptions, requireTensors } from "./arguments.ts";
+import { REDUCTION, type ReductionOption, reduce, requireAlike } from "./reduction.ts";
 
 // Classes
 
@@ -24,7 +25,10 @@ export interface CrossEntropyOptions extends LabelOptions {
   readonly smoothing?: number;
 }
 
+const LABELS = { ...REDUCTION, weights: "tensor", ignoreIndex: "number" } as const;
+
 function requireLabels(loss: string, rows: Tensor, labels: Tensor): void {
+  requireTensors(loss, rows, labels);
   if (labels.dtype !== "i32" && labels.dtype !== "i64")
     throw new DTypeError(`${loss}: expected labels of i32 or i64, got ${labels.dtype}; cast them with .cast("i32")`);
   if (!sameShape(rows.shape.slice(0, -1), labels.shape))
@@ -62,12 +66,14 @@ function fromLogP(logP: Tensor, labels: Tensor, options: CrossEntropyOptions): T
  * that do not fit.
  */
 export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  requireOptions("crossEntropy", options, { ...LABELS, smoothing: "number" });
   requireLabels("crossEntropy", logits, targets);
   return fromLogP(flattenRows(logits).logSoftmax(), targets, options);
 }
 
 /** Mean of -logP[target]: log-probabilities [.., V], whole-number targets [..]; otherwise as `crossEntropy`. */
 export function negativeLogLikelihood(logP: Tensor, targets: Tensor, options: LabelOptions = {}): Tensor {
+  requireOptions("negativeLogLikelihood", options, LABELS);
   requireLabels("negativeLogLikelihood", logP, targets);
   return fromLogP(logP, targets, options);
 }
@@ -79,11 +85,9 @@ export interface BinaryOptions extends ReductionOption {
 }
 
 /** Mean of -y·log σ(x) - (1 - y)·log(1 - σ(x)): logits x and targets y from 0 to 1, of one shape. */
-export function binaryCrossEntropy(
-  logits: Tensor,
-  targets: Tensor,
-  { positiveWeight, reduction }: BinaryOptions = {},
-): Tensor {
+export function binaryCrossEntropy(logits: Tensor, targets: Tensor, options: BinaryOptions = {}): Tensor {
+  requireOptions("binaryCrossEntropy", options, { ...REDUCTION, positiveWeight: "operand" });
+  const { positiveWeight, reduction } = options;
   requireAlike("binaryCrossEntropy", logits, targets);
   const positive = targets.mul(logits.logSigmoid());
   const negative = targets.rsub(1).mul(logits.neg().logSigmoid());
@@ -101,11 +105,9 @@ export interface DivergenceOptions extends ReductionOption {
  * Mean over rows of Σ p·(log p - log q) along the last axis: log-probabilities log q and the target p, both [.., V].
  * For [N, V] this is torch's "batchmean". Kullback & Leibler 1951.
  */
-export function klDivergence(
-  logQ: Tensor,
-  target: Tensor,
-  { logTarget = false, reduction }: DivergenceOptions = {},
-): Tensor {
+export function klDivergence(logQ: Tensor, target: Tensor, options: DivergenceOptions = {}): Tensor {
+  requireOptions("klDivergence", options, { ...REDUCTION, logTarget: "boolean" });
+  const { logTarget = false, reduction } = options;
   requireAlike("klDivergence", logQ, target);
   const logP = logTarget ? target : target.greater(0).where(target, 1).log(); // 0·log 0 = 0
   const p = logTarget ? target.exp() : target;
@@ -115,16 +117,18 @@ export function klDivergence(
 // Numbers
 
 /** Mean of (prediction - target)². Throws ShapeError where the shapes differ. */
-export function meanSquaredError(prediction: Tensor, target: Tensor, { reduction }: ReductionOption = {}): Tensor {
+export function meanSquaredError(prediction: Tensor, target: Tensor, options: ReductionOption = {}): Tensor {
+  requireOptions("meanSquaredError", options, REDUCTION);
   requireAlike("meanSquaredError", prediction, target);
   const difference = prediction.sub(target);
-  return reduce(difference.mul(difference), reduction);
+  return reduce(difference.mul(difference), options.reduction);
 }
 
 /** Mean of |prediction - target|. Throws ShapeError where the shapes differ. */
-export function meanAbsoluteError(prediction: Tensor, target: Tensor, { reduction }: ReductionOption = {}): Tensor {
+export function meanAbsoluteError(prediction: Tensor, target: Tensor, options: ReductionOption = {}): Tensor {
+  requireOptions("meanAbsoluteError", options, REDUCTION);
   requireAlike("meanAbsoluteError", prediction, target);
-  return reduce(prediction.sub(target).abs(), reduction);
+  return reduce(prediction.sub(target).abs(), options.reduction);
 }
 
 /** Where a square becomes a line. */
@@ -134,7 +138,9 @@ export interface HuberOptions extends ReductionOption {
 }
 
 /** Mean of d²/2 where |d| <= δ, δ·(|d| - δ/2) beyond; d = prediction - target. Huber 1964. */
-export function huber(prediction: Tensor, target: Tensor, { delta = 1, reduction }: HuberOptions = {}): Tensor {
+export function huber(prediction: Tensor, target: Tensor, options: HuberOptions = {}): Tensor {
+  requireOptions("huber", options, { ...REDUCTION, delta: "number" });
+  const { delta = 1, reduction } = options;
   requireAlike("huber", prediction, target);
   const size = prediction.sub(target).abs();
   const near = size.minimum(delta);
@@ -148,5 +154,8 @@ export interface SmoothL1Options extends ReductionOption {
 }
 
 /** `huber` over its δ, here β: slope 1 beyond β. Girshick 2015, arXiv 1504.08083. */
-export const smoothL1 = (prediction: Tensor, target: Tensor, { beta = 1, reduction }: SmoothL1Options = {}): Tensor =>
-  huber(prediction, target, { delta: beta, ...(reduction && { reduction }) }).div(beta);
+export function smoothL1(prediction: Tensor, target: Tensor, options: SmoothL1Options = {}): Tensor {
+  requireOptions("smoothL1", options, { ...REDUCTION, beta: "number" });
+  const { beta = 1, ...rest } = options;
+  return huber(prediction, target, { ...rest, delta: beta }).div(beta);
+}

@@ -2,9 +2,10 @@
  * Whether the model is being traced for training, and what it then carries on. Dropout and its like ask; a forward
  * itself stays the same.
  */
-import { ConfigError, ShapeError } from "../errors.ts";
+import { ConfigError, ShapeError, shown } from "../errors.ts";
 import { insideBody } from "../graph/index.ts";
 import { formatShape, sameShape, type Tensor } from "../tensor/index.ts";
+import { requireTensors } from "./arguments.ts";
 import { nameOf } from "./module.ts";
 
 /** The next value of each buffer. */
@@ -16,6 +17,8 @@ export const isTraining = (): boolean => collected !== undefined;
 
 /** Traces `fn` with dropout and its like switched on. `updates` are the next values of the buffers it updated. */
 export function traceTraining<T>(fn: () => T): { result: T; updates: Updates } {
+  if (typeof fn !== "function")
+    throw new ConfigError(`traceTraining: expected a function, got ${shown(fn)}; write traceTraining(() => loss(x))`);
   const before = collected;
   const updates = new Map<Tensor, Tensor>();
   collected = updates;
@@ -32,6 +35,7 @@ export function traceTraining<T>(fn: () => T): { result: T; updates: Updates } {
  * in one step, and inside the body of a scan or of recompute.
  */
 export function update(buffer: Tensor, value: Tensor): void {
+  requireTensors("update", buffer, value);
   if (buffer.node.op !== "buffer")
     throw new ConfigError(`update: expected a buffer, got ${nameOf(buffer)}; make it with buffer(shape, init)`);
   if (!sameShape(buffer.shape, value.shape) || buffer.dtype !== value.dtype)

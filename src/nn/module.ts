@@ -1,5 +1,7 @@
 /** A layer is a function that carries its parameters: called like mathematics, walked like a tree. */
+import { ConfigError, shown } from "../errors.ts";
 import { formatShape, isTensor, type Tensor } from "../tensor/index.ts";
+import { requireSizes, requireTensors } from "./arguments.ts";
 
 /** What a layer may carry: a tensor, another layer, a list of layers, or nothing, such as a bias that is left out. */
 export type Part = Tensor | ((...args: never[]) => unknown) | readonly Part[] | undefined;
@@ -29,6 +31,10 @@ export function module<P extends Parts, Args extends unknown[], Out>(
   parts: P,
   forward: (parts: P, ...args: Args) => Out,
 ): Layer<P, Args, Out> {
+  if (typeof name !== "string" || typeof forward !== "function" || typeof parts !== "object" || parts === null)
+    throw new ConfigError(
+      `module: expected a name, parts and a function, got ${shown(name)}, ${shown(parts)} and ${shown(forward)}; write module("Name", { weight }, ({ weight }, x) => ...)`,
+    );
   const layer = (...args: Args) => forward(parts, ...args);
   for (const [key, part] of Object.entries(parts)) if (isTensor(part)) names.set(part, `${name}.${key}`);
   Object.defineProperty(layer, "name", { value: name });
@@ -36,10 +42,24 @@ export function module<P extends Parts, Args extends unknown[], Out>(
   return Object.assign(layer, parts);
 }
 
+/** A layer whose first argument is a tensor. Throws DTypeError for what is none. */
+export const tensorLayer = <P extends Parts, Rest extends unknown[], Out>(
+  name: string,
+  parts: P,
+  forward: (parts: P, x: Tensor, ...rest: Rest) => Out,
+): Layer<P, [x: Tensor, ...rest: Rest], Out> =>
+  module(name, parts, (own, x: Tensor, ...rest: Rest) => {
+    requireTensors(name, x);
+    return forward(own, x, ...rest);
+  });
+
+const isBranch = (part: unknown): part is object =>
+  (typeof part === "object" && part !== null) || typeof part === "function";
+
 /** The parts of a layer by path, those inside lists too. */
 function listed(node: object, path = ""): [string, Tensor | object][] {
   return Object.entries(node).flatMap(([key, part]: [string, Part]) => {
-    if (part === undefined) return [];
+    if (!isBranch(part)) return [];
     return Array.isArray(part) ? listed(part, `${path}${key}.`) : [[path + key, part]];
   });
 }
@@ -57,16 +77,21 @@ export function describe(layer: object): string {
 /** Every tensor under `node` with its path, which is also its checkpoint name. A tensor on two paths comes once. */
 function* tensors(node: object, path = "", seen = new Set<unknown>()): Generator<[string, Tensor]> {
   for (const [key, part] of Object.entries(node)) {
-    if (part === undefined) continue;
-    if (!isTensor(part)) yield* tensors(part, `${path}${key}.`, seen);
-    else if (!seen.has(part)) yield [path + key, part];
+    if (!isBranch(part) || seen.has(part)) continue;
     seen.add(part);
+    if (isTensor(part)) yield [path + key, part];
+    else yield* tensors(part, `${path}${key}.`, seen);
   }
+}
+
+function tensorsOf(model: object): Generator<[string, Tensor]> {
+  if (isBranch(model) && !isTensor(model)) return tensors(model);
+  throw new ConfigError(`parameters: expected a layer, or an object of layers, got ${shown(model)}; pass the model`);
 }
 
 /** Every parameter under `node` with its path. */
 export function* parameters(node: object): Generator<[string, Tensor]> {
-  for (const entry of tensors(node)) if (entry[1].node.op === "parameter") yield entry;
+  for (const entry of tensorsOf(node)) if (entry[1].node.op === "parameter") yield entry;
 }
 
 /** The parameters of a model by name: what is trained. */
@@ -74,8 +99,14 @@ export const namedParameters = (model: object): Record<string, Tensor> => Object
 
 /** The buffers of a model by name: what is carried from step to step without being trained. */
 export const namedBuffers = (model: object): Record<string, Tensor> =>
-  Object.fromEntries([...tensors(model)].filter(([, { node }]) => node.op === "buffer"));
+  Object.fromEntries([...tensorsOf(model)].filter(([, { node }]) => node.op === "buffer"));
 
 /** `count` layers of one kind, as a list whose indices are part of the names. */
-export const times = <T>(count: number, make: (index: number) => T): T[] =>
-  Array.from({ length: count }, (_, i) => make(i));
+export function times<T>(count: number, make: (index: number) => T): T[] {
+  requireSizes("times", { count }, 0);
+  if (typeof make !== "function")
+    throw new ConfigError(
+      `times: expected a function that makes a layer, got ${shown(make)}; write times(2, () => ...)`,
+    );
+  return Array.from({ length: count }, (_, i) => make(i));
+}

@@ -6,11 +6,12 @@
  */
 import { ConfigError } from "../errors.ts";
 import { parameter, type Tensor } from "../tensor/index.ts";
-import { type AttentionOptions, attention } from "./attention.ts";
+import { requireOptions, requireSizes } from "./arguments.ts";
+import { ATTENTION_KINDS, type AttentionOptions, attention } from "./attention.ts";
 import { Dropout } from "./dropout.ts";
 import { constantInit, uniformInit } from "./init.ts";
 import { Linear } from "./linear.ts";
-import { module, optional } from "./module.ts";
+import { optional, tensorLayer } from "./module.ts";
 
 /** How the layer is built. */
 export interface MultiheadAttentionOptions<B extends boolean = boolean> {
@@ -41,7 +42,9 @@ export const MultiheadAttention = <B extends boolean = true>(
   H: number,
   options: MultiheadAttentionOptions<B> = {},
 ) => {
+  requireOptions("MultiheadAttention", options, { kvHeads: "number", bias: "boolean", dropout: "number" });
   const { kvHeads: G = H, bias, dropout = 0 } = options;
+  requireSizes("MultiheadAttention", { E, H, G });
   if (E % H !== 0 || H % G !== 0)
     throw new ConfigError(
       `MultiheadAttention: ${E} does not divide into ${H} heads, or these among ${G} of keys; choose divisors`,
@@ -49,18 +52,16 @@ export const MultiheadAttention = <B extends boolean = true>(
   const sizes = [E, (G * E) / H, (G * E) / H];
   const rows = sizes.reduce((a, b) => a + b);
   const drop = Dropout(dropout);
-  return module(
+  return tensorLayer(
     "MultiheadAttention",
     {
       in_proj_weight: parameter([rows, E], uniformInit(Math.sqrt(6 / (rows + E)))),
       in_proj_bias: optional(bias, () => parameter([rows], constantInit(0))),
       out_proj: Linear<B>(E, E, { bias, biasInit: constantInit(0) }),
     },
-    (
-      { in_proj_weight, in_proj_bias, out_proj },
-      query: Tensor,
-      { key = query, value = key, ...rest }: MultiheadAttentionCall = {},
-    ) => {
+    ({ in_proj_weight, in_proj_bias, out_proj }, query: Tensor, call: MultiheadAttentionCall = {}) => {
+      requireOptions("MultiheadAttention", call, { key: "tensor", value: "tensor", ...ATTENTION_KINDS });
+      const { key = query, value = key, ...rest } = call;
       const [q, k, v] = project([query, key, value], in_proj_weight, in_proj_bias, sizes);
       const mixed = attention(heads(q, H), heads(k, G), heads(v, G), { ...rest, dropout: drop });
       return out_proj(mixed.rearrange("b h t d -> b t (h d)"));

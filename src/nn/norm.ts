@@ -1,8 +1,9 @@
 /** Normalisation of every example by itself: over its last axes, or over groups of its channels. */
 import { ConfigError, ShapeError } from "../errors.ts";
 import { formatShape, multiplyDims, ones, parameter, sizeOf, type Tensor, zeros } from "../tensor/index.ts";
+import { requireNumbers, requireOptions, requireSizes } from "./arguments.ts";
 import { constantInit } from "./init.ts";
-import { module, optional } from "./module.ts";
+import { optional, tensorLayer } from "./module.ts";
 import { product } from "./sizes.ts";
 
 /** What is learnt behind a normalisation. */
@@ -11,6 +12,19 @@ export interface NormOptions<A extends boolean = boolean, B extends boolean = bo
   readonly affine?: A;
   /** Whether there is a bias beside the weight. Default true. */
   readonly bias?: B;
+}
+
+/** Throws ConfigError for sizes, an epsilon or options that are none. */
+export function requireNorm(
+  name: string,
+  sizes: Readonly<Record<string, number>>,
+  epsilon: number,
+  options: object,
+  kinds: Parameters<typeof requireOptions>[2] = { affine: "boolean", bias: "boolean" },
+): void {
+  requireSizes(name, sizes);
+  requireNumbers(name, { epsilon });
+  requireOptions(name, options, kinds);
 }
 
 /** weight of ones and bias of zeros. */
@@ -32,8 +46,9 @@ export const LayerNorm = <A extends boolean = true, B extends boolean = true>(
   options: NormOptions<A, B> = {},
 ) => {
   const shape = [size].flat();
+  requireNorm("LayerNorm", Object.fromEntries(shape.entries()), epsilon, options);
   const C = product(shape);
-  return module("LayerNorm", affineParts(shape, options), ({ weight, bias }, x: Tensor) => {
+  return tensorLayer("LayerNorm", affineParts(shape, options), ({ weight, bias }, x: Tensor) => {
     const last = x.shape.slice(-shape.length);
     if (shape.some((size, i) => size !== last[i]))
       throw new ShapeError(
@@ -47,15 +62,14 @@ export const LayerNorm = <A extends boolean = true, B extends boolean = true>(
 };
 
 /** x/√(mean x² + ε)·w for x [.., C]. Zhang & Sennrich 2019, arXiv 1910.07467. */
-export const RMSNorm = <A extends boolean = true>(
-  C: number,
-  epsilon = 1e-6,
-  { affine }: { readonly affine?: A } = {},
-) =>
-  module("RMSNorm", { weight: optional(affine, () => parameter([C], constantInit(1))) }, ({ weight }, x: Tensor) => {
+export const RMSNorm = <A extends boolean = true>(C: number, epsilon = 1e-6, options: { readonly affine?: A } = {}) => {
+  requireNorm("RMSNorm", { C }, epsilon, options, { affine: "boolean" });
+  const weight = optional(options.affine, () => parameter([C], constantInit(1)));
+  return tensorLayer("RMSNorm", { weight }, ({ weight }, x: Tensor) => {
     const y = x.mul(x.mul(x).mean(-1, true).add(epsilon).rsqrt());
     return weight ? y.mul(weight) : y;
   });
+};
 
 /** A vector [C] as [C, 1, ..], to meet x [N, C, ..]. */
 export const perChannel = (vector: Tensor, x: Tensor): Tensor =>
@@ -77,9 +91,10 @@ export const GroupNorm = <A extends boolean = true, B extends boolean = true>(
   epsilon = 1e-5,
   options: NormOptions<A, B> = {},
 ) => {
+  requireNorm("GroupNorm", { groups, C }, epsilon, options);
   if (C % groups !== 0)
     throw new ConfigError(`GroupNorm: ${C} channels do not divide into ${groups} groups; choose a divisor`);
-  return module("GroupNorm", affineParts([C], options), ({ weight, bias }, x: Tensor) => {
+  return tensorLayer("GroupNorm", affineParts([C], options), ({ weight, bias }, x: Tensor) => {
     if (x.shape[1] !== C)
       throw new ShapeError(
         `GroupNorm: expected ${C} channels, got ${formatShape(x.shape)}; give the layer its input's`,

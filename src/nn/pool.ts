@@ -3,8 +3,10 @@
  *
  * N batch · C channels · L, M places in and out, one letter per axis
  */
-import { staticShape, type Tensor } from "../tensor/index.ts";
-import { module } from "./module.ts";
+import { ShapeError } from "../errors.ts";
+import { formatShape, staticShape, type Tensor } from "../tensor/index.ts";
+import { requireOptions } from "./arguments.ts";
+import { tensorLayer } from "./module.ts";
 import { type PerAxis, perAxis } from "./sizes.ts";
 
 /** How a window moves. */
@@ -22,19 +24,22 @@ export interface AvgPoolOptions extends PoolOptions {
 }
 
 function windowOf(name: string, size: PerAxis, { stride = size, padding = 0 }: PoolOptions, axes: number) {
-  const each = (value: PerAxis) => perAxis(name, value, axes);
-  return { kernel: each(size), stride: each(stride), padding: each(padding) };
+  const each = (value: PerAxis, least = 1) => perAxis(name, value, axes, least);
+  return { kernel: each(size), stride: each(stride), padding: each(padding, 0) };
 }
 
 const maxPool = (name: string, size: PerAxis, options: PoolOptions, axes: number) => {
+  requireOptions(name, options, { stride: "any", padding: "any" });
   const window = windowOf(name, size, options, axes);
-  return module(name, {}, (_, x: Tensor) => x.maxPool(window)[0] ?? x);
+  return tensorLayer(name, {}, (_, x: Tensor) => x.maxPool(window)[0] ?? x);
 };
 
-const averagePool = (name: string, size: PerAxis, { countPadding = true, ...rest }: AvgPoolOptions, axes: number) => {
-  const window = windowOf(name, size, rest, axes);
+const averagePool = (name: string, size: PerAxis, options: AvgPoolOptions, axes: number) => {
+  requireOptions(name, options, { stride: "any", padding: "any", countPadding: "boolean" });
+  const window = windowOf(name, size, options, axes);
+  const { countPadding = true } = options;
   const whole = countPadding || window.padding.every((size) => size === 0);
-  return module(name, {}, (_, x: Tensor) => {
+  return tensorLayer(name, {}, (_, x: Tensor) => {
     const mean = x.averagePool(window);
     return whole ? mean : mean.div(x.onesLike().averagePool(window));
   });
@@ -64,8 +69,12 @@ function intoParts(x: Tensor, axis: number, M: number, reduce: "mean" | "max"): 
 }
 
 const adaptivePool = (name: string, size: PerAxis, axes: number, reduce: "mean" | "max") => {
-  const places = perAxis(name, size, axes);
-  return module(name, {}, (_, x: Tensor) => places.reduce((y, M, i) => intoParts(y, x.rank - axes + i, M, reduce), x));
+  const places = perAxis(name, size, axes, 1);
+  return tensorLayer(name, {}, (_, x: Tensor) => {
+    if (x.rank !== axes + 2)
+      throw new ShapeError(`${name}: expected rank ${axes + 2}, got ${formatShape(x.shape)}; reshape it to [N, C, ..]`);
+    return places.reduce((y, M, i) => intoParts(y, i + 2, M, reduce), x);
+  });
 };
 
 /** The mean of each of M parts: x [N, C, L] -> [N, C, M] for any L. */

@@ -5,6 +5,7 @@
  * B batch · I input width · H hidden width
  */
 import { parameter, type Tensor } from "../tensor/index.ts";
+import { requireOptions, requireSizes, requireTensors } from "./arguments.ts";
 import { uniformInit } from "./init.ts";
 import { module, type Optional, optional } from "./module.ts";
 
@@ -24,6 +25,7 @@ interface Bias<B extends boolean> {
 
 /** weight_ih [G·H, I], weight_hh [G·H, H], bias_ih and bias_hh [G·H]: uniform in ±1/√H, as torch.nn has it. */
 export function gates<B extends boolean>(count: number, I: number, H: number, bias: B | undefined): Gates<B> {
+  requireSizes("recurrence", { I, H });
   const init = uniformInit(1 / Math.sqrt(H));
   const vector = () => optional(bias, () => parameter([count * H], init));
   return {
@@ -34,9 +36,24 @@ export function gates<B extends boolean>(count: number, I: number, H: number, bi
   };
 }
 
+/** A cell that checks what it is called with; `names` are those of the tensors of its state, none for a single one. */
+const cell = <S extends Tensor | LSTMState, B extends boolean>(
+  name: string,
+  parts: Gates<B>,
+  step: (parts: Gates, state: S, x: Tensor) => [S, Tensor],
+  names: readonly (keyof LSTMState)[] = [],
+) =>
+  module(name, { ...parts }, (own, state: S, x: Tensor): [S, Tensor] => {
+    const given = state as LSTMState | undefined;
+    requireTensors(name, ...(names.length > 0 ? names.map((key) => given?.[key]) : [state]), x);
+    return step(own, state, x);
+  });
+
 /** W x + U h + b for all gates: [B, G·H]. */
 const sums = ({ weight_ih, weight_hh, bias_ih, bias_hh }: Gates, h: Tensor, x: Tensor): Tensor =>
   x.linear(weight_ih, bias_hh ? bias_ih?.add(bias_hh) : bias_ih).add(h.matmul(weight_hh, { transB: true }));
+
+export const RNN_KINDS = { bias: "boolean", nonlinearity: ["tanh", "relu"] } as const;
 
 /** What bounds the hidden state. */
 export interface RNNCellOptions<B extends boolean = boolean> extends Bias<B> {
@@ -51,8 +68,12 @@ export const rnnStep =
   };
 
 /** h' = tanh(W_ih x + b_ih + W_hh h + b_hh): state h [B, H] and x [B, I] -> [h', h']. Elman 1990. */
-export const RNNCell = <B extends boolean = true>(I: number, H: number, options: RNNCellOptions<B> = {}) =>
-  module("RNNCell", { ...gates(1, I, H, options.bias) }, rnnStep(options));
+export const RNNCell = <B extends boolean = true>(I: number, H: number, options: RNNCellOptions<B> = {}) => {
+  requireOptions("RNNCell", options, RNN_KINDS);
+  return cell("RNNCell", gates(1, I, H, options.bias), rnnStep(options));
+};
+
+export const LSTM_KINDS = { bias: "boolean", forgetBias: "number" } as const;
 
 /** What an LSTM remembers between steps: h and c, each [B, H]. */
 export type LSTMState = { h: Tensor; c: Tensor };
@@ -80,8 +101,12 @@ export const lstmStep =
  *
  * Rows of the weights in PyTorch's order i, f, g, o.
  */
-export const LSTMCell = <B extends boolean = true>(I: number, H: number, options: LSTMCellOptions<B> = {}) =>
-  module("LSTMCell", { ...gates(4, I, H, options.bias) }, lstmStep(options));
+export const LSTMCell = <B extends boolean = true>(I: number, H: number, options: LSTMCellOptions<B> = {}) => {
+  requireOptions("LSTMCell", options, LSTM_KINDS);
+  return cell("LSTMCell", gates(4, I, H, options.bias), lstmStep(options), ["h", "c"]);
+};
+
+export const GRU_KINDS = { bias: "boolean", reset: ["after", "before"] } as const;
 
 /** Where a GRU's reset gate acts. */
 export interface GRUCellOptions<B extends boolean = boolean> extends Bias<B> {
@@ -105,8 +130,10 @@ export const gruStep =
  *
  * Rows of the weights in PyTorch's order r, z, n.
  */
-export const GRUCell = <B extends boolean = true>(I: number, H: number, options: GRUCellOptions<B> = {}) =>
-  module("GRUCell", { ...gates(3, I, H, options.bias) }, gruStep(options));
+export const GRUCell = <B extends boolean = true>(I: number, H: number, options: GRUCellOptions<B> = {}) => {
+  requireOptions("GRUCell", options, GRU_KINDS);
+  return cell("GRUCell", gates(3, I, H, options.bias), gruStep(options));
+};
 
 const H2 = (h: Tensor): [gates: number, candidate: number] => [2 * Number(h.dim(-1)), Number(h.dim(-1))];
 

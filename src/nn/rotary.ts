@@ -6,6 +6,7 @@
  */
 import { ShapeError } from "../errors.ts";
 import { arange, formatShape, type Tensor, tensor } from "../tensor/index.ts";
+import { requireOptions, requireTensors } from "./arguments.ts";
 
 /** How the parts of a head are paired and turned. */
 export interface RotaryOptions {
@@ -22,7 +23,10 @@ export interface RotaryPlaces extends RotaryOptions {
 }
 
 /** x [.., T, D] -> [.., T, D], turned by place. Throws ShapeError where D is odd. */
-export function rotary(x: Tensor, { base = 10_000, pairs = "halves", positions }: RotaryPlaces = {}): Tensor {
+export function rotary(x: Tensor, options: RotaryPlaces = {}): Tensor {
+  requireTensors("rotary", x);
+  requireOptions("rotary", options, { base: "number", pairs: ["halves", "neighbours"], positions: "tensor" });
+  const { base = 10_000, pairs = "halves", positions } = options;
   const D = Number(x.dim(-1));
   if (D % 2 !== 0)
     throw new ShapeError(`rotary: expected an even width, got ${formatShape(x.shape)}; use heads of an even width`);

@@ -4,19 +4,23 @@
  *
  * B batch · T steps · I input width · H hidden width · L layers · D directions, 1 or 2
  */
-import { DTypeError, ShapeError } from "../errors.ts";
+import { DTypeError, ShapeError, shown } from "../errors.ts";
 import { leaves, refill, scan, type Tree } from "../graph/index.ts";
-import { arange, formatShape, stack, type Tensor, zeros } from "../tensor/index.ts";
+import { arange, formatShape, isTensor, sameShape, stack, type Tensor, zeros } from "../tensor/index.ts";
+import { requireOptions, requireSizes } from "./arguments.ts";
 import { Dropout } from "./dropout.ts";
-import { module } from "./module.ts";
+import { tensorLayer } from "./module.ts";
 import {
   type Gates,
+  GRU_KINDS,
   type GRUCellOptions,
   gates,
   gruStep,
+  LSTM_KINDS,
   type LSTMCellOptions,
   type LSTMState,
   lstmStep,
+  RNN_KINDS,
   type RNNCellOptions,
   rnnStep,
 } from "./recurrent.ts";
@@ -59,6 +63,20 @@ const zip = <S extends Tree>(states: readonly [S, ...S[]], make: (tensors: reado
   return refill(states[0], columns.map(make).values());
 };
 
+/** Throws ShapeError where the given state is not like `first`, with an axis of layers in front. */
+function requireState<S extends Tree>(name: string, state: S, first: S, layers: number): void {
+  const keyed = state as Readonly<Record<string, unknown>> | null;
+  const given = isTensor(first) ? [state] : Object.keys(first).map((key) => keyed?.[key]);
+  for (const [i, { dtype, shape }] of leaves(first).entries()) {
+    const [tensor, expected] = [given[i], [layers, ...shape]];
+    if (isTensor(tensor) && tensor.dtype === dtype && sameShape(tensor.shape, expected)) continue;
+    const got = isTensor(tensor) ? `${tensor.dtype}${formatShape(tensor.shape)}` : shown(tensor);
+    throw new ShapeError(
+      `${name}: expected a state of ${dtype}${formatShape(expected)}, got ${got}; give what an earlier call returned`,
+    );
+  }
+}
+
 /** True where a step counts: [B, T, 1]. */
 function activeSteps(xs: Tensor, lengths: Tensor): Tensor {
   if (lengths.dtype !== "i32" && lengths.dtype !== "i64")
@@ -90,8 +108,11 @@ const suffix = (layer: number, reverse: boolean): string => `_l${layer}${reverse
 const withSuffix = (parts: Gates, end: string) =>
   Object.fromEntries(Object.entries(parts).map(([name, part]: [string, Tensor | undefined]) => [name + end, part]));
 
+const KINDS = { layers: "number", bidirectional: "boolean", dropout: "number" } as const;
+
 function recurrent<S extends Tree>(kind: Kind<S>, I: number, H: number, options: RecurrentOptions) {
   const { layers = 1, bidirectional = false, dropout = 0 } = options;
+  requireSizes(kind.name, { I, H, layers });
   const ways = bidirectional ? [false, true] : [false];
   const places = Array.from({ length: layers }, (_, l) =>
     ways.map((reverse) => ({
@@ -102,11 +123,14 @@ function recurrent<S extends Tree>(kind: Kind<S>, I: number, H: number, options:
   );
   const drop = Dropout(dropout);
   const parts = Object.assign({}, ...places.flat().map(({ parts, end }) => withSuffix(parts, end)));
-  const forward = (xs: Tensor, { state, lengths }: SequenceOptions<S> = {}): [Tensor, S] => {
+  const forward = (xs: Tensor, call: SequenceOptions<S> = {}): [Tensor, S] => {
+    requireOptions(kind.name, call, { state: "any", lengths: "tensor" });
+    const { state, lengths } = call;
     if (xs.rank !== 3 || xs.shape[2] !== I)
       throw new ShapeError(`${kind.name}: expected [B, T, ${I}], got ${formatShape(xs.shape)}; reshape the input`);
     const active = lengths && activeSteps(xs, lengths);
     const rest = kind.state(zeros([xs.dim(0), H], xs.dtype));
+    if (state !== undefined) requireState(kind.name, state, rest, places.flat().length);
     const last: S[] = [];
     let ys = active ? active.where(xs, 0) : xs;
     for (const [l, layer] of places.entries()) {
@@ -124,7 +148,7 @@ function recurrent<S extends Tree>(kind: Kind<S>, I: number, H: number, options:
     }
     return [ys, zip(last as [S, ...S[]], (tensors) => stack(tensors))];
   };
-  return module(
+  return tensorLayer(
     kind.name,
     parts as Readonly<Record<`${keyof Gates}_l${string}`, Tensor>>,
     (_, xs: Tensor, options?: SequenceOptions<S>) => forward(xs, options),
@@ -141,18 +165,24 @@ export interface GRUOptions extends RecurrentOptions, GRUCellOptions {}
 const alone = (h: Tensor): Tensor => h;
 
 /** xs [B, T, I] -> [outputs [B, T, D·H], last h [L·D, B, H]]; h' as in `RNNCell`. Parts as in torch.nn.RNN. */
-export const RNN = (I: number, H: number, options: RNNOptions = {}) =>
-  recurrent({ name: "RNN", gates: 1, bias: options.bias, step: rnnStep(options), state: alone }, I, H, options);
+export const RNN = (I: number, H: number, options: RNNOptions = {}) => {
+  requireOptions("RNN", options, { ...KINDS, ...RNN_KINDS });
+  return recurrent({ name: "RNN", gates: 1, bias: options.bias, step: rnnStep(options), state: alone }, I, H, options);
+};
 
 /** xs [B, T, I] -> [outputs [B, T, D·H], last { h, c }, each [L·D, B, H]]. Parts as in torch.nn.LSTM. */
-export const LSTM = (I: number, H: number, options: LSTMOptions = {}) =>
-  recurrent<LSTMState>(
+export const LSTM = (I: number, H: number, options: LSTMOptions = {}) => {
+  requireOptions("LSTM", options, { ...KINDS, ...LSTM_KINDS });
+  return recurrent<LSTMState>(
     { name: "LSTM", gates: 4, bias: options.bias, step: lstmStep(options), state: (h) => ({ h, c: h }) },
     I,
     H,
     options,
   );
+};
 
 /** xs [B, T, I] -> [outputs [B, T, D·H], last h [L·D, B, H]]. Parts as in torch.nn.GRU. */
-export const GRU = (I: number, H: number, options: GRUOptions = {}) =>
-  recurrent({ name: "GRU", gates: 3, bias: options.bias, step: gruStep(options), state: alone }, I, H, options);
+export const GRU = (I: number, H: number, options: GRUOptions = {}) => {
+  requireOptions("GRU", options, { ...KINDS, ...GRU_KINDS });
+  return recurrent({ name: "GRU", gates: 3, bias: options.bias, step: gruStep(options), state: alone }, I, H, options);
+};

@@ -5,15 +5,21 @@
  */
 import { ShapeError } from "../errors.ts";
 import { arange, formatShape, type Operand, sameShape, type Tensor } from "../tensor/index.ts";
+import { requireNumbers, requireOptions, requireTensors } from "./arguments.ts";
 import { crossEntropy } from "./loss.ts";
-import { type ReductionOption, reduce, requireAlike } from "./reduction.ts";
+import { REDUCTION, type ReductionOption, reduce, requireAlike } from "./reduction.ts";
 
 /** x/max(‖x‖, 1e-12) along `axis`. */
-export const normalize = (x: Tensor, axis = -1): Tensor => x.mul(x.mul(x).sum(axis, true).maximum(1e-24).rsqrt());
+export function normalize(x: Tensor, axis = -1): Tensor {
+  requireTensors("normalize", x);
+  requireNumbers("normalize", { axis });
+  return x.mul(x.mul(x).sum(axis, true).maximum(1e-24).rsqrt());
+}
 
 /** a·b/(‖a‖‖b‖) along `axis`, from -1 to 1; norms below 1e-8 count as that. Throws ShapeError where shapes differ. */
 export function cosineSimilarity(a: Tensor, b: Tensor, axis = -1): Tensor {
   requireAlike("cosineSimilarity", a, b);
+  requireNumbers("cosineSimilarity", { axis });
   const scale = (x: Tensor) => x.mul(x).sum(axis).maximum(1e-16).rsqrt();
   return a.mul(b).sum(axis).mul(scale(a)).mul(scale(b));
 }
@@ -24,12 +30,10 @@ export interface MarginOptions extends ReductionOption {
 }
 
 /** Mean of 1 - cos(a, b) where the target is 1, of max(0, cos(a, b) - margin) where it is -1: [N, C], [N, C], [N]. */
-export function cosineEmbedding(
-  a: Tensor,
-  b: Tensor,
-  targets: Tensor,
-  { margin = 0, reduction }: MarginOptions = {},
-): Tensor {
+export function cosineEmbedding(a: Tensor, b: Tensor, targets: Tensor, options: MarginOptions = {}): Tensor {
+  requireTensors("cosineEmbedding", a, b, targets);
+  requireOptions("cosineEmbedding", options, { ...REDUCTION, margin: "number" });
+  const { margin = 0, reduction } = options;
   const cosine = cosineSimilarity(a, b);
   if (!sameShape(cosine.shape, targets.shape))
     throw new ShapeError(
@@ -50,11 +54,9 @@ export interface ContrastiveOptions {
  * Row i of a [N, C] should find row i of b [N, C] among all rows by its cosine: the mean cross-entropy of
  * cos(a_i, b_j)/temperature over j. van den Oord et al. 2018, arXiv 1807.03748; Radford et al. 2021, arXiv 2103.00020.
  */
-export function contrastive(
-  a: Tensor,
-  b: Tensor,
-  { temperature = 0.07, symmetric = true }: ContrastiveOptions = {},
-): Tensor {
+export function contrastive(a: Tensor, b: Tensor, options: ContrastiveOptions = {}): Tensor {
+  requireOptions("contrastive", options, { temperature: "operand", symmetric: "boolean" });
+  const { temperature = 0.07, symmetric = true } = options;
   requireAlike("contrastive", a, b);
   const logits = normalize(a).matmul(normalize(b), { transB: true }).div(temperature); // [N, N]
   const own = arange(a.dim(0));
@@ -69,12 +71,9 @@ const distance = (a: Tensor, b: Tensor): Tensor => {
 };
 
 /** Mean of max(0, ‖anchor - positive‖ - ‖anchor - negative‖ + margin), all [.., C]. Balntas et al. 2016. */
-export function tripletMargin(
-  anchor: Tensor,
-  positive: Tensor,
-  negative: Tensor,
-  { margin = 1, reduction }: MarginOptions = {},
-): Tensor {
+export function tripletMargin(anchor: Tensor, positive: Tensor, negative: Tensor, options: MarginOptions = {}): Tensor {
+  requireOptions("tripletMargin", options, { ...REDUCTION, margin: "number" });
+  const { margin = 1, reduction } = options;
   requireAlike("tripletMargin", anchor, positive);
   requireAlike("tripletMargin", anchor, negative);
   return reduce(distance(anchor, positive).sub(distance(anchor, negative)).add(margin).relu(), reduction);

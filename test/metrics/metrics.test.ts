@@ -134,7 +134,7 @@ describe("what does not fit is refused in one line", () => {
       ShapeError,
       "topKAccuracy: 3 scores do not divide among 2 targets",
     ],
-    ["k", () => metrics.topKAccuracy(0), ConfigError, "topKAccuracy: expected a whole number from 1 on, got 0"],
+    ["k", () => metrics.topKAccuracy(0), ConfigError, "topKAccuracy: expected k to be a whole number from 1 on, got 0"],
     [
       "a class",
       () => metrics.f1().of([0], [-1]),

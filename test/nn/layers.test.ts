@@ -188,7 +188,11 @@ describe("printing", () => {
 describe("what does not fit is refused in one line", () => {
   const rows: [string, () => unknown, string][] = [
     ["groups", () => Conv2d(3, 4, 3, { groups: 2 }), "Conv2d: 3 and 4 channels do not divide into 2 groups"],
-    ["a kernel of another rank", () => Conv2d(3, 4, [3]), "Conv2d: expected a whole number, or 2 of them, got [3]"],
+    [
+      "a kernel of another rank",
+      () => Conv2d(3, 4, [3]),
+      "Conv2d: expected a whole number, or 2 of them, from 1 on, got [3]",
+    ],
     [
       "same with stride",
       () => Conv1d(1, 1, 3, { padding: "same", stride: 2 }),
