@@ -1,8 +1,9 @@
 /** What hands and strangers' files do to a command: named pipes, closed terminals, few files, names that terminals obey. */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from "../../src/checkpoint/index.ts";
 import { quote } from "../../src/cli/io.ts";
 import { builtInText } from "../../src/data/index.ts";
 import { buildCommand, contents, descent, start, TINY, workIn } from "./support.ts";
@@ -83,6 +84,60 @@ describe("a named pipe is not waited for", () => {
     cpSync("text", "bad", { recursive: true });
     pipe(join("bad", file));
     await refused(line.split(" "), isPipe);
+  });
+});
+
+describe("weights as others write them", () => {
+  const whole = () => [...readSafetensors(readFileSync("text/model.safetensors")).tensors];
+  const save = (file: string, tensors: Iterable<readonly [string, StoredTensor]>) =>
+    writeFileSync(join("bad", file), Buffer.concat(writeSafetensors(tensors)));
+  /** A copy of the run with weights of another shape of file. */
+  const copy = () => {
+    cpSync("text", "bad", { recursive: true });
+    rmSync("bad/model.safetensors");
+  };
+  const generated = async (path: string) => (await descent(["generate", path, "--tokens", "20"])).out;
+  const changed = (change: (values: Float32Array) => Omit<StoredTensor, "shape">) => {
+    const [[name, tensor], ...rest] = whole() as [[string, StoredTensor], ...[string, StoredTensor][]];
+    save("model.safetensors", [[name, { ...change(toFloat32(name, tensor)), shape: tensor.shape }], ...rest]);
+  };
+  const bytesOf = (values: Float32Array | Float64Array | Int32Array) => new Uint8Array(values.buffer);
+
+  test("in several files, write the same text", async () => {
+    copy();
+    const tensors = whole();
+    const files = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"] as const;
+    save(files[0], tensors.slice(0, 3));
+    save(files[1], tensors.slice(3));
+    const map = Object.fromEntries(tensors.map(([name], i) => [name, files[i < 3 ? 0 : 1]]));
+    writeFileSync("bad/model.safetensors.index.json", JSON.stringify({ weight_map: map }));
+    expect(await generated("bad")).toBe(await generated("text"));
+    expect((await descent(["export", "bad", "--to", "onnx"])).code).toBe(0);
+  });
+
+  test("of 64 bits, write the same text", async () => {
+    copy();
+    changed((values) => ({ dtype: "F64", data: bytesOf(Float64Array.from(values)) }));
+    expect(await generated("bad")).toBe(await generated("text"));
+    expect((await descent(["export", "bad", "--to", "onnx"])).code).toBe(0);
+  });
+
+  test.each<[string, (values: Float32Array) => Omit<StoredTensor, "shape">, RegExp]>([
+    [
+      "NaN",
+      (values) => ({ dtype: "F32", data: bytesOf(Float32Array.from(values).fill(Number.NaN, 1, 2)) }),
+      /NaN at place 1/,
+    ],
+    [
+      "whole numbers",
+      (values) => ({ dtype: "I32", data: bytesOf(Int32Array.from(values)) }),
+      /expected floating point values, got I32/,
+    ],
+  ])("with %s are refused", async (_, change, say) => {
+    copy();
+    changed(change);
+    await refused(["generate", "bad", "--tokens", "5"], say);
+    await refused(["export", "bad", "--to", "onnx"], say);
   });
 });
 
