@@ -54,6 +54,7 @@ export const ATTENTION_KINDS = {
 /** Places of T queries, the last of them beside the last of S keys. */
 function queryPlaces(T: Dim, S: Dim): Tensor {
   const row = arange(T);
+  if (typeof T === "number" && typeof S === "number") return row.add(S - T);
   return T === S ? row : row.add(arange(S).max().sub(row.max()));
 }
 

@@ -90,7 +90,7 @@ export const sessionOptions = (
   interOpNumThreads: 1,
   graphOptimizationLevel: "all",
   executionMode: "sequential",
-  logSeverityLevel: 3,
+  logSeverityLevel: 4, // what fails is thrown
   ...(double ? unfused : {}),
   ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
 });

@@ -12,8 +12,9 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 
 /** Number of elements of x along `axes`, counted from the front, as a scalar of its type. */
 export function countAlong(x: Tensor, axes: readonly number[]): Tensor {
-  const size = sizeOf(axes.map((axis) => x.shape[axis] ?? 1));
-  return typeof size === "number" ? x.like(size) : x.onesLike().sum(axes).max();
+  const sizes = axes.map((axis) => x.shape[axis] ?? 1);
+  const count = sizeOf(sizes);
+  return typeof count === "number" ? x.like(count) : x.like(1, sizes).sum();
 }
 
 /** [.., C] as one matrix [rows, C]. */

@@ -358,7 +358,8 @@ export class Tensor implements Spec {
     const [T, S] = [this.dim(-2), this.dim(-1)];
     const row = recordOne("arange", [], { length: T, dtype: "i32" });
     const column = recordOne("arange", [], { length: S, dtype: "i32" });
-    const past = T === S ? row : row.add(column.max().sub(row.max()));
+    const known = typeof T === "number" && typeof S === "number";
+    const past = T === S ? row : row.add(known ? S - T : column.max().sub(row.max()));
     const hidden = column.greater(past.unsqueeze(1));
     return this.add(hidden.where(this.like(Number.NEGATIVE_INFINITY), this.like(0)));
   }

@@ -679,6 +679,14 @@ const edges: readonly Sample[] = [
     ],
   },
   {
+    name: "causal masks of few queries and of none",
+    covers: "greater",
+    inputs: [grid([2, 3], 1, 2, 3, 4, 5, 6), grid([0, 3])],
+    apply: ([x, none]) => (x && none ? [x.causal(), none.causal()] : []),
+    outputs: [grid([2, 3], 1, 2, -infinity, 4, 5, 6), grid([0, 3])],
+    seeds: [undefined, grid([0, 3])],
+  },
+  {
     name: "NaN is the extreme wherever it stands",
     covers: "max",
     inputs: [grid([3, 3], 1, nan, 3, nan, 0, 1, 4, 2, 3)],

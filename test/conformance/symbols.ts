@@ -112,6 +112,12 @@ const symbolic: readonly Case[] = [
     apply: two((x) => withGradient(x.variance([0, 1]), x)),
   }),
   sized({
+    name: "variance over symbols beside nothing",
+    covers: "sum",
+    shapes: [["B", "T", 0]],
+    apply: two((x) => withGradient(x.variance(0), x)),
+  }),
+  sized({
     name: "expand",
     covers: "expand",
     shapes: [
