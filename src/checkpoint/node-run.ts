@@ -157,9 +157,14 @@ const namesIn = (folder: string): Promise<string[] | undefined> =>
     throw new CheckpointError(`reading ${folder}: ${reason(cause)}`, { cause });
   });
 
+/** An empty path would be the working folder. */
+function requireName(folder: string): void {
+  if (folder === "") throw new CheckpointError("run: expected a folder, got an empty path; name one");
+}
+
 /** Throws CheckpointError where `folder` has no name, or is the working folder or one above it. */
 async function requireOwnPlace(folder: string): Promise<void> {
-  if (folder === "") throw new CheckpointError("run: expected a folder, got an empty path; name one with --out");
+  requireName(folder);
   const here = process.cwd();
   const places = [resolve(folder), await realpath(folder).catch(() => resolve(folder))];
   const holds = (above: string) =>
@@ -247,6 +252,7 @@ function readTrainer(path: string, metadata: ReadonlyMap<string, string>): Json 
 }
 
 async function requireRun(folder: string): Promise<string> {
+  requireName(folder);
   if (await isRun(folder)) return join(folder, STATE);
   throw new CheckpointError(
     `resume ${folder}: no run there, ${STATE} is missing; give the folder that a training wrote with --out`,
@@ -305,6 +311,7 @@ const trimLog = (path: string): Promise<void> =>
 
 /** A run in a folder on disk. Reading throws CheckpointError where there is none or a file is damaged. */
 export function folder(path: string): Store {
+  requireName(path);
   let known: Promise<Digests> | undefined;
   /** As they were at the first save, whatever happens to the files later. */
   const description = () => (known ??= describing(path));

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { folder, requireFree, tidy } from "../../src/checkpoint/node-run.ts";
+import { folder, loadTrainer, requireFree, tidy } from "../../src/checkpoint/node-run.ts";
 import { CheckpointError } from "../../src/errors.ts";
 import { contents, workIn } from "../cli/support.ts";
 
@@ -28,7 +28,12 @@ describe("refused", () => {
     for (const name of ["config.json", "tokenizer.json"]) writeFileSync(name, "mine");
   });
 
-  test("a folder without a name", () => refused("", /^run: expected a folder, got an empty path[^\n]*$/));
+  test("a folder without a name, to write or to read", async () => {
+    const say = /^run: expected a folder, got an empty path[^\n]*$/;
+    await expect(requireFree("")).rejects.toThrow(say);
+    await expect(loadTrainer("")).rejects.toThrow(say);
+    expect(() => folder("")).toThrow(say);
+  });
 
   test.each([".", "./", "nope/..", "..", "/", "nope/../.."])("the working folder and those above it: %s", (path) =>
     refused(path, /expected a folder of its own, got the working folder or one above it/),
