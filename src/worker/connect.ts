@@ -2,7 +2,7 @@
 import { ConfigError, DeviceError } from "../errors.ts";
 import { Run } from "../train/index.ts";
 import type { Answers } from "./serve.ts";
-import { buffersOf, type Call, type Demand, type Endpoint, type Reply, unpack } from "./wire.ts";
+import { buffersOf, type Call, type Demand, type Endpoint, type Reply, unpack, whyNot } from "./wire.ts";
 
 type Given<F> = F extends (...args: never[]) => infer G ? G : never;
 type EventOf<G> = G extends AsyncIterable<infer E> ? E : never;
@@ -72,7 +72,7 @@ function send(worker: Endpoint, call: Call): void {
     worker.postMessage(call, [call.port, ...buffersOf(call.input)]);
   } catch (cause) {
     throw new ConfigError(
-      `worker: the input of "${call.descent}" cannot be sent (${(cause as Error).message}); send numbers, strings, lists, records and tensors on the host`,
+      `worker: the input of "${call.descent}" cannot be sent (${whyNot(call.input, cause)}); send numbers, strings, lists, records and tensors on the host`,
       { cause },
     );
   }

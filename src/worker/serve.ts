@@ -1,6 +1,6 @@
 /** The Worker's side: named answers, each a function of the page's input. */
 import { ConfigError, DataError, nearest } from "../errors.ts";
-import { buffersOf, type Call, type Demand, type Endpoint, pack, type Reply } from "./wire.ts";
+import { buffersOf, type Call, type Demand, type Endpoint, pack, type Reply, whyNot } from "./wire.ts";
 
 /**
  * What a Worker answers, by name: a function of an input and of a signal that the page aborts. It gives a value, a promise,
@@ -72,7 +72,7 @@ function send(port: MessagePort, name: string, reply: Reply): void {
     port.postMessage(reply, "value" in reply ? buffersOf(reply.value) : []);
   } catch (cause) {
     const error = new DataError(
-      `worker: what "${name}" gave cannot be sent (${(cause as Error).message}); give numbers, strings, lists, records and tensors on the host`,
+      `worker: what "${name}" gave cannot be sent (${whyNot("value" in reply && reply.value, cause)}); give numbers, strings, lists, records and tensors on the host`,
     );
     port.postMessage({ kind: "error", error: pack(error) } satisfies Reply);
   }

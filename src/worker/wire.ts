@@ -8,6 +8,7 @@ import {
   DTypeError,
   GradientError,
   NonFiniteError,
+  quoted,
   ShapeError,
   TokenizerError,
 } from "../errors.ts";
@@ -78,6 +79,12 @@ function cloneable(value: unknown): boolean {
   } catch {
     return false;
   }
+}
+
+/** Why `value` cannot be sent: the reason, and the key of a record that is to blame. */
+export function whyNot(value: unknown, cause: unknown): string {
+  const [key] = Object.entries(value ?? {}).find(([, part]) => !cloneable(part)) ?? [];
+  return `${key === undefined ? "" : `its ${quoted(key)}: `}${(cause as Error).message}`;
 }
 
 const handedOver = new WeakMap<object, Transferable[]>();

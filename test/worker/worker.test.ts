@@ -41,6 +41,7 @@ const answers = {
   },
   run: (to: number, signal: AbortSignal) => new Run(answers.count(to, signal)),
   uncloneable: () => () => 1,
+  withModel: () => ({ step: 3, model: { write: () => "text" } }),
   tensor: () => array([1, 2, 3]),
   moved() {
     const tensor = array([1, 2, 3]);
@@ -125,6 +126,7 @@ test("errors arrive as the classes they were thrown as", async () => {
 test("what cannot be sent, and what nobody answers, is told in one line", async () => {
   const ask = connected();
   await expect(ask("uncloneable")).rejects.toThrow(/worker: what "uncloneable" gave cannot be sent/);
+  await expect(ask("withModel")).rejects.toThrow(/worker: what "withModel" gave cannot be sent \(its "model": /);
   await expect(ask("double", (() => 1) as unknown as number)).rejects.toThrow(
     /worker: the input of "double" cannot be sent/,
   );
