@@ -153,7 +153,7 @@ export const noProviders: Rule = (files) =>
     true,
   );
 
-/** ONNX Runtime is imported in two files only, its types in a third. */
+/** ONNX Runtime is imported in three files only, its types in a fourth. */
 export const engineInTwoFiles: Rule = (files) =>
   eachImport(files, (file, { specifier, typeOnly }) =>
     /^onnxruntime-/.test(specifier) && !ENGINE_FILES.includes(file) && !(file === ENGINE_TYPES && typeOnly)
