@@ -100,6 +100,7 @@ const comparisons: readonly Sample[] = [
   pairs("and", (a, b) => a.and(b), [0, 0, 0, 1], "bool"),
   pairs("or", (a, b) => a.or(b), [0, 1, 1, 1], "bool"),
   pairs("not", (a) => a.not(), [1, 1, 0, 0], "bool"),
+  pairs("where", (a, b) => a.where(b, a.not()), [1, 1, 0, 1], "bool"),
 ];
 
 /** Comparisons with NaN are all false. */
@@ -693,6 +694,23 @@ const edges: readonly Sample[] = [
     apply: one((x) => [x.max(1), x.min(1), x.max(), x.max([0, 1], true)]),
     outputs: [grid([3], nan, nan, 4), grid([3], nan, nan, 2), grid([], nan), grid([1, 1], nan)],
   },
+  {
+    name: "the place of the extreme is that of the first NaN",
+    covers: "argMax",
+    inputs: [grid([4, 3], infinity, nan, 3, nan, 0, nan, 4, 2, nan, 1, 0, 2)],
+    apply: one((x) => [x.argMax(1), x.argMin(1), x.argMin(0, true)]),
+    outputs: [host([1, 0, 2, 2], [4], "i32"), host([1, 0, 2, 1], [4], "i32"), host([1, 0, 1], [1, 3], "i32")],
+  },
+  ...(["f32", "f64"] as const).map((type) => ({
+    name: `softmax and logSoftmax beside NaN ${type}`,
+    covers: "logSoftmax" as const,
+    inputs: [host([1, nan, 2, 3, 3, -infinity], [2, 3], type)],
+    apply: one((x) => [x.softmax(), x.logSoftmax()]),
+    outputs: [
+      host([nan, nan, nan, 0.5, 0.5, 0], [2, 3], type),
+      host([nan, nan, nan, -Math.LN2, -Math.LN2, -infinity], [2, 3], type),
+    ],
+  })),
   {
     name: "logSumExp at infinity",
     covers: "exp",

@@ -125,6 +125,24 @@ export const scanSamples: readonly Sample[] = [
     gradients: [grid([1, 0]), grid([1], 1), grid([], 0)],
   },
   {
+    // y is 4·1, a·2, a·3 with seeds 1, 2, 3 beside that of the last state.
+    name: "scan whose next state is a capture",
+    covers: "scan",
+    inputs: [xs, start, grid([1], 0.5)],
+    apply: three((x, s, a) => [...scan((state: Tensor, now: Tensor) => [a, state.mul(now)] as const, s, x)]),
+    outputs: [grid([1], 0.5), grid([1, 3], 4, 1, 1.5)],
+    gradients: [grid([1, 3], 4, 1, 1.5), grid([1], 1), grid([1], 1 + 2 * 2 + 3 * 3)],
+  },
+  {
+    // 1/√x has no slope at 0, but the steps only count the sequence.
+    name: "scan that does not read its sequence",
+    covers: "scan",
+    inputs: [grid([1, 3], 0, 1, 2), start],
+    apply: three((x, s) => [scan((state: Tensor) => [state.mul(0.5), state] as const, s, x.rsqrt())[0]]),
+    outputs: [grid([1], 0.5)],
+    gradients: [grid([1, 3], 0, 0, 0), grid([1], 0.125)],
+  },
+  {
     name: "scan within a scan",
     covers: "scan",
     inputs: [grid([1, 2, 2], 1, 2, 3, 4), grid([1], 1), factor],

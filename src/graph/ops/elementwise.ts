@@ -98,6 +98,13 @@ const selectRule = (inputs: readonly Spec[]): readonly Spec[] => {
   ];
 };
 
+/** For truth values, which the engine has no kernel for: (c and a) or (not c and b). */
+function whereOnnx({ inputs, specs, emit }: Lowering<None>): string[] {
+  const [condition = "", a = "", b = ""] = inputs;
+  if (specs.inputs[1]?.dtype !== "bool") return [emit("Where", inputs)];
+  return [emit("Or", [emit("And", [condition, a]), emit("And", [emit("Not", [condition]), b])])];
+}
+
 /** √(2/π), of GELU's tanh form. */
 const root = Math.sqrt(2 / Math.PI);
 
@@ -286,7 +293,7 @@ export const elementwiseOps = {
       const [zero, fixed] = [g.zerosLike(), condition.stopGradient()];
       return [undefined, sumTo(fixed.where(g, zero), a?.shape ?? []), sumTo(fixed.where(zero, g), b?.shape ?? [])];
     },
-    onnx: ({ inputs, emit }) => [emit("Where", inputs)],
+    onnx: whereOnnx,
     lead: (inputs, attrs, lead) => lead.record("where", alignLead(inputs, lead), attrs),
   } satisfies Op<None>,
   gelu: {

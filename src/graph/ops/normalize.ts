@@ -76,6 +76,16 @@ function layerNormOnnx(lower: Lowering<{ epsilon: number }>): readonly string[] 
   return [emit("Add", [emit("Mul", [emit("Mul", [centred, deviation]), weight]), bias]), middle, deviation];
 }
 
+/** The engine's kernel for f64 takes sums below 1e-20, NaN among them, for 1e-20, so it is spelled out: x - max - log Σ exp(x - max). */
+function logSoftmaxOnnx({ inputs, attrs, specs, emit, constant }: Lowering<Axis>): string[] {
+  const [x = ""] = inputs;
+  if (specs.inputs[0]?.dtype !== "f64") return [emit("LogSoftmax", inputs, { axis: attrs.axis })];
+  const axes = constant(BigInt64Array.of(BigInt(attrs.axis)), "i64", [1]);
+  const over = (kind: string, name: string) => emit(kind, [name, axes], { keepdims: 1 });
+  const centred = emit("Sub", [x, over("ReduceMax", x)]);
+  return [emit("Sub", [centred, emit("Log", [over("ReduceSum", emit("Exp", [centred]))])])];
+}
+
 export const normalizeOps = {
   /** y_i = exp x_i / Σ_j exp x_j along an axis. */
   softmax: {
@@ -91,7 +101,7 @@ export const normalizeOps = {
   logSoftmax: {
     shape: ([x]) => [floatRule("logSoftmax", x)],
     grad: ({ grads: [g], outputs: [y], attrs: { axis } }) => [g && y && g.sub(y.exp().mul(g.sum(axis, true)))],
-    onnx: ({ inputs, attrs, emit }) => [emit("LogSoftmax", inputs, { axis: attrs.axis })],
+    onnx: logSoftmaxOnnx,
     lead: ([x], { axis }) => (x ? [x.logSoftmax(axis + 1)] : []),
   } satisfies Op<Axis>,
   /** y = (x - μ)/√(σ² + ε)·w + b over the last axis; also gives μ and 1/√(σ² + ε). Ba et al. 2016, arXiv 1607.06450. */

@@ -138,15 +138,27 @@ const row = (
   lead: ([x], { axes }) => (x ? [x[name](shifted(axes), true)] : []),
 });
 
+/** The first place of the extreme one, or of NaN where there is one, as `extreme` has it. */
+const placeOnnx =
+  (op: string): Op<{ axis: number }>["onnx"] =>
+  ({ inputs, attrs, specs, emit, constant }) => {
+    const place = (name: string, kind = op) => emit(kind, [name], { axis: attrs.axis, keepdims: 1 });
+    const whole = (name: string) => [emit("Cast", [name], { to: onnxType.i32 })];
+    const [x = ""] = inputs;
+    if (!isFloat(specs.inputs[0]?.dtype ?? "f32")) return whole(place(x));
+    const marks = emit("Cast", [emit("IsNaN", [x])], { to: onnxType.f32 });
+    const axes = constant(BigInt64Array.of(BigInt(attrs.axis)), "i64", [1]);
+    const found = emit("Cast", [emit("ReduceSum", [marks, axes], { keepdims: 1 })], { to: onnxType.bool });
+    return whole(emit("Where", [found, place(marks, "ArgMax"), place(x)]));
+  };
+
 const indexRow = (name: "argMax" | "argMin", onnx: string): Op<{ axis: number }> => ({
   shape: ([x], { axis }) => {
     if (x) requireElements(name, x, [axis]);
     return [{ shape: reduced(x?.shape ?? [], [axis]), dtype: "i32" }];
   },
   grad: "none",
-  onnx: ({ inputs, attrs, emit }) => [
-    emit("Cast", [emit(onnx, inputs, { axis: attrs.axis, keepdims: 1 })], { to: onnxType.i32 }),
-  ],
+  onnx: placeOnnx(onnx),
   lead: ([x], { axis }) => (x ? [x[name](axis + 1, true)] : []),
 });
 

@@ -46,15 +46,19 @@ interface Use {
   readonly capture: Tensor;
 }
 
-/** Why a gradient by a capture is easy or hard: all its uses, if each can be repeated over all steps at once. */
+/**
+ * Why a gradient by a capture is easy or hard: all its uses, if each can be repeated over all steps at once. One that is
+ * the next state as it stands has a use that is no operation.
+ */
 function usesOf(
   capture: Tensor,
-  nodes: readonly Node[],
+  { outputs }: Body,
   changing: ReadonlySet<Tensor>,
   length: Dim,
   tools: GradientTools,
 ): Use[] | undefined {
-  const users = nodes.filter((node) => node.inputs.includes(capture));
+  if (outputs.includes(capture)) return undefined;
+  const users = sortNodes(outputs).filter((node) => node.inputs.includes(capture));
   const repeatable = users.every((node) => {
     const has = node.inputs.map((input) => changing.has(input));
     const trial = node.inputs.map((input, i) => tools.placeholder(has[i] ? stacked(input, length) : input));
@@ -70,21 +74,24 @@ function grad(context: GradientContext<ScanAttrs>): (Tensor | undefined)[] {
   const inner = roles(body.inputs, attrs);
   const length = inputs[n]?.shape[0] ?? 0;
   const changing = varying(body, attrs);
-  const nodes = sortNodes(body.outputs);
 
   const asked = inner.captures.filter((capture, i) => isFloat(capture.dtype) && needs(n + m + i));
-  const usesByCapture = new Map(asked.map((capture) => [capture, usesOf(capture, nodes, changing, length, tools)]));
+  const usesByCapture = new Map(asked.map((capture) => [capture, usesOf(capture, body, changing, length, tools)]));
   const uses = [...usesByCapture.values()].flatMap((found) => found ?? []);
-  const summed = asked.filter((capture) => !usesByCapture.get(capture));
+  const whole = asked.filter((capture) => !usesByCapture.get(capture));
   const states = inner.states.filter((state) => isFloat(state.dtype));
-  const sequences = inner.sequences.filter((x, i) => isFloat(x.dtype) && needs(n + i));
+  const read = inner.sequences.filter((x, i) => isFloat(x.dtype) && needs(n + i));
 
   // Inside one step, from the gradients of next states and of what is stacked to those of all that went in.
   const nextGrads = inner.states.map((state) => (isFloat(state.dtype) ? tools.placeholder(state) : undefined));
   const yGrads = body.outputs.slice(n).map((y, j) => (grads[n + j] ? tools.placeholder(y) : undefined));
-  const wrt = [...states, ...sequences, ...asked];
-  const skip = new Set(asked.filter((capture) => !summed.includes(capture)));
+  const wrt = [...states, ...read, ...asked];
+  const skip = new Set(asked.filter((capture) => !whole.includes(capture)));
   const found = tools.cotangents(body.outputs, [...nextGrads, ...yGrads], wrt, { skip });
+  const [sequences, summed] = [read, whole].map((list) => list.filter((tensor) => found.has(tensor))) as [
+    Tensor[],
+    Tensor[],
+  ];
   const zeroOr = (tensor: Tensor) => found.get(tensor) ?? tools.zeros(tensor);
   const used = [...new Set(uses.flatMap(({ node }) => node.outputs.filter((output) => found.has(output))))];
   const totals = summed.map((capture) => tools.placeholder(capture));
