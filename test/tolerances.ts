@@ -48,3 +48,23 @@ export const model = {
   /** Relative error of the loss at a step. */
   curve: { at10: 2e-6, at100: 1e-5 },
 } as const;
+
+/**
+ * The fuzzer: an element may be off by `factor` times what simulated rounding moves it by, plus `floor` times the largest
+ * element of its tensor (and 1). Rounding is simulated at 2⁻²² a step; float64 rounds 2³¹ times less.
+ */
+export const fuzz = {
+  f32: { factor: 20, floor: 4e-6 },
+  f64: { factor: 20 * 2 ** -28, floor: 1e-12 },
+  /** Where rounding moves an element by more than this, relative to the largest one, nothing is compared. */
+  illConditioned: 1e-2,
+  /** Descent against itself: inputs are moved by `nudge` of their size to see how far results go. */
+  own: {
+    f32: { nudge: 1e-6, factor: 20, floor: 1e-4 },
+    f64: { nudge: 1e-13, factor: 50, floor: 1e-9 },
+  },
+  /** Central differences along a line, relative to the largest derivative; a step twice as wide tells of kinks. */
+  step: 1e-4,
+  kink: 1e-2,
+  quotient: 1e-6,
+} as const;
