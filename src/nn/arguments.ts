@@ -1,6 +1,6 @@
 /** What plain JavaScript may pass where types promise otherwise is told in one line, where a layer is made or called. */
-import { ConfigError, DTypeError, nearest, quoted, shown } from "../errors.ts";
-import { isTensor } from "../tensor/index.ts";
+import { ConfigError, nearest, quoted, shown } from "../errors.ts";
+import { isTensor, requireRecord, requireTensor } from "../tensor/index.ts";
 
 /** What an option may be: of a type, one of several words, or anything that is checked elsewhere. */
 type Kind = "number" | "boolean" | "function" | "tensor" | "operand" | "any" | readonly string[];
@@ -20,11 +20,7 @@ const spelled = (kind: Kind): string => {
 
 /** Throws ConfigError for what is no record, an option that is unknown, or one of another kind. */
 export function requireOptions(name: string, options: object, kinds: Readonly<Record<string, Kind>>): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options) || isTensor(options))
-    throw new ConfigError(
-      `${name}: expected options in an object, got ${shown(options)}; it may have ${Object.keys(kinds).join(", ")}`,
-    );
-  for (const [key, value] of Object.entries(options)) {
+  for (const [key, value] of Object.entries(requireRecord(name, "options", options))) {
     const kind = Object.hasOwn(kinds, key) ? kinds[key] : undefined;
     if (kind === undefined)
       throw new ConfigError(
@@ -57,9 +53,5 @@ export function requireNumbers(name: string, values: Readonly<Record<string, num
 
 /** Throws DTypeError for what is no tensor. */
 export function requireTensors(name: string, ...values: readonly unknown[]): void {
-  for (const value of values)
-    if (!isTensor(value))
-      throw new DTypeError(
-        `${name}: expected a tensor, got ${shown(value)}; make one with input(...) or tensor(values)`,
-      );
+  for (const value of values) requireTensor(name, value);
 }

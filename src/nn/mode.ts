@@ -2,9 +2,9 @@
  * Whether the model is being traced for training, and what it then carries on. Dropout and its like ask; a forward
  * itself stays the same.
  */
-import { ConfigError, ShapeError, shown } from "../errors.ts";
+import { ConfigError, ShapeError } from "../errors.ts";
 import { insideBody } from "../graph/index.ts";
-import { formatShape, sameShape, type Tensor } from "../tensor/index.ts";
+import { formatShape, requireFunction, sameShape, type Tensor } from "../tensor/index.ts";
 import { requireTensors } from "./arguments.ts";
 import { nameOf } from "./module.ts";
 
@@ -17,8 +17,7 @@ export const isTraining = (): boolean => collected !== undefined;
 
 /** Traces `fn` with dropout and its like switched on. `updates` are the next values of the buffers it updated. */
 export function traceTraining<T>(fn: () => T): { result: T; updates: Updates } {
-  if (typeof fn !== "function")
-    throw new ConfigError(`traceTraining: expected a function, got ${shown(fn)}; write traceTraining(() => loss(x))`);
+  requireFunction("traceTraining", "what is traced", fn);
   const before = collected;
   const updates = new Map<Tensor, Tensor>();
   collected = updates;

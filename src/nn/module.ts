@@ -1,6 +1,6 @@
 /** A layer is a function that carries its parameters: called like mathematics, walked like a tree. */
 import { ConfigError, shown } from "../errors.ts";
-import { formatShape, isTensor, type Tensor } from "../tensor/index.ts";
+import { formatShape, isTensor, requireFunction, requireRecord, type Tensor } from "../tensor/index.ts";
 import { requireSizes, requireTensors } from "./arguments.ts";
 
 /** What a layer may carry: a tensor, another layer, a list of layers, or nothing, such as a bias that is left out. */
@@ -31,10 +31,10 @@ export function module<P extends Parts, Args extends unknown[], Out>(
   parts: P,
   forward: (parts: P, ...args: Args) => Out,
 ): Layer<P, Args, Out> {
-  if (typeof name !== "string" || typeof forward !== "function" || typeof parts !== "object" || parts === null)
-    throw new ConfigError(
-      `module: expected a name, parts and a function, got ${shown(name)}, ${shown(parts)} and ${shown(forward)}; write module("Name", { weight }, ({ weight }, x) => ...)`,
-    );
+  if (typeof name !== "string")
+    throw new ConfigError(`module: expected a name, got ${shown(name)}; write module("Name", { weight }, forward)`);
+  requireRecord(name, "parts", parts);
+  requireFunction(name, "the forward pass", forward);
   const layer = (...args: Args) => forward(parts, ...args);
   for (const [key, part] of Object.entries(parts)) if (isTensor(part)) names.set(part, `${name}.${key}`);
   Object.defineProperty(layer, "name", { value: name });
@@ -104,9 +104,6 @@ export const namedBuffers = (model: object): Record<string, Tensor> =>
 /** `count` layers of one kind, as a list whose indices are part of the names. */
 export function times<T>(count: number, make: (index: number) => T): T[] {
   requireSizes("times", { count }, 0);
-  if (typeof make !== "function")
-    throw new ConfigError(
-      `times: expected a function that makes a layer, got ${shown(make)}; write times(2, () => ...)`,
-    );
+  requireFunction("times", "the maker of a layer", make);
   return Array.from({ length: count }, (_, i) => make(i));
 }
