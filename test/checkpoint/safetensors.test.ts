@@ -12,6 +12,7 @@ import {
   writeSafetensors,
 } from "../../src/checkpoint/index.ts";
 import { CheckpointError } from "../../src/errors.ts";
+import { busy } from "../support/busy.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -226,10 +227,10 @@ const accepted: [string, string, Uint8Array, string[]][] = [
 
 describe("hostile headers", () => {
   it.each(refused)("%s refuses: %s", (_, __, bytes, words) => {
-    const start = performance.now();
+    const start = busy();
     expect(() => readSafetensors(bytes)).toThrow(CheckpointError);
     expect(() => readSafetensors(bytes)).toThrow(words);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(busy() - start).toBeLessThan(2000);
   });
 
   it.each(accepted)("%s loads: %s", (_, __, bytes, names) => {

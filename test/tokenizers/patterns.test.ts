@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { TokenizerError } from "../../src/errors.ts";
 import { requireLinear } from "../../src/tokenizers/patterns.ts";
+import { busy } from "../support/busy.ts";
 
 const CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
 const REST = "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
@@ -42,10 +43,10 @@ test.each(Object.entries(PUBLISHED).filter(([name]) => !/BLOOM|Kimi|possessive/.
     for (const text of TEXTS) {
       const long = text.repeat(200_000 / text.length);
       let length = 0;
-      const start = performance.now();
+      const start = busy();
       for (const [match] of long.matchAll(new RegExp(pattern.replaceAll("(?i:", "(?:"), "gu"))) length += match.length;
       expect(length).toBeLessThanOrEqual(long.length);
-      expect(performance.now() - start).toBeLessThan(5000); // a quadratic one takes minutes
+      expect(busy() - start).toBeLessThan(5000); // a quadratic one takes minutes
     }
   },
 );
@@ -88,10 +89,10 @@ describe("RE-04 refuses", () => {
     "a|+",
     "x".repeat(10_000),
   ])("%s", (pattern) => {
-    const start = performance.now();
+    const start = busy();
     expect(() => requireLinear(pattern)).toThrow(TokenizerError);
     expect(() => requireLinear(pattern)).toThrow(/^tokenizer\.json: pattern "[^\n]{1,200}$/);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(busy() - start).toBeLessThan(1000);
   });
 });
 

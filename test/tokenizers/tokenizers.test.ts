@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { ConfigError, TokenizerError } from "../../src/errors.ts";
 import { bpeTokenizer, charTokenizer, readTokenizer, trainBpe, trainChar } from "../../src/tokenizers/index.ts";
 import { wordEnd } from "../../src/tokenizers/words.ts";
+import { busy } from "../support/busy.ts";
 
 interface Sample {
   text: string;
@@ -109,11 +110,11 @@ describe("bpe", () => {
   });
 
   it("one word of a million characters takes little time", () => {
-    const start = performance.now();
+    const start = busy();
     const text = "nation".repeat(170_000);
     expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
     tokenizer.encode(`${" ".repeat(500_000)}x`);
-    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(busy() - start).toBeLessThan(10_000);
   });
 
   it("names a merge without a token, and a token outside the byte alphabet", () => {
