@@ -438,6 +438,13 @@ const indexing: readonly Sample[] = [
     outputs: [grid([3, 3], 0, 0, 1, 1, 0, 0, 0, 0, 0)],
   },
   {
+    name: "oneHot of numbers beyond 32 bits",
+    covers: "oneHot",
+    inputs: [host([1, 2 ** 32 + 1, -(2 ** 32)], [3], "i64")],
+    apply: one((x) => x.oneHot(2)),
+    outputs: [grid([3, 2], 0, 1, 0, 0, 0, 0)],
+  },
+  {
     name: "oneHot of i64 into f64",
     covers: "oneHot",
     inputs: [host([1], [], "i64")],

@@ -1,6 +1,7 @@
 /** Operations that pick elements by whole-number tensors, and their adjoints, which add elements into zeros. */
 import { DTypeError, ShapeError, shown } from "../../errors.ts";
 import { type Dim, formatShape, type Shape, sameShape } from "../../tensor/dim.ts";
+import { hostArray } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
 import { type Gradient, type Lowering, type Op, onnxType, type Recorder } from "../op.ts";
@@ -174,13 +175,12 @@ export const indexingOps = {
     },
     grad: "none",
     onnx: ({ inputs: [x = ""], attrs, specs, emit, constant }) => {
-      const places = constant(
-        Int32Array.from({ length: attrs.depth }, (_, i) => i),
-        "i32",
-        [attrs.depth],
-      );
-      const last = constant(BigInt64Array.of(BigInt(specs.inputs[0]?.shape.length ?? 0)), "i64", [1]);
-      const ids = emit("Unsqueeze", [emit("Cast", [x], { to: onnxType.i32 }), last]);
+      const [index] = specs.inputs;
+      const type = index?.dtype ?? "i32";
+      const whole = Array.from({ length: attrs.depth }, (_, i) => i);
+      const places = constant(hostArray(whole, type), type, [attrs.depth]);
+      const last = constant(BigInt64Array.of(BigInt(index?.shape.length ?? 0)), "i64", [1]);
+      const ids = emit("Unsqueeze", [x, last]);
       return [emit("Cast", [emit("Equal", [ids, places])], { to: onnxType[attrs.dtype] })];
     },
     lead: ([x], { depth, dtype }) => (x ? [x.oneHot(depth, dtype)] : []),
