@@ -11,10 +11,13 @@ const SEED = 5;
 const programs = Array.from({ length: 60 }, (_, index) => generate(SEED, index));
 
 test("sixty programs: simplified or not, optimised or not, gradients against differences", async () => {
+  let same = 0;
   for (const [index, program] of programs.entries()) {
     const { kind, message } = await check(program);
-    if (kind === "different") expect.fail(`program ${index}: ${message}\n${asTypeScript(program, "f64")}`);
+    if (kind === "same") same++;
+    else if (kind !== "refused") expect.fail(`program ${index}, ${kind}: ${message}\n${asTypeScript(program, "f64")}`);
   }
+  expect(same).toBeGreaterThan(50);
 });
 
 test("a program is a pure function of seed and number", () => {

@@ -26,8 +26,8 @@ async function compiled(
   const engine = await loadEngine("cpu", 1);
   const options = { ...sessionOptions({ device: "cpu", threads: 1 }, model.double), graphOptimizationLevel: level };
   const session = await engine.InferenceSession.create(model.bytes, options);
-  const program = new Runnable(model, engine, session, "cpu", 0);
-  return { run: (feeds) => program.run(feeds), release: () => session.release() };
+  const program = new Runnable(model, engine, session, "cpu", 0).retain();
+  return { run: (feeds) => program.run(feeds), release: () => program.release() };
 }
 
 /** The feeds with element i of float leaf k moved by `by` · sin(1 + 3i + 5k), in `relative` to its size where asked. */
@@ -144,13 +144,14 @@ async function checkIn(program: Program, float: Float): Promise<Verdict> {
 
 /** In float64, or in float32 where Descent does not take float64. */
 export async function check(program: Program): Promise<Verdict> {
+  let refusal = "";
   for (const float of ["f64", "f32"] as const) {
     try {
       return await checkIn(program, float);
     } catch (error) {
-      const message = `${float}: ${(error as Error).name}: ${(error as Error).message}`;
-      if (!(error instanceof DescentError)) return { kind: "error", message };
+      refusal = `${float}: ${(error as Error).name}: ${(error as Error).message}`;
+      if (!(error instanceof DescentError)) return { kind: "error", message: refusal };
     }
   }
-  return { kind: "refused", message: "" };
+  return { kind: "refused", message: refusal };
 }

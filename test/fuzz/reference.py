@@ -146,7 +146,7 @@ def one_hot(indices, depth, dtype):
 
 
 def top_k(x, k, axis):
-    values, places = torch.sort(x, dim=axis, descending=True, stable=True)
+    values, places = torch.sort(without_nan(x), dim=axis, descending=True, stable=True)
     return [values.narrow(axis, 0, k), places.narrow(axis, 0, k).int()]
 
 
