@@ -789,7 +789,7 @@ const edges: readonly Sample[] = [
     outputs: [host([1], [], "i64"), host([-2891526308], [1], "i64"), host([2 ** 62, 3 * 2 ** 20], [2], "i64")],
     tolerance: exactly,
   },
-  ...[4, 600].flatMap((size): Sample[] => [
+  ...[4, 300].flatMap((size): Sample[] => [
     {
       name: `scatterAdd drops what lies outside ${size} rows`,
       covers: "scatterAdd",

@@ -63,6 +63,20 @@ test("a program that was released says so", async () => {
   await expect(first.run({ x: shape })).rejects.toThrow("run: the program was released; compile it again");
 });
 
+test("rows added from several threads are all added", async () => {
+  const [count, width, size] = [1024, 768, 5000];
+  const [ids, rows] = [input("ids", [count], "i32"), input("rows", [count, width])];
+  const program = await compile({ ids, rows }, { y: ids.scatterAdd(rows, size).slice(0, 0, 3) }, { threads: 4 });
+  const feeds = {
+    ids: { data: new Int32Array(count).map((_, i) => i % 3), shape: [count], dtype: "i32" },
+    rows: { data: new Float32Array(count * width).fill(1), shape: [count, width], dtype: "f32" },
+  } as const;
+  for (let i = 0; i < 30; i++) {
+    const { y } = await program.run(feeds);
+    expect(new Set([...(y?.data ?? [])].map(Number))).toEqual(new Set([342, 341]));
+  }
+});
+
 test("a device that is not there is named beside those that are", async () => {
   const x = input("x", [1]);
   const wrong = compile({ x }, { y: x.neg() }, { device: "webgpu" });

@@ -1,7 +1,7 @@
 /** Operations that pick elements by whole-number tensors, and their adjoints, which add elements into zeros. */
 import { DTypeError, ShapeError, shown } from "../../errors.ts";
-import { type Dim, formatShape, type Shape, sameShape } from "../../tensor/dim.ts";
-import { hostArray } from "../../tensor/dtype.ts";
+import { type Dim, formatShape, type Shape, sameShape, sizeOf } from "../../tensor/dim.ts";
+import { type DType, hostArray, isFloat } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
 import { type Gradient, type Lowering, type Op, onnxType, type Recorder } from "../op.ts";
@@ -10,6 +10,9 @@ function requireIndices(name: string, indices: Spec | undefined): void {
   if (indices?.dtype === "i32" || indices?.dtype === "i64") return;
   throw new DTypeError(`${name}: expected i32 or i64 indices, got ${indices?.dtype}; cast with .cast("i32")`);
 }
+
+/** Up to this many rows, a product with one-hot rows is faster than adding one number after the other. */
+const ONE_HOT_ROWS = 256;
 
 export interface Along {
   readonly axis: number;
@@ -49,25 +52,59 @@ function fromFront(indices: Tensor, size: Dim, record: Recorder): Tensor {
 const zeros = ({ fill, specs: { outputs } }: Lowering<Into>): string =>
   fill(0, outputs[0] ?? { shape: [], dtype: "f32" });
 
-const ints = ({ constant }: Lowering<Into>, ...values: number[]): string =>
-  constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
-
 /**
- * Rows of `updates` [N.., C..] added into zeros [size, C..] at `indices` [N..]; what lies outside adds zeros to row 0.
- * A product with one-hot rows is slower with ONNX Runtime 1.30, and spreads what is not finite over all rows.
+ * Rows of `updates` [N.., C..] added into zeros [size, C..] at `indices` [N..]; what lies outside is dropped.
+ *
+ * ONNX Runtime 1.30 adds rows by ScatterND from several threads at once and loses some, so there are two other ways: a
+ * product with one-hot rows, which would spread what is not finite over all rows and is only taken where the sum is
+ * finite, and ScatterElements, which adds one number after the other.
  */
-function scatterAddOnnx(lower: Lowering<Into>): string[] {
-  const { emit, scalar, dims, specs, inputs, attrs } = lower;
+function scatterAddOnnx(lower: Lowering<Into>): readonly string[] {
+  const { attrs, emit, inputs, scalar, specs } = lower;
+  const dtype = specs.inputs[1]?.dtype ?? "f32";
+  if (typeof attrs.size !== "number" || attrs.size > ONE_HOT_ROWS || !isFloat(dtype)) return oneByOne(lower);
+  const total = emit("ReduceSum", [inputs[1] ?? ""], { keepdims: 0 });
+  const finite = emit("Equal", [emit("Sub", [total, total]), scalar(0, dtype)]);
+  return lower.branch(finite, oneHotSum, oneByOne);
+}
+
+/** Indices as a column [N, 1] of `type`, and rows as a matrix [N, C]. */
+function columnAndRows({ inputs: [indices = "", updates = ""], specs, dims, emit }: Lowering<Into>, type: DType) {
   const [index, update] = specs.inputs;
-  const [rank, width] = [index?.shape.length ?? 0, update?.shape.length ?? 0];
-  const ids = emit("Cast", [inputs[0] ?? ""], { to: onnxType.i64 });
-  const size = emit("Reshape", [dims([attrs.size]), lower.constant(BigInt64Array.of(), "i64", [0])]);
-  const inside = emit("And", [emit("GreaterOrEqual", [ids, scalar(0, "i64")]), emit("Less", [ids, size])]);
-  const behind = Array.from({ length: width - rank }, (_, i) => rank + i);
-  const wide = behind.length === 0 ? inside : emit("Unsqueeze", [inside, ints(lower, ...behind)]);
-  const rows = emit("Where", [wide, inputs[1] ?? "", scalar(0, update?.dtype ?? "f32")]);
-  const places = emit("Unsqueeze", [emit("Where", [inside, ids, scalar(0, "i64")]), ints(lower, rank)]);
-  return [emit("ScatterND", [zeros(lower), places, rows], { reduction: "add" })];
+  const row = update?.shape.slice(index?.shape.length) ?? [];
+  const [count, width] = [sizeOf(index?.shape ?? []), sizeOf(row)];
+  const column = emit("Cast", [emit("Reshape", [indices, dims([count, 1])], { allowzero: 1 })], { to: onnxType[type] });
+  return { column, rows: emit("Reshape", [updates, dims([count, width])], { allowzero: 1 }), count, width };
+}
+
+/** [N, size] of ones and zeros, transposed, times rows [N, C]. */
+function oneHotSum(lower: Lowering<Into>): string[] {
+  const { emit, constant, dims, specs, attrs } = lower;
+  const { column, rows } = columnAndRows(lower, "i64");
+  const size = Number(attrs.size);
+  const places = constant(
+    BigInt64Array.from({ length: size }, (_, i) => BigInt(i)),
+    "i64",
+    [1, size],
+  );
+  const hot = emit("Cast", [emit("Equal", [column, places])], { to: onnxType[specs.inputs[1]?.dtype ?? "f32"] });
+  return [emit("Reshape", [emit("Gemm", [hot, rows], { transA: 1 }), dims(specs.outputs[0]?.shape ?? [])])];
+}
+
+/** What lies outside adds zeros to row 0. */
+function oneByOne(lower: Lowering<Into>): string[] {
+  const { emit, scalar, dims, fill, specs, attrs } = lower;
+  const dtype = specs.inputs[1]?.dtype ?? "f32";
+  const { column, rows, count, width } = columnAndRows(lower, "i64");
+  const inside = emit("And", [
+    emit("GreaterOrEqual", [column, scalar(0, "i64")]),
+    emit("Less", [column, dims([attrs.size])]),
+  ]);
+  const places = emit("Expand", [emit("Where", [inside, column, scalar(0, "i64")]), dims([count, width])]);
+  const kept = emit("Where", [inside, rows, scalar(0, dtype)]);
+  const base = fill(0, { shape: [attrs.size, width], dtype });
+  const sums = emit("ScatterElements", [base, places, kept], { axis: 0, reduction: "add" });
+  return [emit("Reshape", [sums, dims(specs.outputs[0]?.shape ?? [])], { allowzero: 1 })];
 }
 
 /** Each row takes the gradient of the row it was added to; a dropped one takes none. */
