@@ -44,7 +44,11 @@ function compareTensor(key: string, got: Numbers, expected: Expected, float: Flo
 
 export function compare(got: Outcome, reference: Reference, float: Float): Verdict {
   if (got.kind === "crash" || got.kind === "hang") return got;
-  if (reference.kind !== "done") return { kind: "unknown", message: reference.message };
+  if (reference.kind !== "done")
+    return {
+      kind: "unknown",
+      message: `${got.kind === "done" ? "PyTorch refuses" : "both refuse"}: ${reference.message}`,
+    };
   if (got.kind !== "done") return got;
   let unknown = 0;
   for (const [key, expected] of Object.entries(reference.values)) {

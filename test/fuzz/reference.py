@@ -16,14 +16,14 @@ ROUNDING = 2.0**-22
 noise = None  # the generator of the run, where rounding is simulated
 
 
-spoilt = False  # whether a NaN occurred: what derivatives pass it is no convention
+spoilt = False  # whether a value was not finite: 0 times infinity in a derivative is 0 here and NaN there
 
 
 def kept(x):
     global spoilt
     if isinstance(x, (list, tuple)):
         return [kept(part) for part in x]
-    spoilt = spoilt or bool(x.is_floating_point() and x.isnan().any())
+    spoilt = spoilt or bool(x.is_floating_point() and not x.isfinite().all())
     return x
 
 
@@ -91,7 +91,7 @@ def without_nan(x):
 def cumsum(x, axis, exclusive, reverse):
     y = x.flip(axis) if reverse else x
     y = torch.cumsum(y, axis, dtype=y.dtype)
-    if exclusive:
+    if exclusive and y.shape[axis] > 0:
         y = torch.cat([torch.zeros_like(y.narrow(axis, 0, 1)), y.narrow(axis, 0, y.shape[axis] - 1)], axis)
     return y.flip(axis) if reverse else y
 
@@ -153,7 +153,7 @@ def top_k(x, k, axis):
 def causal(x):
     queries, keys = x.shape[-2], x.shape[-1]
     hidden = torch.arange(keys)[None, :] > torch.arange(queries)[:, None] + (keys - queries)
-    return x.masked_fill(hidden, float("-inf"))
+    return x + torch.zeros(queries, keys, dtype=x.dtype).masked_fill(hidden, float("-inf"))
 
 
 def max_pool(x, kernel, stride, padding):
@@ -232,7 +232,7 @@ def run(request, code, dtype, seed=None):
                 loss, list(leaves.values()), create_graph=True, allow_unused=True, materialize_grads=True
             )
         for name, g in zip(leaves, sources):
-            values[f"{what}_{name}"] = g.detach()
+            values[f"{what}_{name}"] = torch.zeros(g.shape, dtype=g.dtype) + g.detach()  # zeros may have no storage yet
     return values
 
 
