@@ -77,8 +77,9 @@ def sign(x):
 
 def power(a, b):
     """PyTorch's own has no mixed second derivative at b = 0."""
-    safe = torch.where(a > 0, a, 1.0)
-    return torch.where(a > 0, torch.exp(b * torch.log(safe)), torch.pow(a, b))
+    usual = (a > 0) & a.isfinite()
+    safe = torch.where(usual, a, 1.0)
+    return torch.where(usual, torch.exp(b * torch.log(safe)), torch.pow(a, b))
 
 
 def without_nan(x):
