@@ -71,7 +71,7 @@ async function main(): Promise<number> {
   const [seed, first, programs] = [whole("seed"), whole("first"), whole("programs")];
   const without = new Set(given.without.split(","));
   const counts = new Map<string, number>();
-  const count = (key: string) => counts.set(key, (counts.get(key) ?? 0) + 1);
+  const count = (key: string, by = 1) => counts.set(key, (counts.get(key) ?? 0) + by);
   let [shrinks, wrong] = [whole("shrink"), 0];
   for (let index = first; index < first + programs; index++) {
     if (index > first && index % 500 === 0) console.error(`${index - first} programs, ${wrong} differences`);
@@ -83,6 +83,7 @@ async function main(): Promise<number> {
       count(`${way} ${verdict.kind}`);
       if (verdict.kind === "refused" || (verdict.kind === "unknown" && verdict.message !== ""))
         count(`${way} ${verdict.kind}: ${pattern(verdict.message)}`);
+      for (const [what, n] of Object.entries(verdict.compared ?? {})) count(`${way} tensors: ${what}`, n);
       if (!faults.has(verdict.kind)) continue;
       wrong++;
       console.log(`--- seed ${seed}, program ${index}, ${way}: ${verdict.kind}: ${verdict.message}`);
