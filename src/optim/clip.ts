@@ -1,10 +1,15 @@
 /** Gradient clipping by the norm of all gradients together. Pascanu et al. 2013, arXiv 1211.5063. */
 import type { Tensor } from "../tensor/index.ts";
 
-/** √Σ‖g‖² over all gradients; in f64 if one of them is. */
+/**
+ * √Σ‖g‖² over all gradients; in f64 if one of them is. They are added in the order in which they were recorded, which
+ * is backwards through the model: the engine computes what a sum reads in the order of the sum, and gives back what a
+ * layer needed before it goes on to the layer below.
+ */
 export function globalNorm(gradients: readonly Tensor[]): Tensor {
   const dtype = gradients.find((g) => g.dtype === "f64")?.dtype ?? "f32";
-  const [first, ...rest] = gradients.map((g) => g.sumSquares().cast(dtype));
+  const recorded = [...gradients].sort((a, b) => a.node.id - b.node.id);
+  const [first, ...rest] = recorded.map((g) => g.sumSquares().cast(dtype));
   if (!first) throw new Error("internal: no gradients to take the norm of");
   return rest.reduce((sum, square) => sum.add(square), first).sqrt();
 }

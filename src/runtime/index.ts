@@ -5,6 +5,7 @@ export {
   checkFeed,
   compile,
   compileModel,
+  deviceOf,
   type Feeds,
   hash,
   loadEngine,

@@ -27,6 +27,9 @@ export interface RunOptions {
   readonly profile?: string | undefined;
 }
 
+/** The device that `options` choose. */
+export const deviceOf = ({ device = platform.defaultDevice }: RunOptions): Device => device;
+
 /** Bytes that this process may hold: the machine's, a container's, or what WebAssembly can address. */
 export const memoryBytes: number = platform.memory;
 
@@ -80,9 +83,14 @@ export class Program<O extends string = string> {
   ): Promise<Record<string, OrtTensor>> {
     if (this.#holders < 1) throw new DeviceError("run: the program was released; compile it again");
     const used = Object.fromEntries(this.#session.inputNames.map((name) => [name, inputs[name] as OrtTensor]));
-    const into = this.#device === "cpu" ? fetches : {};
+    const given = this.#device === "cpu" ? this.model.outputs.filter(({ name }) => fetches[name]) : [];
+    const into = Object.fromEntries(given.map(({ name }) => [name, fetches[name] as OrtTensor]));
     const names = Object.fromEntries(this.model.outputs.map(({ name }) => [name, into[name] ?? null]));
-    const run = () => this.#session.run(used, names) as Promise<Record<string, OrtTensor>>;
+    const run = async () => {
+      const results = (await this.#session.run(used, names)) as Record<string, OrtTensor>;
+      for (const name of Object.keys(into)) if (results[name]) drop(results[name]);
+      return { ...results, ...into };
+    };
     return (this.#device === "webgpu" ? inTurn(run) : run()).catch(engineError("run"));
   }
 
@@ -114,6 +122,15 @@ const engineError =
     const reason = String((cause as Error | undefined)?.message ?? cause).split("\n")[0];
     throw new DeviceError(`${what}: ONNX Runtime could not do it: ${reason}`, { cause });
   };
+
+/**
+ * Gives the memory of a tensor back at once, where the platform can. onnxruntime-node writes into the tensors that it is
+ * given, and then returns copies of them (1.30): left to the garbage collector, these would pile up.
+ */
+function drop({ data }: OrtTensor): void {
+  const { buffer } = data as { readonly buffer: { transfer?(length: number): unknown } };
+  buffer.transfer?.(0);
+}
 
 let last: Promise<unknown> = Promise.resolve();
 
@@ -200,21 +217,24 @@ async function createProgram(model: OnnxModel, options: SessionOptions): Promise
   return new Program(model, engine, session, options.device, performance.now() - start);
 }
 
+/** How a model is compiled: `arena` says whether the native engine keeps memory for the next run. Default true. */
+export type CompileOptions = RunOptions & Pick<SessionOptions, "arena">;
+
 /** Compiles an ONNX model, or finds it compiled already. */
-export async function compileModel(model: OnnxModel, options: RunOptions = {}): Promise<Program> {
+export async function compileModel(model: OnnxModel, options: CompileOptions = {}): Promise<Program> {
   const given = requireRecord("compile", "device, threads and profile", options);
-  const { device = platform.defaultDevice, threads = platform.processors, profile } = given;
+  const { device = platform.defaultDevice, threads = platform.processors, profile, arena } = given;
   if (!Number.isSafeInteger(threads) || threads < 1)
     throw new ConfigError(
       `compile: expected a whole number of threads from 1 on, got ${shown(threads)}; leave it out for all`,
     );
   if (profile !== undefined && typeof profile !== "string")
     throw new ConfigError(`compile: expected profile as the beginning of a file name, got ${shown(profile)}`);
-  const key = `${device} ${threads} ${profile} ${hash(model.bytes)}`;
+  const key = `${device} ${threads} ${profile} ${arena} ${hash(model.bytes)}`;
   const bucket = cache.get(key) ?? [];
   const known = bucket.find(({ bytes }) => equalBytes(bytes, model.bytes));
   if (known) return known.program.then((program) => program.retain());
-  const program = createProgram(model, { device, threads, profile });
+  const program = createProgram(model, { device, threads, profile, arena });
   cache.set(key, [...bucket, { bytes: model.bytes, program }]);
   program.catch(() => forget(model.bytes)); // what failed is tried anew
   return program.then((made) => made.retain());

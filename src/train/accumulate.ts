@@ -1,33 +1,112 @@
 /**
- * Gradients accumulated over micro-batches, which is one step over all of them in less memory. Every micro-batch has
- * the same weight, whatever its size. Buffers are updated by each of them in their order.
+ * The step in two parts, gradients and update, run one after the other. The update starts when loss and gradient norm
+ * are known to be finite, so it may write over what it reads. With gradients accumulated over micro-batches the first
+ * part runs for each of them, which is one step over all of them in less memory; every one has the same weight,
+ * whatever its size, and updates the buffers in turn.
  */
-import { type Feeds, loadEngine, type Program, type RunOptions } from "../runtime/index.ts";
+import type { Spec } from "../graph/index.ts";
+import { deviceOf, type Feeds, loadEngine, type OrtTensor, type Program, type RunOptions } from "../runtime/index.ts";
+import { bytesPerElement, sizeOf, type Tensor } from "../tensor/index.ts";
 import { namedSizes, type Sizes } from "./buckets.ts";
+import { replaceable } from "./in-place.ts";
 import { requireMemory } from "./memory.ts";
-import { sumName, termName } from "./names.ts";
-import { type BatchSpecs, planStep, type StepOptions } from "./plan.ts";
+import { gradientName, nextName } from "./names.ts";
+import { type BatchSpecs, type Plan, planStep, type StepOptions } from "./plan.ts";
 import { copyOf, requireStart, type StartValues } from "./start.ts";
 import { State } from "./state.ts";
-import { CarryingStep, type StepAt, type StepResult, scalarOf, scalarsOf, TrainingStep } from "./step.ts";
-import { mapNames, type StepGraph, traceAccumulation, traceSummedUpdate, traceWhole } from "./trace.ts";
+import { CarryingStep, type Results, resultOf, type StepAt, type StepResult, staysFinite, WholeStep } from "./step.ts";
+import {
+  mapNames,
+  type StepGraph,
+  traceAccumulation,
+  traceGivenUpdate,
+  traceGradientNorms,
+  traceGradients,
+  traceWhole,
+} from "./trace.ts";
 
-/** A step over several micro-batches: one run of a graph for each, and one of the update. */
-export class AccumulatedStep extends CarryingStep {
-  readonly #sums = new State(this.engine, mapNames(this.plan.trained, sumName), {});
-  /** The update by the names of the parameters that have gradients: almost always one. */
-  readonly #updates = new Map<string, Program>();
+/** The second part, for one set of parameters that have gradients. */
+interface Update {
+  /** The norms of sums of gradients; without accumulation the first part gives them. */
+  readonly norms: Program | undefined;
+  readonly pieces: readonly Piece[];
+}
+
+/** The update of some parameters: what it changes, and what of it it writes over. */
+interface Piece {
+  readonly program: Program;
+  readonly changed: readonly string[];
+  readonly over: ReadonlySet<string>;
+}
+
+/** Bytes that a piece of the update changes at most, unless one parameter has more: the engine makes a copy of them. */
+const PIECE = 2 ** 24;
+/** Bytes of parameters, slots and averages from which on memory counts more than the time to hand over gradients. */
+const LARGE = 2 ** 26;
+
+const bytesOfSpec = ({ shape, dtype }: Spec): number => Number(sizeOf(shape)) * bytesPerElement(dtype);
+
+/** Bytes that a step changes for every byte of a parameter. */
+const kinds = ({ options: { optimizer, average } }: Plan): number =>
+  1 + optimizer.slots.length + (average === undefined ? 0 : 1);
+
+export const isLarge = (plan: Plan): boolean =>
+  kinds(plan) * Object.values(plan.trained).reduce((sum, spec) => sum + bytesOfSpec(spec), 0) > LARGE;
+
+/** The names in lists that are updated at once. */
+function inPieces(plan: Plan, names: readonly string[]): string[][] {
+  const pieces: string[][] = [];
+  let bytes = PIECE;
+  for (const name of names) {
+    const more = kinds(plan) * bytesOfSpec(plan.trained[name] as Tensor);
+    if (bytes + more > PIECE) pieces.push([]);
+    bytes = bytes + more > PIECE ? more : bytes + more;
+    pieces.at(-1)?.push(name);
+  }
+  return pieces;
+}
+
+const isAccumulated = ({ options }: Plan): boolean => (options.accumulate ?? 1) > 1;
+
+/** The mean of results, whose norms are those of the last. */
+function mean(results: readonly StepResult[], norms: Results): StepResult {
+  const of = (value: (result: StepResult) => number) =>
+    results.reduce((sum, result) => sum + value(result) / results.length, 0);
+  const terms = Object.keys(results[0]?.terms ?? {}).map((name) => [name, of((result) => result.terms[name] ?? 0)]);
+  return { ...resultOf(norms), loss: of(({ loss }) => loss), terms: Object.fromEntries(terms) };
+}
+
+/** A step in two parts. */
+export class PartedStep extends CarryingStep {
+  readonly #gradients = new State(this.engine, mapNames(this.plan.trained, gradientName), {});
+  /** By the names of the parameters that have gradients: almost always one. */
+  readonly #updates = new Map<string, Update>();
 
   protected trace(batch: BatchSpecs): StepGraph {
-    return traceAccumulation(this.plan, batch);
+    return PartedStep.trace(this.plan, batch);
+  }
+  static trace(plan: Plan, batch: BatchSpecs): StepGraph {
+    return isAccumulated(plan) ? traceAccumulation(plan, batch) : traceGradients(plan, batch);
   }
 
-  async #update(reached: ReadonlySet<string>): Promise<Program> {
+  async #update(reached: ReadonlySet<string>): Promise<Update> {
     const names = Object.keys(this.plan.trained).filter((name) => reached.has(name));
     const key = JSON.stringify(names);
-    const known = this.#updates.get(key) ?? (await this.compile(requireMemory(traceSummedUpdate(this.plan, names))));
+    const known = this.#updates.get(key) ?? (await this.#compileUpdate(names));
     this.#updates.set(key, known);
     return known;
+  }
+
+  async #compileUpdate(names: readonly string[]): Promise<Update> {
+    const norms = isAccumulated(this.plan) ? requireMemory(traceGradientNorms(this.plan, names)) : undefined;
+    const pieces: Piece[] = [];
+    for (const piece of inPieces(this.plan, names)) {
+      const graph = requireMemory(traceGivenUpdate(this.plan, piece));
+      const over = this.writesOver ? replaceable(graph.inputs, graph.outputs) : new Set<string>();
+      const changed = Object.keys(graph.inputs).filter((name) => Object.hasOwn(graph.outputs, nextName(name)));
+      pieces.push({ program: await this.compile(graph, false), changed, over });
+    }
+    return { norms: norms && (await this.compile(norms, false)), pieces };
   }
 
   override async prepare(sizes: Sizes = {}): Promise<void> {
@@ -35,30 +114,49 @@ export class AccumulatedStep extends CarryingStep {
     await this.#update(new Set(this.buckets.last?.reached));
   }
 
-  protected async step(batches: readonly Feeds[], at: StepAt): Promise<StepResult> {
-    this.#sums.clear();
-    const reached = new Set<string>();
-    let loss = 0;
-    const terms: Record<string, number> = {};
+  /** The first part over every micro-batch: what each reports, and all that the last one gave. */
+  async #runBatches(batches: readonly Feeds[], at: StepAt, reached: Set<string>): Promise<[StepResult[], Results]> {
+    const gradients = this.#gradients;
+    const all = Object.keys(gradients.inputs);
+    const over = new Set(this.writesOver ? all : []);
+    const feeds = isAccumulated(this.plan) ? gradients.inputs : {};
+    const reports: StepResult[] = [];
+    let last: Results = {};
     for (const [part, batch] of batches.entries()) {
-      const results = await this.runBatch(batch, at, { part, feeds: this.#sums.inputs, fetches: this.#sums.outputs });
-      this.#sums.advance(results);
-      this.#sums.keep();
+      last = await this.runBatch(batch, at, { part, feeds, fetches: gradients.outputs(all, over) });
+      gradients.advance(last, over);
+      gradients.keep();
       for (const name of this.buckets.last?.reached ?? []) reached.add(name);
-      loss += scalarOf(results.loss) / batches.length;
-      for (const [name, value] of Object.entries(scalarsOf(results, termName(""))))
-        terms[name] = (terms[name] ?? 0) + value / batches.length;
+      reports.push(resultOf(last));
     }
-    const update = await this.#update(reached);
-    const feeds = { ...this.trained.inputs, ...this.#sums.inputs, ...this.scalars(at) };
-    return this.finish(await update.runOrt(feeds, this.trained.outputs), loss, terms);
+    return [reports, last];
+  }
+
+  protected async step(batches: readonly Feeds[], at: StepAt): Promise<StepResult> {
+    if (isAccumulated(this.plan)) this.#gradients.clear();
+    const reached = new Set<string>();
+    const [reports, last] = await this.#runBatches(batches, at, reached);
+    const { norms, pieces } = await this.#update(reached);
+    const gradients = this.#gradients.inputs;
+    const measured = norms ? await norms.runOrt(gradients) : last;
+    const result = mean(reports, measured);
+    if (!staysFinite(result)) return result;
+    const feeds = { ...gradients, ...this.scalars(at), gradNorm: measured.gradNorm as OrtTensor };
+    for (const { program, changed, over } of pieces) {
+      const fetches = this.trained.outputs(changed, over);
+      const updated = await program.runOrt({ ...this.trained.inputs, ...feeds }, fetches);
+      this.trained.advance(updated, over);
+    }
+    this.keep();
+    return result;
   }
 
   override async release(): Promise<void> {
     await super.release();
     const updates = [...this.#updates.values()];
     this.#updates.clear();
-    await Promise.all(updates.map((program) => program.release()));
+    const programs = updates.flatMap(({ norms, pieces }) => [norms, ...pieces.map(({ program }) => program)]);
+    await Promise.all(programs.map((program) => program?.release()));
   }
 }
 
@@ -73,17 +171,17 @@ export async function createStep<B extends BatchSpecs>(
   options: StepOptions<B>,
   start: StartValues | (() => StartValues),
   run: RunOptions = {},
-): Promise<TrainingStep | AccumulatedStep> {
+): Promise<CarryingStep> {
   const plan = planStep(options);
   const fixed = namedSizes(plan.options.batch).length === 0;
-  const parted = (plan.options.accumulate ?? 1) > 1;
+  const parted = isAccumulated(plan) || (deviceOf(run) === "cpu" && isLarge(plan));
   if (typeof start !== "function") requireStart(plan, start);
-  const trace = parted ? traceAccumulation : traceWhole;
+  const trace = parted ? PartedStep.trace : traceWhole;
   const first = fixed ? requireMemory(trace(plan, plan.options.batch)) : undefined;
   const values = typeof start === "function" ? start() : copyOf(start);
   requireStart(plan, values);
   const context = { engine: await loadEngine(run.device, run.threads), run, first };
-  const step = parted ? new AccumulatedStep(plan, values, context) : new TrainingStep(plan, values, context);
+  const step = parted ? new PartedStep(plan, values, context) : new WholeStep(plan, values, context);
   if (fixed) await step.prepare();
   return step;
 }

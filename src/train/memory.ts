@@ -6,23 +6,41 @@ import { memoryBytes } from "../runtime/index.ts";
 import { bytesPerElement, type Tensor } from "../tensor/index.ts";
 import type { StepGraph } from "./trace.ts";
 
-/** Operations whose output is a view of their input, or is never made. */
-const FREE = new Set(["reshape", "expand", "constant", "input", "parameter", "buffer", "noise"]);
+/** Operations that make nothing: their output comes from outside, or is written into the model. */
+const GIVEN = new Set(["constant", "input", "parameter", "buffer", "noise"]);
+/** Operations whose output is a view of their input. */
+const VIEWS = new Set(["reshape", "expand"]);
 
-/**
- * The engine gives memory back within a step: at its peak it holds about half of all that the step makes. Measured
- * over GPT of widths 128 to 768 and contexts 64 to 1,024: 0.50 to 0.85; LSTM of 1,024 steps: 0.88.
- */
-const SHARE = 0.5;
-
-const bytes = ({ shape, dtype }: Tensor): number =>
+const bytesOf = ({ shape, dtype }: Tensor): number =>
   shape.reduce<number>((product, dim) => product * Number(dim), bytesPerElement(dtype));
 
-/** About how many bytes a simplified graph needs at its peak; rather too few than too many. */
-function graphBytes(outputs: Named): number {
-  const nodes = sortNodes(Object.values(outputs));
-  const made = nodes.filter(({ op }) => !FREE.has(op)).flatMap((node) => node.outputs);
-  return SHARE * made.reduce((sum, tensor) => sum + bytes(tensor), 0);
+/** The tensor whose memory `tensor` is seen in. */
+function owner(tensor: Tensor): Tensor {
+  const [source] = tensor.node.inputs;
+  return VIEWS.has(tensor.node.op) && source ? owner(source) : tensor;
+}
+
+/**
+ * About how many bytes a simplified graph holds at its peak, if it runs in the order in which it was recorded and every
+ * tensor goes with its last reader; outputs stay. Of GPT 6×384 the engine asks for 4 % more (bench/LOG.md).
+ */
+function peakBytes(outputs: Named): number {
+  const nodes = sortNodes(Object.values(outputs)).filter(({ op }) => !GIVEN.has(op));
+  const last = new Map<Tensor, number>();
+  for (const [at, { inputs }] of nodes.entries()) for (const tensor of inputs) last.set(owner(tensor), at);
+  for (const tensor of Object.values(outputs)) last.set(owner(tensor), nodes.length);
+  const made = new Set<Tensor>();
+  let [held, peak] = [0, 0];
+  for (const [at, node] of nodes.entries()) {
+    for (const tensor of VIEWS.has(node.op) ? [] : node.outputs.filter((output) => last.has(output))) {
+      made.add(tensor);
+      held += bytesOf(tensor);
+    }
+    peak = Math.max(peak, held);
+    for (const tensor of new Set(node.inputs.map((input) => owner(input))))
+      if (last.get(tensor) === at && made.has(tensor)) held -= bytesOf(tensor);
+  }
+  return peak;
 }
 
 const gigabytes = (count: number): string => `${(count / 1e9).toFixed(count < 1e11 ? 1 : 0)} GB`;
@@ -35,7 +53,7 @@ export interface FittingGraph extends StepGraph {
 /** Simplifies `graph`. Throws ConfigError where it needs more memory than there is. */
 export function requireMemory(graph: StepGraph): FittingGraph {
   const outputs = simplifyNamed(graph.outputs);
-  const bytes = graphBytes(outputs);
+  const bytes = peakBytes(outputs);
   if (bytes <= memoryBytes) return { ...graph, outputs, bytes };
   throw new ConfigError(
     `training: a step needs about ${gigabytes(bytes)} of memory, there are ${gigabytes(memoryBytes)}; lower batch, context or the model's sizes, or split the batch with accumulate`,

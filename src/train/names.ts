@@ -4,8 +4,8 @@ export const nextName = (name: string): string => `${name}.next`;
 export const slotName = (slot: string, parameter: string): string => `optimizer.${slot}.${parameter}`;
 /** The moving average of a parameter. */
 export const averageName = (parameter: string): string => `average.${parameter}`;
-/** The sum of a parameter's gradients. */
-export const sumName = (parameter: string): string => `sum.${parameter}`;
+/** The gradient of a parameter, or the sum of its gradients. */
+export const gradientName = (parameter: string): string => `gradient.${parameter}`;
 /** A scalar of the optimizer, at the learning rate times `rate`. */
 export const scalarName = (scalar: string, rate = 1): string =>
   rate === 1 ? `scalar.${scalar}` : `scalar.${scalar}.${rate}`;

@@ -1,6 +1,6 @@
 /**
- * Values that a step takes in and gives out again. No output overwrites an input that is still to be read: what a run
- * writes becomes current when the caller says so, and what was current before can come back until then.
+ * Values that a step takes in and gives out again. What a run writes becomes current when the caller says so, and what
+ * was current before can come back until then; but for values that are written over where they are.
  */
 import type { Spec } from "../graph/index.ts";
 import { type Engine, type Feeds, type HostTensor, type OrtTensor, toOrt } from "../runtime/index.ts";
@@ -21,6 +21,7 @@ export const zerosOf = ({ shape, dtype }: Spec): HostTensor => {
 };
 
 type OrtTensors = Record<string, OrtTensor>;
+const nothing: ReadonlySet<string> = new Set();
 
 /** One value: the one that is kept, the one that is current, and memory that is free to be written. */
 interface Slot {
@@ -48,21 +49,28 @@ export class State {
     return Object.fromEntries([...this.#slots].map(([name, { current }]) => [name, current]));
   }
 
-  /** Where the engine may write. */
-  get outputs(): OrtTensors {
-    const made: OrtTensors = {};
-    for (const [name, { spec, free }] of this.#slots) {
-      if (free.length === 0) free.push(toOrt(this.#engine, zerosOf(spec)));
-      made[nextName(name)] = free.at(-1) as OrtTensor;
+  /** Where the engine may write `names`: those in `over` on themselves, others where nothing is kept. */
+  outputs(names: Iterable<string> = this.#slots.keys(), over: ReadonlySet<string> = nothing): OrtTensors {
+    const places: OrtTensors = {};
+    for (const name of names) {
+      const { spec, current, free } = this.#slot(name);
+      if (!over.has(name) && free.length === 0) free.push(toOrt(this.#engine, zerosOf(spec)));
+      places[nextName(name)] = over.has(name) ? current : (free.at(-1) as OrtTensor);
     }
-    return made;
+    return places;
   }
 
-  /** Makes what a run gave current; what it did not give stays. */
-  advance(results: Readonly<OrtTensors>): void {
+  #slot(name: string): Slot {
+    const slot = this.#slots.get(name);
+    if (!slot) throw new Error(`internal: no state called ${name}`);
+    return slot;
+  }
+
+  /** Makes what a run gave current; what it did not give stays, and what it wrote over is current already. */
+  advance(results: Readonly<OrtTensors>, over: ReadonlySet<string> = nothing): void {
     for (const [name, slot] of this.#slots) {
       const next = results[nextName(name)];
-      if (!next) continue;
+      if (!next || over.has(name)) continue;
       slot.free.pop();
       if (slot.current !== slot.kept) slot.free.push(slot.current);
       slot.current = next;
@@ -94,9 +102,7 @@ export class State {
   values(names: Iterable<string>): Record<string, HostTensor> {
     const found: Record<string, HostTensor> = {};
     for (const name of names) {
-      const slot = this.#slots.get(name);
-      if (!slot) throw new Error(`internal: no state called ${name}`);
-      const { spec, kept } = slot;
+      const { spec, kept } = this.#slot(name);
       found[name] = { data: kept.data as Float32Array, shape: spec.shape.map(Number), dtype: spec.dtype };
     }
     return found;

@@ -3,6 +3,7 @@ import { ConfigError } from "../errors.ts";
 import { lowerSimplified } from "../onnx/index.ts";
 import {
   compileModel,
+  deviceOf,
   type Engine,
   type Feeds,
   type HostTensor,
@@ -55,11 +56,10 @@ export interface Stepper {
 }
 
 export type Results = Readonly<Record<string, OrtTensor>>;
-export const scalarOf = (tensor: OrtTensor | undefined): number =>
-  Number((tensor?.data as Float32Array | undefined)?.[0]);
+const scalarOf = (tensor: OrtTensor | undefined): number => Number((tensor?.data as Float32Array | undefined)?.[0]);
 
 /** The outputs called `prefix` + name, by name. */
-export function scalarsOf(results: Results, prefix: string): Record<string, number> {
+function scalarsOf(results: Results, prefix: string): Record<string, number> {
   const found = Object.keys(results).filter((name) => name.startsWith(prefix));
   return Object.fromEntries(found.map((name) => [name.slice(prefix.length), scalarOf(results[name])]));
 }
@@ -97,13 +97,18 @@ export abstract class CarryingStep implements Stepper {
     this.#buffers = new State(engine, buffers, start.buffers ?? {});
   }
 
+  /** Whether the engine writes results where it is told to. */
+  protected get writesOver(): boolean {
+    return deviceOf(this.#run) === "cpu";
+  }
+
   /** What is computed of one batch. */
   protected abstract trace(batch: BatchSpecs): StepGraph;
   protected abstract step(batches: readonly Feeds[], at: StepAt): Promise<StepResult>;
 
-  protected async compile({ inputs, outputs, bytes }: FittingGraph): Promise<Program> {
+  protected async compile({ inputs, outputs, bytes }: FittingGraph, arena = true): Promise<Program> {
     this.#bytes = Math.max(this.#bytes, bytes);
-    return compileModel(lowerSimplified(inputs, outputs), this.#run);
+    return compileModel(lowerSimplified(inputs, outputs), { ...this.#run, arena });
   }
 
   async #bucket(batch: BatchSpecs): Promise<Bucket> {
@@ -119,7 +124,7 @@ export abstract class CarryingStep implements Stepper {
     const carried = { ...this.trained.inputs, ...this.#buffers.inputs, ...this.#fixedFeeds };
     const results = await program.runOrt(
       { ...carried, ...feeds, ...feeder.feeds(batch, at, part) },
-      { ...this.#buffers.outputs, ...fetches },
+      { ...this.#buffers.outputs(), ...fetches },
     );
     this.#buffers.advance(results);
     return results;
@@ -170,15 +175,10 @@ export abstract class CarryingStep implements Stepper {
     return scalarFeeds(this.engine, this.plan, at);
   }
 
-  /** Keeps what the update gave if loss and gradient norm are finite. */
-  protected finish(updated: Results, loss: number, terms: Readonly<Record<string, number>>): StepResult {
-    const gradNorm = scalarOf(updated.gradNorm);
-    if (Number.isFinite(loss) && Number.isFinite(gradNorm)) {
-      this.trained.advance(updated);
-      this.trained.keep();
-      this.#buffers.keep();
-    }
-    return { loss, gradNorm, terms, norms: scalarsOf(updated, normName("")) };
+  /** All that the step changed stays. */
+  protected keep(): void {
+    this.trained.keep();
+    this.#buffers.keep();
   }
 
   async release(): Promise<void> {
@@ -231,14 +231,30 @@ interface PartOptions {
   readonly fetches: Readonly<Record<string, OrtTensor>>;
 }
 
+export const staysFinite = ({ loss, gradNorm }: StepResult): boolean =>
+  Number.isFinite(loss) && Number.isFinite(gradNorm);
+
+/** The numbers that a run reports. */
+export const resultOf = (results: Results): StepResult => ({
+  loss: scalarOf(results.loss),
+  gradNorm: scalarOf(results.gradNorm),
+  terms: scalarsOf(results, termName("")),
+  norms: scalarsOf(results, normName("")),
+});
+
 /** A step over one batch, in one run of one graph. */
-export class TrainingStep extends CarryingStep {
+export class WholeStep extends CarryingStep {
   protected trace(batch: BatchSpecs): StepGraph {
     return traceWhole(this.plan, batch);
   }
 
   protected async step([batch = {}]: readonly Feeds[], at: StepAt): Promise<StepResult> {
-    const results = await this.runBatch(batch, at, { feeds: this.scalars(at), fetches: this.trained.outputs });
-    return this.finish(results, scalarOf(results.loss), scalarsOf(results, termName("")));
+    const results = await this.runBatch(batch, at, { feeds: this.scalars(at), fetches: this.trained.outputs() });
+    const result = resultOf(results);
+    if (staysFinite(result)) {
+      this.trained.advance(results);
+      this.keep();
+    }
+    return result;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What a training step computes: forward, loss, backward, clipping, update, as one graph; or, with gradients accumulated
- * over several micro-batches, as two, of which one adds gradients up and one updates.
+ * What a training step computes: forward, loss, backward, clipping, update. Traced as one graph, or as two that hand
+ * over gradients: the first may run once for every micro-batch, and the second writes over what it reads.
  */
 import { ConfigError } from "../errors.ts";
 import { gradient, rowOf, type Spec, sortNodes } from "../graph/index.ts";
@@ -8,7 +8,7 @@ import { nameOf, traceTraining, type Updates } from "../nn/index.ts";
 import { freeLeaves, type Named } from "../onnx/index.ts";
 import { clipByNorm, globalNorm } from "../optim/index.ts";
 import { formatShape, input, isTensor, scalar, type Tensor } from "../tensor/index.ts";
-import { averageName, nextName, normName, scalarName, slotName, sumName, termName } from "./names.ts";
+import { averageName, gradientName, nextName, normName, scalarName, slotName, termName } from "./names.ts";
 import type { BatchSpecs, Plan, StepOptions } from "./plan.ts";
 import { planStep } from "./plan.ts";
 
@@ -132,7 +132,7 @@ function traceLoss({ options, trained }: Plan, batch: BatchSpecs): TracedLoss {
 }
 
 /** The norm of all gradients, and those of the groups that ask for theirs. */
-function traceNorms({ treatments, norms }: Plan, gradients: Named) {
+function traceNorms({ treatments, norms }: Plan, gradients: Named): { readonly gradNorm: Tensor } & Named {
   const of = (names: readonly string[]): Tensor =>
     names.length === 0 ? scalar(0) : globalNorm(names.map((name) => gradients[name] as Tensor));
   const reached = Object.keys(gradients);
@@ -140,22 +140,22 @@ function traceNorms({ treatments, norms }: Plan, gradients: Named) {
     normName(norm),
     of(reached.filter((name) => treatments[name]?.norms.includes(norm))),
   ]);
-  return { gradNorm: of(reached), ...(Object.fromEntries(asked) as Named) };
+  return { ...(Object.fromEntries(asked) as Named), gradNorm: of(reached) };
 }
 
 /** The update of every parameter that has a gradient, with the inputs that its state and the step's scalars come in through. */
-function traceUpdate(plan: Plan, gradients: Named) {
+function traceUpdate(plan: Plan, gradients: Named, gradNorm: Tensor) {
   const { clip } = plan.options;
-  const norms = traceNorms(plan, gradients);
   const all = Object.values(gradients);
-  const clipped = clip === undefined ? all : clipByNorm(all, norms.gradNorm, clip);
+  const clipped = clip === undefined ? all : clipByNorm(all, gradNorm, clip);
   const scalars = inputsOf(mapSpecs(plan.scalars, { shape: [], dtype: plan.scalarType }));
   const inputs: Record<string, Tensor> = { ...scalars };
-  const outputs: Record<string, Tensor> = { ...norms };
+  const outputs: Record<string, Tensor> = {};
   for (const [i, name] of Object.keys(gradients).entries()) {
-    const update = updateOne(plan, name, clipped[i] as Tensor, scalars);
-    Object.assign(inputs, update.inputs);
-    Object.assign(outputs, mapNames(update.next, nextName));
+    const { before, after } = updateOne(plan, name, clipped[i] as Tensor, scalars);
+    Object.assign(inputs, before);
+    const changed = Object.keys(after).filter((key) => after[key] !== before[key]);
+    Object.assign(outputs, mapNames(only(after, changed), nextName));
   }
   return { inputs, outputs };
 }
@@ -170,13 +170,19 @@ function updateOne({ options, trained, treatments }: Plan, name: string, gradien
   const slots = Object.fromEntries(
     optimizer.slots.map((slot) => [slot, input(slotName(slot, name), parameter.shape, parameter.dtype)]),
   );
-  const next = optimizer.update(parameter, gradient, slots, Object.fromEntries(own), decay);
-  const inputs = mapNames(slots, (slot) => slotName(slot, name));
-  const outputs: Named = { [name]: next.parameter, ...mapNames(next.slots, (slot) => slotName(slot, name)) };
-  if (average === undefined) return { inputs, next: outputs };
+  const { parameter: next, slots: nextSlots } = optimizer.update(
+    parameter,
+    gradient,
+    slots,
+    Object.fromEntries(own),
+    decay,
+  );
+  const before: Named = { [name]: parameter, ...mapNames(slots, (slot) => slotName(slot, name)) };
+  const after: Named = { [name]: next, ...mapNames(nextSlots, (slot) => slotName(slot, name)) };
+  if (average === undefined) return { before, after };
   const mean = input(averageName(name), parameter.shape, parameter.dtype);
-  const nextMean = mean.mul(average).add(next.parameter.mul(1 - average));
-  return { inputs: { ...inputs, [averageName(name)]: mean }, next: { ...outputs, [averageName(name)]: nextMean } };
+  const nextMean = mean.mul(average).add(next.mul(1 - average));
+  return { before: { ...before, [averageName(name)]: mean }, after: { ...after, [averageName(name)]: nextMean } };
 }
 
 const mapSpecs = (names: readonly string[], spec: Spec): Record<string, Spec> =>
@@ -185,10 +191,11 @@ const mapSpecs = (names: readonly string[], spec: Spec): Record<string, Spec> =>
 /** The whole step. Its outputs are `loss`, `term.<name>`, `gradNorm`, `norm.<group>` and the next value of all that changes. */
 export function traceWhole(plan: Plan, batch: BatchSpecs): StepGraph {
   const { inputs, outputs, noise, gradients } = traceLoss(plan, batch);
-  const update = traceUpdate(plan, gradients);
+  const norms = traceNorms(plan, gradients);
+  const update = traceUpdate(plan, gradients, norms.gradNorm);
   return {
-    inputs: join([inputs, update.inputs, noise]),
-    outputs: { ...outputs, ...update.outputs },
+    inputs: { ...join([inputs, noise]), ...update.inputs },
+    outputs: { ...outputs, ...norms, ...update.outputs },
     noise,
     reached: Object.keys(gradients),
   };
@@ -200,35 +207,60 @@ export const traceStep = <B extends BatchSpecs>(options: StepOptions<B>): StepGr
   return traceWhole(plan, plan.options.batch);
 };
 
-/** One micro-batch of n = `accumulate`: its gradients, divided by n, added to the sums so far. */
-export function traceAccumulation(plan: Plan, batch: BatchSpecs): StepGraph {
-  const count = plan.options.accumulate ?? 1;
+/** The first part of a step: loss, gradients and norms. */
+export function traceGradients(plan: Plan, batch: BatchSpecs): StepGraph {
   const { inputs, outputs, noise, gradients } = traceLoss(plan, batch);
-  const sums = sumsOf(plan, Object.keys(gradients));
-  const added = Object.entries(gradients).map(([name, gradient]) => [
-    nextName(sumName(name)),
-    (sums[sumName(name)] as Tensor).add(gradient.div(count)),
-  ]);
   return {
-    inputs: join([inputs, sums, noise]),
-    outputs: { ...outputs, ...Object.fromEntries(added) },
+    inputs: join([inputs, noise]),
+    outputs: {
+      ...outputs,
+      ...traceNorms(plan, gradients),
+      ...mapNames(gradients, (name) => nextName(gradientName(name))),
+    },
     noise,
     reached: Object.keys(gradients),
   };
 }
 
-/** The sums of gradients, as inputs. */
-export const sumsOf = ({ trained }: Plan, names: readonly string[]): Record<string, Tensor> =>
-  inputsOf(mapNames(only(trained, names), sumName));
-
-/** The update alone, from the sums of the gradients of `reached`. */
-export function traceSummedUpdate(plan: Plan, reached: readonly string[]): StepGraph {
-  const sums = sumsOf(plan, reached);
-  const update = traceUpdate(plan, Object.fromEntries(reached.map((name) => [name, sums[sumName(name)] as Tensor])));
+/** One micro-batch of n = `accumulate`: its gradients, divided by n, added to those so far. */
+export function traceAccumulation(plan: Plan, batch: BatchSpecs): StepGraph {
+  const { inputs, outputs, noise, gradients } = traceLoss(plan, batch);
+  const reached = Object.keys(gradients);
+  const sums = gradientInputs(plan, reached);
+  const added = Object.entries(gradients).map(([name, gradient]) => [
+    nextName(gradientName(name)),
+    (sums[name] as Tensor).add(gradient.div(plan.options.accumulate ?? 1)),
+  ]);
   return {
-    inputs: join([sums, only(plan.trained, reached), update.inputs]),
-    outputs: update.outputs,
-    noise: {},
+    inputs: join([inputs, mapNames(sums, gradientName), noise]),
+    outputs: { ...outputs, ...Object.fromEntries(added) },
+    noise,
     reached,
   };
+}
+
+/** The gradients of `names`, as inputs. */
+const gradientInputs = ({ trained }: Plan, names: readonly string[]): Record<string, Tensor> =>
+  Object.fromEntries(
+    names.map((name) => {
+      const { shape, dtype } = trained[name] as Tensor;
+      return [name, input(gradientName(name), shape, dtype)];
+    }),
+  );
+
+/** The norms alone, from the gradients of `reached`. */
+export function traceGradientNorms(plan: Plan, reached: readonly string[]): StepGraph {
+  const gradients = gradientInputs(plan, reached);
+  return { inputs: mapNames(gradients, gradientName), outputs: traceNorms(plan, gradients), noise: {}, reached };
+}
+
+/** The second part of a step: the update, from the gradients of `reached` and their norm. */
+export function traceGivenUpdate(plan: Plan, reached: readonly string[]): StepGraph {
+  const gradients = gradientInputs(plan, reached);
+  const double = Object.values(gradients).some(({ dtype }) => dtype === "f64");
+  const gradNorm = input("gradNorm", [], double ? "f64" : "f32");
+  const update = traceUpdate(plan, gradients, gradNorm);
+  const { outputs } = update;
+  const inputs = join([mapNames(gradients, gradientName), { gradNorm }, update.inputs]);
+  return { inputs, outputs, noise: {}, reached };
 }
