@@ -119,10 +119,10 @@ export class PartedStep extends CarryingStep {
     const gradients = this.#gradients;
     const all = Object.keys(gradients.inputs);
     const over = new Set(this.writesOver ? all : []);
-    const feeds = isAccumulated(this.plan) ? gradients.inputs : {};
     const reports: StepResult[] = [];
     let last: Results = {};
     for (const [part, batch] of batches.entries()) {
+      const feeds = isAccumulated(this.plan) ? gradients.inputs : {};
       last = await this.runBatch(batch, at, { part, feeds, fetches: gradients.outputs(all, over) });
       gradients.advance(last, over);
       gradients.keep();
@@ -141,14 +141,23 @@ export class PartedStep extends CarryingStep {
     const measured = norms ? await norms.runOrt(gradients) : last;
     const result = mean(reports, measured);
     if (!staysFinite(result)) return result;
-    const feeds = { ...gradients, ...this.scalars(at), gradNorm: measured.gradNorm as OrtTensor };
-    for (const { program, changed, over } of pieces) {
-      const fetches = this.trained.outputs(changed, over);
-      const updated = await program.runOrt({ ...this.trained.inputs, ...feeds }, fetches);
-      this.trained.advance(updated, over);
+    await this.#runUpdate(pieces, { ...gradients, ...this.scalars(at), gradNorm: measured.gradNorm as OrtTensor });
+    return result;
+  }
+
+  /** The second part. If the engine fails in the middle, the state is of no use: nothing goes on from it. */
+  async #runUpdate(pieces: readonly Piece[], feeds: Results): Promise<void> {
+    try {
+      for (const { program, changed, over } of pieces) {
+        const fetches = this.trained.outputs(changed, over);
+        const updated = await program.runOrt({ ...this.trained.inputs, ...feeds }, fetches);
+        this.trained.advance(updated, over);
+      }
+    } catch (error) {
+      await this.release();
+      throw error;
     }
     this.keep();
-    return result;
   }
 
   override async release(): Promise<void> {

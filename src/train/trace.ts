@@ -132,7 +132,7 @@ function traceLoss({ options, trained }: Plan, batch: BatchSpecs): TracedLoss {
 }
 
 /** The norm of all gradients, and those of the groups that ask for theirs. */
-function traceNorms({ treatments, norms }: Plan, gradients: Named): { readonly gradNorm: Tensor } & Named {
+function traceNorms({ treatments, norms, scalarType }: Plan, gradients: Named): { readonly gradNorm: Tensor } & Named {
   const of = (names: readonly string[]): Tensor =>
     names.length === 0 ? scalar(0) : globalNorm(names.map((name) => gradients[name] as Tensor));
   const reached = Object.keys(gradients);
@@ -140,7 +140,7 @@ function traceNorms({ treatments, norms }: Plan, gradients: Named): { readonly g
     normName(norm),
     of(reached.filter((name) => treatments[name]?.norms.includes(norm))),
   ]);
-  return { ...(Object.fromEntries(asked) as Named), gradNorm: of(reached) };
+  return { ...(Object.fromEntries(asked) as Named), gradNorm: of(reached).cast(scalarType) };
 }
 
 /** The update of every parameter that has a gradient, with the inputs that its state and the step's scalars come in through. */
@@ -257,8 +257,7 @@ export function traceGradientNorms(plan: Plan, reached: readonly string[]): Step
 /** The second part of a step: the update, from the gradients of `reached` and their norm. */
 export function traceGivenUpdate(plan: Plan, reached: readonly string[]): StepGraph {
   const gradients = gradientInputs(plan, reached);
-  const double = Object.values(gradients).some(({ dtype }) => dtype === "f64");
-  const gradNorm = input("gradNorm", [], double ? "f64" : "f32");
+  const gradNorm = input("gradNorm", [], plan.scalarType);
   const update = traceUpdate(plan, gradients, gradNorm);
   const { outputs } = update;
   const inputs = join([mapNames(gradients, gradientName), { gradNorm }, update.inputs]);

@@ -8,11 +8,12 @@ import { initialValues, loadEngine } from "../../src/runtime/index.ts";
 import { input, parameter, type Tensor } from "../../src/tensor/index.ts";
 import { isLarge, PartedStep } from "../../src/train/accumulate.ts";
 import { replaceable } from "../../src/train/in-place.ts";
-import type { StepOptions } from "../../src/train/index.ts";
+import { createStep, type StepOptions } from "../../src/train/index.ts";
 import { planStep } from "../../src/train/plan.ts";
 import { copyOf } from "../../src/train/start.ts";
 import { WholeStep } from "../../src/train/step.ts";
-import { host, numbersOf, uniform } from "../support/numbers.ts";
+import { host, numbersOf, requireClose, uniform } from "../support/numbers.ts";
+import { reordered } from "../tolerances.ts";
 
 type Options = StepOptions<Record<"x", Spec>>;
 
@@ -104,4 +105,44 @@ test("steps that change more than 64 MiB are made in two parts", () => {
     false,
     true,
   ]);
+});
+
+test.each([1, 3])(
+  "WebAssembly, which gives tensors of its own, takes the same steps: %i micro-batches",
+  async (accumulate) => {
+    const options = net(adamW(), { clip: 0.1, average: 0.9, accumulate });
+    const start = { parameters: initialValues(options.parameters, 0) };
+    const [native, web] = [
+      await createStep(options, start, { device: "cpu" }),
+      await createStep(options, start, { device: "wasm", threads: 1 }),
+    ];
+    for (let step = 1; step <= 3; step++) {
+      const batches = Array.from({ length: accumulate }, (_, i) => ({
+        x: uniform(10 * step + i, [4, 3], -1, 1, "f32"),
+      }));
+      for (const made of [native, web]) await made.run(batches, { step, lr: 0.01, seed: 0 });
+    }
+    for (const part of ["parameters", "slots", "averages"] as const)
+      for (const [name, value] of Object.entries(native[part])) requireClose(name, web[part][name], value, reordered);
+  },
+);
+
+test("parameters of both types are updated together, one of them in a piece of its own", async () => {
+  const zero = (out: Float32Array | Float64Array) => void out.fill(0);
+  const [big, small] = [parameter([2 ** 11, 2 ** 11], zero), parameter([1], zero, "f64")];
+  const options: Options = {
+    parameters: { big, small },
+    batch: { x: { shape: [], dtype: "f32" } },
+    loss: ({ x }) => big.mean().mul(x).cast("f64").add(small.mul(3).sum()),
+    optimizer: sgd(),
+    clip: 1.5,
+  };
+  const start = { parameters: initialValues(options.parameters, 0) };
+  const context = { engine: await loadEngine("cpu"), run: { device: "cpu" }, first: undefined } as const;
+  const step = new PartedStep(planStep(options), copyOf(start), context);
+  const { gradNorm } = await step.run([{ x: host([2 ** 11], []) }], { step: 1, lr: 1, seed: 0 });
+  expect(gradNorm).toBeCloseTo(Math.sqrt(10), 6); // ∂/∂big is 2⁻¹¹ at each of 2²² places, whose norm is 1
+  const factor = 1.5 / Math.sqrt(10);
+  expect(Number(step.parameters.small?.data[0])).toBeCloseTo(-3 * factor, 5);
+  expect(Number(step.parameters.big?.data[7])).toBeCloseTo(-(2 ** -11) * factor, 9);
 });
