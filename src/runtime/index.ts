@@ -2,6 +2,7 @@
 export { array, run, values } from "./evaluate.ts";
 export { fillNoise, initialValues } from "./noise.ts";
 export {
+  type CompileOptions,
   checkFeed,
   compile,
   compileModel,

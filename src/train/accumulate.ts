@@ -66,6 +66,9 @@ function inPieces(plan: Plan, names: readonly string[]): string[][] {
   return pieces;
 }
 
+/** Beside the first part these are short: they need no memory of their own, and no profile. */
+const SMALL = { arena: false, profile: undefined } as const;
+
 const isAccumulated = ({ options }: Plan): boolean => (options.accumulate ?? 1) > 1;
 
 /** The mean of results, whose norms are those of the last. */
@@ -104,9 +107,9 @@ export class PartedStep extends CarryingStep {
       const graph = requireMemory(traceGivenUpdate(this.plan, piece));
       const over = this.writesOver ? replaceable(graph.inputs, graph.outputs) : new Set<string>();
       const changed = Object.keys(graph.inputs).filter((name) => Object.hasOwn(graph.outputs, nextName(name)));
-      pieces.push({ program: await this.compile(graph, false), changed, over });
+      pieces.push({ program: await this.compile(graph, SMALL), changed, over });
     }
-    return { norms: norms && (await this.compile(norms, false)), pieces };
+    return { norms: norms && (await this.compile(norms, SMALL)), pieces };
   }
 
   override async prepare(sizes: Sizes = {}): Promise<void> {

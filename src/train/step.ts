@@ -2,6 +2,7 @@
 import { ConfigError } from "../errors.ts";
 import { lowerSimplified } from "../onnx/index.ts";
 import {
+  type CompileOptions,
   compileModel,
   deviceOf,
   type Engine,
@@ -106,9 +107,9 @@ export abstract class CarryingStep implements Stepper {
   protected abstract trace(batch: BatchSpecs): StepGraph;
   protected abstract step(batches: readonly Feeds[], at: StepAt): Promise<StepResult>;
 
-  protected async compile({ inputs, outputs, bytes }: FittingGraph, arena = true): Promise<Program> {
+  protected async compile({ inputs, outputs, bytes }: FittingGraph, more: CompileOptions = {}): Promise<Program> {
     this.#bytes = Math.max(this.#bytes, bytes);
-    return compileModel(lowerSimplified(inputs, outputs), { ...this.#run, arena });
+    return compileModel(lowerSimplified(inputs, outputs), { ...this.#run, ...more });
   }
 
   async #bucket(batch: BatchSpecs): Promise<Bucket> {
