@@ -123,13 +123,26 @@ const engineError =
     throw new DeviceError(`${what}: ONNX Runtime could not do it: ${reason}`, { cause });
   };
 
+/** Bytes from which on it pays not to wait for the garbage collector. */
+const LARGE = 2 ** 16;
+let sink: MessagePort | undefined;
+
+/** A port that leads nowhere: what is transferred to it is freed. */
+function nowhere(): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  return port1;
+}
+
 /**
- * Gives the memory of a tensor back at once, where the platform can. onnxruntime-node writes into the tensors that it is
- * given, and then returns copies of them (1.30): left to the garbage collector, these would pile up.
+ * Gives the memory of a tensor back at once. onnxruntime-node (1.30) writes into the tensors that it is given, and then
+ * returns copies of them; left to the garbage collector, these pile up.
  */
 function drop({ data }: OrtTensor): void {
-  const { buffer } = data as { readonly buffer: { transfer?(length: number): unknown } };
-  buffer.transfer?.(0);
+  const { buffer } = data as { readonly buffer: ArrayBuffer };
+  if (buffer.byteLength < LARGE) return;
+  sink ??= nowhere();
+  sink.postMessage(null, [buffer]);
 }
 
 let last: Promise<unknown> = Promise.resolve();
