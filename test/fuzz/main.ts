@@ -66,8 +66,7 @@ const pattern = (message: string): string =>
     .replace(/\[(n(, )?)*\]/g, "[n]")
     .slice(0, 110);
 
-async function main(): Promise<number> {
-  const judge = given.python === undefined ? ownJudge() : torchJudge(interpreter(given.python));
+async function main(judge: Judge): Promise<number> {
   const [seed, first, programs] = [whole("seed"), whole("first"), whole("programs")];
   const without = new Set(given.without.split(","));
   const counts = new Map<string, number>();
@@ -90,15 +89,18 @@ async function main(): Promise<number> {
       if (shrinks-- > 0) console.log(await report(judge, program, way, verdict));
     }
   }
-  judge.stop();
   console.log(`${programs} programs from ${first} of seed ${seed}`);
   for (const [key, n] of [...counts].sort()) console.log(`${String(n).padStart(7)}  ${key}`);
   return wrong > 0 ? 1 : 0;
 }
 
+let judge: Judge | undefined;
 try {
-  process.exitCode = await main();
+  judge = given.python === undefined ? ownJudge() : torchJudge(interpreter(given.python));
+  process.exitCode = await main(judge);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
+} finally {
+  judge?.stop(); // children keep this process alive
 }
