@@ -4,13 +4,17 @@ import { defineConfig } from "tsdown";
 /**
  * One build for every platform, file for file, so that a bundler or Node loads only what is imported.
  *
- * `#runtime` stays in the output as it is. In the repository the package's own `imports` lead it to `src/runtime`; in
- * `dist`, a package scope of its own leads it to the files beside it, for Node, for bundlers and for declarations.
+ * `#runtime` and `#files` stay in the output as they are. In the repository the package's own `imports` lead it to `src/runtime`; in
+ * `dist`, a package scope of its own leads them to the files beside them, for Node, for bundlers and for declarations.
  */
 const scope = {
   type: "module",
   sideEffects: ["./runtime/webgpu.js"], // it makes a device available
   imports: {
+    "#files": {
+      browser: { types: "./files/browser-files.d.ts", default: "./files/browser-files.js" },
+      default: { types: "./files/node-files.d.ts", default: "./files/node-files.js" },
+    },
     "#runtime": {
       browser: { types: "./runtime/browser.d.ts", default: "./runtime/browser.js" },
       default: { types: "./runtime/node.d.ts", default: "./runtime/node.js" },
@@ -26,6 +30,6 @@ export default defineConfig({
   dts: false,
   unbundle: true,
   fixedExtension: false,
-  deps: { neverBundle: ["#runtime", /^node:/], skipNodeModulesBundle: true },
+  deps: { neverBundle: ["#runtime", "#files", /^node:/], skipNodeModulesBundle: true },
   onSuccess: () => writeFileSync("dist/package.json", `${JSON.stringify(scope, null, 2)}\n`),
 });

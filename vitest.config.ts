@@ -6,6 +6,7 @@ const src = new URL("./src/", import.meta.url).pathname;
 export default defineConfig(({ mode }) => ({
   resolve: {
     alias: [
+      { find: "#files", replacement: `${src}files/node-files.ts` },
       { find: "#runtime", replacement: `${src}runtime/node.ts` },
       { find: /^descent-ml$/, replacement: `${src}index.ts` }, // examples run on the source
       { find: /^descent-ml\/(metrics|nn|optim)$/, replacement: `${src}$1/index.ts` },

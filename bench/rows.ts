@@ -8,7 +8,8 @@
  * B batch · T steps · I input width · H hidden width · C width · V vocabulary
  */
 import { type Spec, scan } from "../src/graph/index.ts";
-import { architecture as gptArchitecture } from "../src/models/gpt.ts";
+import { gpt as gptArchitecture } from "../src/models/gpt.ts";
+import { build } from "../src/models/index.ts";
 import {
   crossEntropy,
   GRUCell,
@@ -218,12 +219,13 @@ function gpt(own: shared.GPTSizes, changed: Sizes): Row {
   const sizes = { ...own, ...changed };
   const { layers, heads, C, T, B, V } = sizes;
   const config = { vocab_size: V, n_positions: T, n_embd: C, n_layer: layers, n_head: heads };
-  const model = gptArchitecture.build(config);
+  const model = build(gptArchitecture, "causal", gptArchitecture.configure(config));
   const feeds = { ids: integers([B, T], X, V), targets: integers([B, T], Y, V) };
   const { rate, beta1, beta2, epsilon, decay, clip } = shared.ADAMW;
   const optimizer = adamW({ betas: [beta1, beta2], epsilon, weightDecay: decay });
   const weights = gptValues(sizes);
-  const loss: StepOptions["loss"] = (fed) => crossEntropy(model.forward(get(fed, "ids")), get(fed, "targets"));
+  const loss: StepOptions["loss"] = (fed) =>
+    crossEntropy(model.forward({ ids: get(fed, "ids") }).logits, get(fed, "targets"));
   return {
     options: {
       parameters: namedParameters(model.parts),

@@ -1,5 +1,5 @@
 /** An LSTM reads made-up names letter by letter and writes new ones of the same kind. */
-import { prepareText, stream, trainLanguageModel } from "descent-ml";
+import { stream, train } from "descent-ml";
 
 // The language of the names: one to three open syllables, then a closing one.
 const syllables = ["ka", "mo", "ri", "ta", "ve", "lu", "si", "no", "ba", "de"];
@@ -13,11 +13,11 @@ function name(i: number): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 const names = Array.from({ length: 1000 }, (_, i) => name(i));
-const data = await prepareText(names.join("\n"), { name: "names" });
-console.log(`${names.length} names of ${data.tokenizer.vocabSize} characters, such as ${names.slice(0, 4).join(", ")}`);
+console.log(`${names.length} names, such as ${names.slice(0, 4).join(", ")}`);
 
-const training = trainLanguageModel("lstm", {
-  data,
+const training = train("lstm", {
+  task: "language",
+  data: { name: "names", text: names.join("\n") },
   config: { embedding_dim: 16, hidden_size: 64 },
   steps: 300,
   batch: 16,
@@ -25,8 +25,8 @@ const training = trainLanguageModel("lstm", {
   lr: 0.01,
 });
 for await (const event of training)
-  if (event.event === "evaluate") console.log(`step ${event.step}  validation loss ${event.valLoss.toFixed(3)}`);
-const { model } = await training;
+  if (event.event === "evaluate") console.log(`step ${event.step}  validation loss ${event.scores.loss?.toFixed(3)}`);
+const model = await (await training).open();
 
 // A name begins after a line feed. What is written ends where the next one would begin.
 let text = "";

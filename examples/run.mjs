@@ -12,8 +12,12 @@ const name = process.argv[2] ?? "";
 const files = readdirSync(at("."));
 const file = files.find((entry) => entry === `${name.replace(/\.ts$/, "")}.ts`);
 
+process.argv.splice(2, 1); // the example sees what comes after its name
 if (file)
-  await runnerImport(at(file), { configFile: false, resolve: { alias: { "descent-ml": at("../src/index.ts") } } });
+  await runnerImport(at(file), {
+    configFile: false,
+    resolve: { alias: { "descent-ml/nn": at("../src/nn/index.ts"), "descent-ml": at("../src/index.ts") } },
+  });
 else {
   console.error(
     `usage: node examples/run.mjs <name>, out of ${files.filter((entry) => entry.endsWith(".ts")).join(", ")}`,

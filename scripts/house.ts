@@ -18,6 +18,7 @@ export type Rule = (files: readonly Source[]) => Finding[];
 /** From the order in which a step is processed to that in which a model is used. Names on one line are one group. */
 const GROUPS: readonly (readonly string[])[] = [
   ["errors"],
+  ["schema"],
   ["tensor", "graph"],
   ["onnx"],
   ["runtime"],
@@ -27,7 +28,9 @@ const GROUPS: readonly (readonly string[])[] = [
   ["models"],
   ["checkpoint"],
   ["tokenizers"],
+  ["stories"],
   ["data"],
+  ["files"],
   ["train"],
   ["generate"],
   ["tasks"],
@@ -53,6 +56,7 @@ const lines = (text: string) => text.replace(/\n$/, "").split("\n").length;
 /** Files of the repository that an import leads to; none for a package. */
 function targets(from: string, specifier: string): string[] {
   if (specifier === "#runtime") return ENGINE_FILES;
+  if (specifier === "#files") return ["src/files/node-files.ts", "src/files/browser-files.ts"];
   return specifier.startsWith(".") ? [posix.join(posix.dirname(from), specifier)] : [];
 }
 

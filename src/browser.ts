@@ -192,10 +192,16 @@ export {
 // Training
 
 export {
+  type Columns,
   createStep,
+  type FitData,
+  type FitOptions,
+  Fitted,
+  fit,
   type History,
   type LoopOptions,
   type LossTerms,
+  loop,
   type ParameterGroup,
   Run,
   type StartValues,
@@ -204,26 +210,39 @@ export {
   type Stepper,
   type StepResult,
   type TrainingEvent,
-  train,
 } from "./train/index.ts";
 
-// Text and language models
+// Data
+
+export { type DataGiven, type Dataset, epochs, listed, padded, type Row, type Source } from "./data/index.ts";
+export { builtInText } from "./stories/index.ts";
+export { readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "./tokenizers/index.ts";
+
+// Files
+
+export { loadIdx, loadWeights, saveWeights } from "./files/index.ts";
+
+// Models and tasks
 
 export { readSafetensors, type Store, writeSafetensors } from "./checkpoint/index.ts";
-export { builtInText, prepareText, type TextData } from "./data/index.ts";
-export type { SampleOptions, WriteOptions } from "./generate/index.ts";
-export { type LanguageModel, loadArchitecture, modelNames } from "./models/index.ts";
-export { exportForward, exportTraining } from "./tasks/export.ts";
+export type { GenerateOptions, SampleOptions } from "./generate/index.ts";
 export {
-  type LanguageHistory,
-  type LanguageTraining,
-  LanguageWriter,
-  loadLanguageModel,
-  type ResumeOptions,
-  resumeLanguageModel,
-  trainLanguageModel,
-} from "./tasks/language.ts";
-export { readTokenizer, type Tokenizer, trainBpe, trainChar } from "./tokenizers/index.ts";
+  type Architecture,
+  addModel,
+  architecture,
+  type Head,
+  type Heads,
+  loadArchitecture,
+  type Model,
+  modelNames,
+} from "./models/index.ts";
+export type { Classification, Classifier } from "./tasks/classify.ts";
+export { type Evaluated, type EvaluateOptions, evaluate } from "./tasks/evaluate.ts";
+export { exportForward, exportTraining } from "./tasks/export.ts";
+export { addTask, loadTask, type Predictor, type Problem, type Task, taskNames } from "./tasks/index.ts";
+export type { Continuation, TextGenerator } from "./tasks/language.ts";
+export { loadModel, type Opened, open } from "./tasks/open.ts";
+export { type ResumeOptions, resume, type Trained, type TrainOptions, train } from "./tasks/train.ts";
 
 // Computing in a Worker
 

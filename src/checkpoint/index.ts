@@ -1,5 +1,5 @@
 export { parseJson } from "./json-scanner.ts";
-export { fromFile, fromStored, requireExactly, toFile, toStored } from "./parameters.ts";
+export { fromFile, fromStored, reconcile, requireExactly, requireFit, toFile, toStored } from "./parameters.ts";
 export { safeParts } from "./paths.ts";
 export {
   dataStart,
@@ -14,5 +14,5 @@ export {
   writeSafetensors,
 } from "./safetensors.ts";
 export { checkShard, parseIndex } from "./sharded.ts";
-export type { Description, Json, SavedState, Store } from "./store.ts";
+export type { Json, SavedState, Store } from "./store.ts";
 export { toFloat32, view } from "./values.ts";

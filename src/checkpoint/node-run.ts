@@ -2,7 +2,8 @@
  * A run on disk, in Hugging Face's layout:
  *
  *   config.json  tokenizer.json  model.safetensors      the model, as others read it
- *   best/                                               the same, where the validation loss was lowest
+ *   task.json                                           what it was trained for
+ *   best/                                               the same, where the validation score was best
  *   training-state.safetensors                          all that going on needs: weights, optimizer, step, options
  *   run.jsonl                                           what happened, one event a line; its first line is the mark of
  *                                                       a folder that was begun here
@@ -27,7 +28,8 @@ import {
   withFile,
   writeAtomic,
 } from "./node-files.ts";
-import { fromStored, toFile, toStored } from "./parameters.ts";
+import { lockFolder } from "./node-lock.ts";
+import { fromStored, toStored } from "./parameters.ts";
 import {
   dataStart,
   type Header,
@@ -44,12 +46,12 @@ const WEIGHTS = "model.safetensors";
 /** Lists the files of weights that are in several. */
 const INDEX = `${WEIGHTS}.index.json`;
 /** What weights and state cannot be understood without. */
-const DESCRIPTION = ["config.json", "tokenizer.json"];
+const DESCRIPTION = ["config.json", "task.json", "tokenizer.json"];
 const LOG = "run.jsonl";
 /** Written before anything else. A folder without it was filled by somebody else and is left alone. */
 const MARK = new TextEncoder().encode('{"event":"create","program":"descent"}\n');
 /** What a run leaves that was killed before its first checkpoint. */
-const UNFINISHED = new Set(["best", "config.json", "tokenizer.json", LOG]);
+const UNFINISHED = new Set(["best", ...DESCRIPTION, LOG]);
 /** Bytes at the end of a log in which the last whole line ends. */
 const LOG_TAIL = 2 ** 20;
 /** As `writeAtomic` names files that are not whole yet. */
@@ -65,7 +67,7 @@ const text = (value: unknown): Uint8Array[] => [new TextEncoder().encode(`${JSON
 export const digestOf = (bytes: Uint8Array): string => sha256(bytes);
 
 /** The digest of all tensors, names, types and shapes included, in the order of the file. */
-function digestOfTensors(entries: readonly [string, StoredTensor][]): string {
+function digestOfTensors(entries: readonly (readonly [string, StoredTensor])[]): string {
   const names = entries.map(([name, { dtype, shape }]) => [name, dtype, shape]);
   return sha256([new TextEncoder().encode(JSON.stringify(names)), ...entries.map(([, { data }]) => data)]);
 }
@@ -97,7 +99,7 @@ async function requireDescription(folder: string, metadata: ReadonlyMap<string, 
     );
 }
 
-async function writeTensors(path: string, entries: readonly [string, StoredTensor][], metadata: Digests) {
+async function writeTensors(path: string, entries: readonly (readonly [string, StoredTensor])[], metadata: Digests) {
   const all = new Map(Object.entries({ format: "pt", ...metadata, "descent.digest": digestOfTensors(entries) }));
   await writeAtomic(path, writeSafetensors(entries, all));
 }
@@ -202,7 +204,7 @@ export async function requireFree(folder: string): Promise<void> {
     );
 }
 
-async function createRun(folder: string, config: Json, tokenizer: object): Promise<void> {
+async function createRun(folder: string, files: Readonly<Record<string, Json>>): Promise<void> {
   await requireFree(folder);
   await makeFolder(folder).catch((cause: unknown) => {
     throw new CheckpointError(`run ${folder}: ${reason(cause)}; choose a folder you may write to`, { cause });
@@ -210,14 +212,15 @@ async function createRun(folder: string, config: Json, tokenizer: object): Promi
   await tidy(folder);
   await writeAtomic(join(folder, LOG), [MARK]);
   await makeFolder(join(folder, "best"));
-  await writeDescription(folder, config, tokenizer);
-  await writeDescription(join(folder, "best"), config, tokenizer);
+  for (const place of [folder, join(folder, "best")])
+    for (const [name, content] of Object.entries(files)) await writeAtomic(join(place, name), text(content));
 }
 
-async function writeDescription(folder: string, config: Json, tokenizer: object): Promise<void> {
-  await writeAtomic(join(folder, "config.json"), text(config));
-  await writeAtomic(join(folder, "tokenizer.json"), text(tokenizer));
-}
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 /** Whether `folder` holds a run that can be gone on with. */
 export const isRun = (folder: string): Promise<boolean> =>
@@ -226,13 +229,15 @@ export const isRun = (folder: string): Promise<boolean> =>
     () => false,
   );
 
-function saveState(folder: string, { parameters, slots, trainer }: SavedState, description: Digests): Promise<void> {
-  const entries = [
-    ...Object.entries(parameters).map(
-      ([name, value]) => [`parameter.${name}`, toStored(value)] as [string, StoredTensor],
-    ),
-    ...Object.entries(slots).map(([name, value]) => [name, toStored(value)] as [string, StoredTensor]),
-  ];
+/** What stands before the names of a group in the file; the optimizer's slots say what they are themselves. */
+const GROUPS = { parameters: "parameter.", buffers: "buffer.", averages: "average.", slots: "" } as const;
+type Group = keyof typeof GROUPS;
+const groups = Object.entries(GROUPS) as [Group, string][];
+
+function saveState(folder: string, { trainer, ...values }: SavedState, description: Digests): Promise<void> {
+  const entries = groups.flatMap(([group, prefix]) =>
+    Object.entries(values[group]).map(([name, value]): [string, StoredTensor] => [prefix + name, toStored(value)]),
+  );
   const json = JSON.stringify(trainer);
   return writeTensors(join(folder, STATE), entries, {
     ...description,
@@ -259,7 +264,7 @@ async function requireRun(folder: string): Promise<string> {
   );
 }
 
-/** The trainer's record of the run in `folder`: step, best validation loss, options. Throws CheckpointError. */
+/** The trainer's record of the run in `folder`: step, best score, options. Throws CheckpointError. */
 export async function loadTrainer(folder: string): Promise<Json> {
   const path = await requireRun(folder);
   return readTrainer(path, (await readHeader(path)).metadata);
@@ -272,13 +277,12 @@ async function loadState(folder: string): Promise<SavedState> {
     throw new CheckpointError(`reading ${path}: it has no digest, so it is damaged; take another copy or start anew`);
   const trainer = readTrainer(path, metadata);
   await requireDescription(folder, metadata, STATE);
-  const parameters: Record<string, HostTensor> = {};
-  const slots: Record<string, HostTensor> = {};
+  const state: Record<Group, Record<string, HostTensor>> = { parameters: {}, buffers: {}, averages: {}, slots: {} };
   for (const [name, tensor] of tensors) {
-    const bare = name.replace(/^parameter\./, "");
-    (bare === name ? slots : parameters)[bare] = fromStored(name, tensor);
+    const [group, prefix] = groups.find(([, start]) => name.startsWith(start)) ?? ["slots", ""];
+    state[group][name.slice(prefix.length)] = fromStored(name, tensor);
   }
-  return { parameters, slots, trainer };
+  return { ...state, trainer };
 }
 
 /** Whether the process that a temporary file names is another one that is alive and may still be writing it. */
@@ -317,16 +321,18 @@ export function folder(path: string): Store {
   const description = () => (known ??= describing(path));
   return {
     where: path,
-    create: (config, tokenizer) => createRun(path, config, tokenizer),
+    async lock() {
+      if (!(await isRun(path))) await requireFree(path);
+      return lockFolder(path);
+    },
+    create: (files) => createRun(path, files),
     saveState: async (state) => saveState(path, state, await description()),
-    saveWeights: async (kind, parameters, names) =>
-      writeTensors(join(path, kind === "best" ? "best" : "", WEIGHTS), toFile(parameters, names), await description()),
+    saveWeights: async (kind, entries) =>
+      writeTensors(join(path, kind === "best" ? "best" : "", WEIGHTS), entries, await description()),
     log: (event) => append(join(path, LOG), `${JSON.stringify(event)}\n`),
     loadState: () => loadState(path),
-    loadDescription: async () => ({
-      config: await readJson(join(path, "config.json")),
-      tokenizer: await readJson(join(path, "tokenizer.json")),
-    }),
+    loadTrainer: async () => ((await isRun(path)) ? loadTrainer(path) : undefined),
+    loadFile: async (name) => ((await exists(join(path, name))) ? readJson(join(path, name)) : undefined),
     loadWeights: () => readWeights(path),
   };
 }

@@ -1,8 +1,12 @@
-/** Parameters <-> tensors of a file, under the names that the file's world gives them. */
+/**
+ * Parameters <-> tensors of a file, under the names that the file's world gives them: one to one, several parameters in
+ * one tensor (a fused projection), or one parameter in several tensors (a stack of experts).
+ */
 import { CheckpointError, nearest, quoted } from "../errors.ts";
-import type { CheckpointNames } from "../models/index.ts";
-import type { HostTensor } from "../runtime/index.ts";
+import type { FileNames } from "../models/index.ts";
+import type { Feeds, HostTensor } from "../runtime/index.ts";
 import { arrayOf, bytesOf, type DType, formatShape, sameShape, type Tensor } from "../tensor/index.ts";
+import { joinParts, partOf, stackOf, unstackOf } from "./parts.ts";
 import type { StoredDType, StoredTensor } from "./safetensors.ts";
 import { requireFinite, toFloat32, toFloat64 } from "./values.ts";
 
@@ -18,8 +22,8 @@ const loaded: Readonly<Partial<Record<StoredDType, DType>>> = {
   BOOL: "bool",
 };
 
-/** The name in a file of the parameter at `path`. */
-const fileName = (path: string, { rename, prefix = "" }: CheckpointNames): string => prefix + (rename?.(path) ?? path);
+type Place = ReturnType<NonNullable<FileNames["place"]>>;
+type Tensors = ReadonlyMap<string, StoredTensor>;
 
 /** A tensor as a file holds it; the numbers are not copied. */
 export const toStored = ({ data, shape, dtype }: HostTensor): StoredTensor => ({
@@ -45,39 +49,122 @@ function valuesOf(name: string, tensor: StoredTensor, dtype: DType): HostTensor[
   throw new CheckpointError(`tensor ${quoted(name)}: expected ${stored[dtype]}, got ${tensor.dtype}`);
 }
 
-/** Values by parameter path, as entries of a file. */
-export const toFile = (
-  values: Readonly<Record<string, HostTensor>>,
-  names: CheckpointNames,
-): [string, StoredTensor][] => Object.entries(values).map(([path, value]) => [fileName(path, names), toStored(value)]);
+/** Where the parameter at `path` stands, its names with the prefix they have in a file. */
+function placeOf(path: string, { place, prefix = "", bare }: FileNames): Place {
+  const found = place?.(path) ?? path;
+  const full = (name: string) => (bare?.test(name) ? name : prefix + name);
+  if (typeof found === "string") return full(found);
+  return "in" in found ? { ...found, in: full(found.in) } : { stack: found.stack.map(full) };
+}
 
-/**
- * The values of all `parameters` out of a file's tensors, with or without the prefix. Throws one CheckpointError that
- * lists what is missing, what has another shape, and what the model has no place for.
- */
-export function fromFile(
-  tensors: ReadonlyMap<string, StoredTensor>,
-  parameters: Readonly<Record<string, Tensor>>,
-  names: CheckpointNames,
-): Record<string, HostTensor> {
-  const bare = { ...names, prefix: "" };
-  const values: Record<string, HostTensor> = {};
-  const complaints: string[] = [];
-  const unread = new Set(tensors.keys());
-  for (const [path, parameter] of Object.entries(parameters)) {
-    const name = [fileName(path, names), fileName(path, bare)].find((candidate) => tensors.has(candidate));
-    const tensor = name === undefined ? undefined : tensors.get(name);
-    if (!name || !tensor) complaints.push(`missing ${fileName(path, bare)}${nearest(fileName(path, bare), unread)}`);
-    else if (!sameShape(tensor.shape, parameter.shape))
-      complaints.push(`${quoted(name)} is ${formatShape(tensor.shape)}, expected ${formatShape(parameter.shape)}`);
-    else values[path] = { data: valuesOf(name, tensor, parameter.dtype), shape: tensor.shape, dtype: parameter.dtype };
-    if (name) unread.delete(name);
+/** Values by parameter path, as entries of a file. */
+export function toFile(values: Feeds, names: FileNames): [string, StoredTensor][] {
+  const entries = new Map<string, StoredTensor>();
+  const parts = new Map<string, { axis: number; pieces: { start: number; value: HostTensor }[] }>();
+  for (const [path, value] of Object.entries(values)) {
+    const place = placeOf(path, names);
+    if (typeof place === "string") entries.set(place, toStored(value));
+    else if ("stack" in place)
+      for (const [i, name] of place.stack.entries()) entries.set(name, toStored(unstackOf(value, i)));
+    else {
+      const whole = parts.get(place.in) ?? { axis: place.axis, pieces: [] };
+      whole.pieces.push({ start: place.start, value });
+      parts.set(place.in, whole);
+    }
   }
-  for (const name of unread) if (!names.ignore?.test(name)) complaints.push(`unexpected ${quoted(name)}`);
-  if (complaints.length === 0) return values;
+  for (const [name, { axis, pieces }] of parts) entries.set(name, toStored(joinParts(name, axis, pieces)));
+  return [...entries];
+}
+
+/** What could not be found, and the names of the file that were read. */
+class Reading {
+  readonly complaints: string[] = [];
+  readonly unread: Set<string>;
+  readonly #tensors: Tensors;
+  constructor(tensors: Tensors) {
+    this.#tensors = tensors;
+    this.unread = new Set(tensors.keys());
+  }
+
+  /** The tensor called `name`, with or without the prefix, as `dtype`. */
+  tensor(name: string, bare: string, dtype: DType): HostTensor | undefined {
+    const found = [name, bare].find((candidate) => this.#tensors.has(candidate));
+    const tensor = found === undefined ? undefined : this.#tensors.get(found);
+    if (found === undefined || !tensor) {
+      this.complaints.push(`missing ${bare}${nearest(bare, this.unread)}`);
+      return undefined;
+    }
+    this.unread.delete(found);
+    return { data: valuesOf(found, tensor, dtype), shape: tensor.shape, dtype };
+  }
+}
+
+function readPlace(reading: Reading, place: Place, bare: Place, { shape, dtype }: Tensor): HostTensor | undefined {
+  if (typeof place === "string") return reading.tensor(place, bare as string, dtype);
+  if ("in" in place) {
+    const whole = reading.tensor(place.in, (bare as typeof place).in, dtype);
+    return whole && partOf(whole, place.axis, place.start, Number(shape[place.axis]));
+  }
+  const parts = place.stack.map((name, i) => reading.tensor(name, (bare as typeof place).stack[i] ?? name, dtype));
+  return parts.every((part) => part !== undefined) ? stackOf(parts) : undefined;
+}
+
+const nameOf = (place: Place): string =>
+  typeof place === "string" ? place : "in" in place ? place.in : (place.stack[0] ?? "");
+
+/** Values for parameters, and what of either side found no partner. */
+export interface Reconciled {
+  readonly values: Record<string, HostTensor>;
+  /** Paths of parameters that the file does not have. */
+  readonly absent: readonly string[];
+  /** One line for each thing that does not fit. */
+  readonly complaints: readonly string[];
+}
+
+/** Finds `parameters` among a file's tensors, with or without the prefix. */
+export function reconcile(
+  tensors: Tensors,
+  parameters: Readonly<Record<string, Tensor>>,
+  names: FileNames,
+): Reconciled {
+  const bareNames = { ...names, prefix: "" };
+  const values: Record<string, HostTensor> = {};
+  const absent: string[] = [];
+  const misshapen: string[] = [];
+  const reading = new Reading(tensors);
+  for (const [path, parameter] of Object.entries(parameters)) {
+    const { shape } = parameter;
+    const place = placeOf(path, names);
+    const value = readPlace(reading, place, placeOf(path, bareNames), parameter);
+    if (!value) absent.push(path);
+    else if (!sameShape(value.shape, shape))
+      misshapen.push(`${quoted(nameOf(place))} is ${formatShape(value.shape)}, expected ${formatShape(shape)}`);
+    else values[path] = value;
+  }
+  const surplus = [...reading.unread]
+    .filter((name) => !names.ignore?.test(name))
+    .map((name) => `unexpected ${quoted(name)}`);
+  return { values, absent, complaints: [...reading.complaints, ...misshapen, ...surplus] };
+}
+
+/** Throws one CheckpointError that lists what does not fit, at most eight things of it. */
+export function requireFit(complaints: readonly string[], what: string): void {
+  if (complaints.length === 0) return;
   throw new CheckpointError(
-    `weights: the file does not fit the ${names.modelType} model: ${listed(complaints)}; check config.json against the file`,
+    `weights: the file does not fit the ${what} model: ${listed(complaints)}; check config.json against the file`,
   );
+}
+
+/** The values of all `parameters` out of a file's tensors. Throws CheckpointError where the two do not fit exactly. */
+export function fromFile(
+  tensors: Tensors,
+  parameters: Readonly<Record<string, Tensor>>,
+  names: FileNames,
+  what: string,
+): Record<string, HostTensor> {
+  const { values, complaints } = reconcile(tensors, parameters, names);
+  requireFit(complaints, what);
+  return values;
 }
 
 /** The first eight of them, and how many more there are. */

@@ -1,37 +1,42 @@
 /** Where a run is kept. A folder on disk is one such place; a browser may have another. */
-import type { CheckpointNames } from "../models/index.ts";
-import type { HostTensor } from "../runtime/index.ts";
+import type { Feeds } from "../runtime/index.ts";
 import type { StoredTensor } from "./safetensors.ts";
 
-type Values = Readonly<Record<string, HostTensor>>;
 export type Json = Readonly<Record<string, unknown>>;
 
-/** What going on needs. */
+/** All that going on needs. */
 export interface SavedState {
-  readonly parameters: Values;
-  readonly slots: Values;
-  /** Step, options, best validation loss and whatever else the trainer keeps, as JSON. */
+  readonly parameters: Feeds;
+  /** What a model carries that is not trained. */
+  readonly buffers: Feeds;
+  /** What the optimizer remembers. */
+  readonly slots: Feeds;
+  /** Moving averages of the parameters. */
+  readonly averages: Feeds;
+  /** Step, options, best score and whatever else the trainer keeps, as JSON. */
   readonly trainer: Json;
 }
 
-/** What describes a model, as JSON. */
-export interface Description {
-  readonly config: Json;
-  readonly tokenizer: Json;
-}
-
-/** Keeps a run: what describes the model, its weights, the state of the training, and a log. */
+/** Keeps a run: the files that describe the model, its weights, the state of the training, and a log. */
 export interface Store {
   /** What to call it in messages and commands. */
   readonly where: string;
-  /** Prepares the place. Throws CheckpointError where it holds a run already or cannot be written. */
-  create(config: Json, tokenizer: object): Promise<void>;
+  /** Keeps other processes out until it is disposed of. Throws CheckpointError where one is there already. */
+  lock?(): Promise<AsyncDisposable>;
+  /**
+   * Prepares the place and keeps JSON files by name, beside the last and beside the best weights. Throws CheckpointError
+   * where it holds a run already or cannot be written.
+   */
+  create(files: Readonly<Record<string, Json>>): Promise<void>;
   /** Replaces the state as a whole. */
   saveState(state: SavedState): Promise<void>;
   /** Replaces the weights, the last or the best, as a whole. */
-  saveWeights(kind: "last" | "best", parameters: Values, names: CheckpointNames): Promise<void>;
+  saveWeights(kind: "last" | "best", entries: readonly (readonly [string, StoredTensor])[]): Promise<void>;
   log(event: object): Promise<void>;
   loadState(): Promise<SavedState>;
-  loadDescription(): Promise<Description>;
+  /** The trainer's part of the state alone; undefined where there is no state. */
+  loadTrainer(): Promise<Json | undefined>;
+  /** A JSON file by name; undefined where there is none. */
+  loadFile(name: string): Promise<Json | undefined>;
   loadWeights(): Promise<ReadonlyMap<string, StoredTensor>>;
 }

@@ -1,6 +1,6 @@
 /** A training as people watch it: a bar that moves on a terminal, plain lines elsewhere, or nothing. */
 import { printable } from "../errors.ts";
-import type { TrainingEvent } from "../train/index.ts";
+import type { Scores, TrainingEvent } from "../train/index.ts";
 import { bar, cell, clock, short, table } from "./format.ts";
 import type { IO } from "./io.ts";
 
@@ -30,30 +30,47 @@ const paint = (io: IO) => {
 
 const mute: Display = { header: () => undefined, note: () => undefined, show: () => undefined, close: () => undefined };
 
-export function createDisplay(io: IO, quiet: boolean): Display {
+/** `deciding` is the score that says which weights are the best. */
+export function createDisplay(io: IO, quiet: boolean, deciding: string): Display {
   if (quiet) return mute;
-  return io.live ? new LiveDisplay(io) : new PlainDisplay(io);
+  return io.live ? new LiveDisplay(io, deciding) : new PlainDisplay(io, deciding);
 }
 
-/** What both displays remember: the last step, the steps in all, the last validation losses. */
+/** A score with its name, as `accuracy 0.8131`. */
+export const scoreText = (scores: Scores): string =>
+  Object.entries(scores)
+    .map(([name, value]) => `${name} ${value.toFixed(4)}`)
+    .join(", ");
+
+/** What both displays remember: the last step, the steps in all, the last scores. */
 class Progress {
   steps = 0;
+  unit = "rows";
   step: StepEvent | undefined;
-  valLoss: number | undefined;
+  scores: Scores | undefined;
+  /** The score that decides: before, and now. */
   before: number | undefined;
+  now: number | undefined;
   /** Mean loss of the steps since the last evaluation. */
   #sum = 0;
   #count = 0;
+  readonly #deciding: string;
+  constructor(deciding: string) {
+    this.#deciding = deciding;
+  }
 
   take(event: TrainingEvent): void {
-    if (event.event === "start") this.steps = event.steps;
+    if (event.event === "start") [this.steps, this.unit, this.now] = [event.steps, event.unit, event.best?.score];
     if (event.event === "step") this.#takeStep(event);
-    if (event.event === "evaluate") [this.before, this.valLoss] = [this.valLoss, event.valLoss];
+    if (event.event === "evaluate") this.#takeScores(event);
   }
   #takeStep(event: StepEvent): void {
     this.step = event;
     this.#sum += event.loss;
     this.#count++;
+  }
+  #takeScores({ scores }: Evaluation): void {
+    [this.before, this.now, this.scores] = [this.now, scores[this.#deciding], scores];
   }
   /** The mean loss since it was asked for last. */
   trainLoss(): string {
@@ -61,18 +78,27 @@ class Progress {
     [this.#sum, this.#count] = [0, 0];
     return mean;
   }
-  arrow({ valLoss }: Evaluation): "▼" | "▲" | " " {
-    if (this.before === undefined) return " ";
-    return valLoss < this.before ? "▼" : "▲";
+  /** Where the deciding score went; after a resumption, from the best one before. */
+  arrow(): "▼" | "▲" | " " {
+    if (this.before === undefined || this.now === undefined || this.now === this.before) return " ";
+    return this.now < this.before ? "▼" : "▲";
+  }
+  speed(): string {
+    return this.step ? `${short(this.step.perSecond)} ${this.unit}/s` : "";
   }
 }
 
+/** Cells of a table, right-aligned under their headings. */
+const row = (cells: readonly string[]): string => cells.map((cell) => cell.padStart(CELL)).join("  ");
+const CELL = 14;
+
 class PlainDisplay implements Display {
   readonly #io: IO;
-  readonly #progress = new Progress();
+  readonly #progress: Progress;
   #reported = performance.now();
-  constructor(io: IO) {
+  constructor(io: IO, deciding: string) {
     this.#io = io;
+    this.#progress = new Progress(deciding);
   }
   header(rows: readonly (readonly [string, string])[]): void {
     this.#io.err(`${rows.map(([name, value]) => `${name} ${cell(value)}`).join(" · ")}\n`);
@@ -80,13 +106,14 @@ class PlainDisplay implements Display {
   note(): void {}
   show(event: TrainingEvent): void {
     this.#progress.take(event);
-    if (event.event === "evaluate") this.#line(` val ${event.valLoss.toFixed(4)}${event.best ? " (best)" : ""}`);
+    if (event.event === "evaluate") this.#line(` val ${scoreText(event.scores)}${event.best ? " (best)" : ""}`);
     else if (event.event === "step" && performance.now() - this.#reported > PLAIN_REPORT) this.#line("");
+    else if (event.event === "stop") this.#io.err(`stopped early: ${event.reason}\n`);
   }
   #line(more: string): void {
     const { steps, step } = this.#progress;
     this.#reported = performance.now();
-    const speed = step ? ` · ${short(step.tokensPerSecond)} tokens/s · ${clock(step.secondsLeft)} left` : "";
+    const speed = step ? ` · ${this.#progress.speed()} · ${clock(step.secondsLeft)} left` : "";
     this.#io.err(
       `step ${step?.step ?? steps}/${steps} · loss ${this.#progress.trainLoss()}${more && ` ·${more}`}${speed}\n`,
     );
@@ -97,12 +124,13 @@ class PlainDisplay implements Display {
 class LiveDisplay implements Display {
   readonly #io: IO;
   readonly #paint: ReturnType<typeof paint>;
-  readonly #progress = new Progress();
+  readonly #progress: Progress;
   #drawn = Number.NEGATIVE_INFINITY;
   #line = "";
   #rows = 0;
-  constructor(io: IO) {
+  constructor(io: IO, deciding: string) {
     this.#io = io;
+    this.#progress = new Progress(deciding);
     this.#paint = paint(io);
   }
 
@@ -117,6 +145,7 @@ class LiveDisplay implements Display {
     this.#progress.take(event);
     if (event.event === "evaluate") this.#row(event);
     else if (event.event === "step") this.#draw(this.#status(event));
+    else if (event.event === "stop") this.#print(`stopped early: ${event.reason}\n`);
   }
   close(): void {
     this.#print("");
@@ -136,20 +165,26 @@ class LiveDisplay implements Display {
   }
   #row(event: Evaluation): void {
     const { dim, bold, green, red } = this.#paint;
-    const arrow = this.#progress.arrow(event);
-    const mark = arrow === "▼" ? green(arrow) : red(arrow);
-    if (this.#rows++ === 0) this.#print(dim(`${"step".padStart(8)}  ${"loss".padStart(8)}  ${"val".padStart(8)}\n`));
-    const value = event.valLoss.toFixed(4).padStart(8);
-    const step = String(event.step).padStart(8);
-    this.#print(`${step}  ${this.#progress.trainLoss().padStart(8)}  ${event.best ? bold(value) : value} ${mark}\n`);
+    const arrow = this.#progress.arrow();
+    const mark = event.best ? green(arrow) : red(arrow);
+    const names = Object.keys(event.scores);
+    if (this.#rows++ === 0)
+      this.#print(
+        dim(`${row(["step", "loss", ...names.map((name) => `val ${name}`)])}
+`),
+      );
+    const values = Object.values(event.scores).map((value) => value.toFixed(4));
+    const cells = row([String(event.step), this.#progress.trainLoss(), ...values]);
+    this.#print(`${event.best ? bold(cells) : cells} ${mark}
+`);
   }
-  #status({ step, loss, tokensPerSecond, secondsLeft }: StepEvent): string {
-    const { steps, valLoss } = this.#progress;
+  #status({ step, loss, secondsLeft }: StepEvent): string {
+    const { steps, now } = this.#progress;
     const facts = [
       `${step}/${steps}`,
       `loss ${loss.toFixed(3)}`,
-      ...(valLoss === undefined ? [] : [`val ${valLoss.toFixed(3)}`]),
-      `${short(tokensPerSecond)} tokens/s`,
+      ...(now === undefined ? [] : [`val ${now.toFixed(3)}`]),
+      this.#progress.speed(),
       `${clock(secondsLeft)} left`,
     ].join("  ");
     const width = Math.min(30, this.#io.columns() - facts.length - 3);

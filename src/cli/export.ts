@@ -49,7 +49,7 @@ function listed(title: string, specs: OnnxModel["inputs"]): [string, string][] {
 }
 
 const NOTES = {
-  forward: "forward pass, weights inside; B sequences of T tokens, both free",
+  forward: "forward pass, weights inside; named sizes, such as the batch B, are free",
   train: "one training step; what ends in .next is fed back under the bare name, scalars and noise are the caller's",
 } as const;
 

@@ -3,7 +3,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { folder, isRun, loadTrainer } from "../checkpoint/node-run.ts";
 import { parameters } from "../nn/index.ts";
-import { modelOf } from "../tasks/language.ts";
+import { describe as describeModel } from "../tasks/open.ts";
 import { parseRecord, type TrainerRecord } from "../tasks/record.ts";
 import { sizeOf } from "../tensor/index.ts";
 import { grouped, size, table } from "./format.ts";
@@ -22,18 +22,19 @@ async function files(path: string): Promise<Entry[]> {
 }
 
 async function describe(run: string) {
-  const { config } = await folder(run).loadDescription();
-  const { model } = await modelOf(config);
+  const { config, model, architecture, task, options } = await describeModel(folder(run));
   const record = (await isRun(run)) ? parseRecord(await loadTrainer(run), run) : undefined;
   const sizes = [...parameters(model.parts)].map(([, { shape }]) => Number(sizeOf(shape)));
   return {
     run,
-    model: String(config.model_type),
+    model: architecture.modelType,
+    task: task.name,
     parameters: sizes.reduce((a, b) => a + b, 0),
     config,
+    options,
     step: record?.step ?? null,
     best: record?.best ?? null,
-    data: record?.data.name ?? null,
+    data: record?.train.name ?? null,
     settings: record?.settings ?? null,
     files: await files(run),
   };
@@ -45,7 +46,7 @@ const progress = ({ step, settings }: Description): string =>
   step === null ? "not known: there is no training state" : `${step} of ${settings?.steps}`;
 
 const best = (record: TrainerRecord["best"]): string =>
-  record ? `${record.valLoss.toFixed(4)} at step ${record.step}` : "none yet";
+  record ? `${record.score.toFixed(4)} at step ${record.step}` : "none yet";
 
 const values = (record: object): string =>
   Object.entries(record)
@@ -53,13 +54,14 @@ const values = (record: object): string =>
     .join(", ");
 
 function rows(found: Description): [string, string][] {
-  const { model_type: _, ...config } = found.config;
   return [
     ["model", found.model],
     ["parameters", grouped(found.parameters)],
-    ["config", values(config)],
+    ["task", found.task],
+    ["config", values(found.config)],
+    ["options", values(found.options)],
     ["step", progress(found)],
-    ["best val loss", best(found.best)],
+    ["best score", best(found.best)],
     ...(found.data === null ? [] : [["data", found.data] as [string, string]]),
     ...(found.settings === null ? [] : [["training", values(found.settings)] as [string, string]]),
     ...found.files.map(({ file, bytes }, i): [string, string] => [i ? "" : "files", `${file}, ${size(bytes)}`]),

@@ -8,6 +8,8 @@ const STOPS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export type Stop = (typeof STOPS)[number];
 
 export interface IO {
+  /** Data that comes in. */
+  readonly stdin: NodeJS.ReadableStream;
   /** Data. On a terminal, what that would obey is spelled out. */
   out(text: string): void;
   /** Progress, hints and errors; what a terminal would obey is spelled out. */
@@ -42,6 +44,7 @@ export function processIO(): IO {
   const live = process.stderr.isTTY === true && !CI;
   const data = process.stdout.isTTY ? plain : (text: string) => text;
   return {
+    stdin: process.stdin,
     out: (text) => void (closed.signal.aborted || process.stdout.write(data(text))),
     err: (text) => void process.stderr.write(plain(text)),
     draw: (text) => void process.stderr.write(text),
@@ -95,3 +98,6 @@ export function quote(text: string): string {
   if (escaped(text) === text) return `'${text.replaceAll("'", "'\\''")}'`;
   return `$'${escaped(text.replaceAll("\\", "\\\\").replaceAll("'", "\\'"))}'`;
 }
+
+/** One JSON line on standard output. */
+export const emit = (io: IO, event: object): void => io.out(`${JSON.stringify(event)}\n`);

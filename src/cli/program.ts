@@ -1,14 +1,19 @@
-/** The command line: options here, so that help is quick; what a command does is imported when it runs. */
+/**
+ * The command line: what every command takes stands here, what tasks and models add comes from their schemas. What a
+ * command does is imported when it runs.
+ */
 import { readFileSync } from "node:fs";
-import { Command } from "@commander-js/extra-typings";
-import { CommanderError } from "commander";
-import { modelNames } from "../models/index.ts";
+import { Command, CommanderError, Option } from "commander";
 import { ExitCode, exitCodeOf, failureLine } from "./failure.ts";
 import { type Interruption, listen } from "./interruption.ts";
 import type { IO } from "./io.ts";
-import { real, whole } from "./numbers.ts";
+import { whole } from "./numbers.ts";
 
 const DEBUG = ["--debug", "on an error, print the stack as well"] as const;
+const JSON_EVENTS = ["--json", "events as JSON lines on standard output"] as const;
+const THREADS = ["--threads <n>", "threads inside one operation (default: all processors)"] as const;
+const DEVICE = ["--device <name>", "cpu or wasm (default: cpu)"] as const;
+const DATA_DIR = ["--data-dir <dir>", "folder that holds named data sets already"] as const;
 
 const version = (): string => {
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
@@ -16,102 +21,158 @@ const version = (): string => {
 };
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+const threads = () => new Option(...THREADS).argParser(whole("--threads", 1, 1024));
 
-/** Adds a command whose work is imported when it is called. */
-type Add = (program: Command, io: IO, stop: Interruption) => void;
+/** One command: how it is called, and what it does. */
+interface Verb {
+  readonly name: string;
+  readonly about: string;
+  /** Adds arguments, options and the action. `argv` is the whole command line, for options that depend on it. */
+  build(
+    command: Command,
+    context: { readonly argv: readonly string[]; readonly io: IO; readonly stop: Interruption },
+  ): void | Promise<void>;
+}
 
-const addTrain: Add = (program, io, stop) =>
-  void program
-    .command("train")
-    .description("train a language model on text, or go on with a run")
-    .argument("[model]", `${modelNames.join(", ")}; with --resume it may be left out`)
-    .option("--data <file|name>", "text to learn: a file, builtin, shakespeare or names (default: builtin)")
-    .option("--data-dir <dir>", "folder that holds named data sets already")
-    .option("--tokenizer <kind>", "char or bpe (default: char)")
-    .option("--vocab <n>", "tokens that bpe learns (default: 1024)", real("--vocab"))
-    .option("--config <file>", "JSON file with keys as --set takes them")
-    .option("--set <key=value>", "a key of the model's configuration or of the training, repeatable", collect)
-    .option("--steps <n>", "optimizer steps", real("--steps"))
-    .option("--batch <n>", "sequences in a batch", real("--batch"))
-    .option("--context <n>", "tokens in a sequence", real("--context"))
-    .option("--accumulate <n>", "batches whose gradients make one step", real("--accumulate"))
-    .option("--lr <x>", "highest learning rate", real("--lr"))
-    .option("--seed <n>", "chooses first values, batches and dropout", real("--seed"))
-    .option("--threads <n>", "threads inside one operation (default: all processors)", whole("--threads", 1, 1024))
-    .option("--device <name>", "cpu or wasm (default: cpu)")
-    .option("--out <dir>", "folder of the run (default: the first free runs/<model>-<n>)")
-    .option("--resume <dir>", "go on with the run in this folder; --steps may ask for more")
-    .option("--json", "events as JSON lines on standard output")
-    .option("--quiet", "no progress")
-    .option(...DEBUG)
-    .action(async (model, flags) => (await import("./train.ts")).train(model, flags, io, stop));
+const train: Verb = {
+  name: "train",
+  about: "train a model on data, or continue a run",
+  async build(command, { argv, io, stop }) {
+    command
+      .argument("[model]", "the architecture; with --resume it may be left out")
+      .option("--task <name>", "what the model learns to do (default: what it is mostly used for)")
+      .option("--data <file|name>", "what to learn from: a file, or builtin (the default for text), shakespeare, names")
+      .option("--val <file|name>", "what is only measured (default: a part of the data)")
+      .option(...DATA_DIR)
+      .option("--from <dir>", "run or checkpoint whose weights to start from")
+      .option("--config <file>", "JSON file with keys as --set takes them")
+      .option("--set <key=value>", "a key of the model, the task or the training, repeatable", collect)
+      .addOption(threads())
+      .option(...DEVICE)
+      .option("--out <dir>", "folder of the run (default: the first free runs/<model>-<n>)")
+      .option("--resume <dir>", "continue the run in this folder; --steps may ask for more")
+      .option(...JSON_EVENTS)
+      .option("--quiet", "no progress")
+      .action(async (model, flags) => (await import("./train.ts")).train(model, flags, io, stop));
+    await (await import("./help.ts")).addTrainFlags(command, argv);
+  },
+};
 
-const addGenerate: Add = (program, io, stop) =>
-  void program
-    .command("generate")
-    .description("write text with a trained model")
-    .argument("<run>", "folder of a run, or of its best/")
-    .option("--prompt <text>", "text to go on from")
-    .option("--tokens <n>", "how many to write (default: 200)", whole("--tokens", 1, 1e9))
-    .option(
-      "--temperature <x>",
-      "0 takes the likeliest token, 1 samples as the model says (default: 0.8)",
-      real("--temperature"),
-    )
-    .option("--top-k <n>", "choose among the k likeliest tokens", real("--top-k"))
-    .option("--top-p <x>", "choose among the likeliest tokens that reach this probability together", real("--top-p"))
-    .option("--seed <n>", "chooses the text (default: 0)", real("--seed"))
-    .option("--json", "events as JSON lines on standard output")
-    .option(...DEBUG)
-    .action(async (run, flags) => (await import("./generate.ts")).generate(run, flags, io, stop));
+const predict: Verb = {
+  name: "predict",
+  about: "answer each line of text or row of a table",
+  async build(command, { argv, io, stop }) {
+    command
+      .argument("<run>", "folder of a run, of its best/, or of a checkpoint")
+      .argument("[inputs...]", "files of lines, JSON Lines, .csv or .tsv; - is standard input, the default")
+      .option("--json", "answers as JSON lines")
+      .action(async (run, inputs, flags) => (await import("./predict.ts")).predict(run, inputs, flags, io, stop));
+    await (await import("./help.ts")).addPredictFlags(command, argv);
+  },
+};
 
-const addExport: Add = (program, io) =>
-  void program
-    .command("export")
-    .description("write a trained model, or its training step, for other programs")
-    .argument("<run>", "folder of a run")
-    .requiredOption("--to <format>", "onnx")
-    .option("--what <part>", "forward (weights inside) or train (weights fed and fetched)", "forward")
-    .option("--out <file>", "file to write (default: forward.onnx or train.onnx in the run)")
-    .option(...DEBUG)
-    .action(async (run, flags) => (await import("./export.ts")).exportRun(run, flags, io));
+const evaluate: Verb = {
+  name: "eval",
+  about: "scores of a run on data, beside naive baselines",
+  build(command, { io, stop }) {
+    command
+      .argument("<run>", "folder of a run, of its best/, or of a checkpoint")
+      .requiredOption("--data <file|name>", "what to measure on")
+      .option(...DATA_DIR)
+      .option("--batch <n>", "examples at a time (default: 32)", whole("--batch", 1, 65536))
+      .option("--no-baselines", "the run alone")
+      .addOption(threads())
+      .option(...DEVICE)
+      .option("--json", "one JSON object on standard output")
+      .action(async (run, flags) => (await import("./evaluate.ts")).evaluate(run, flags, io, stop));
+  },
+};
 
-const addInfo: Add = (program, io) =>
-  void program
-    .command("info")
-    .description("what a run holds and how far it is")
-    .argument("<run>", "folder of a run")
-    .option("--json", "one JSON object on standard output")
-    .option(...DEBUG)
-    .action(async (run, flags) => (await import("./info.ts")).info(run, flags, io));
+const generate: Verb = {
+  name: "generate",
+  about: "continue a text with a language model",
+  async build(command, { io, stop }) {
+    command
+      .argument("<run>", "folder of a run, or of its best/")
+      .option("--prompt <text>", "text to start from")
+      .option(...JSON_EVENTS)
+      .action(async (run, flags) => (await import("./generate.ts")).generate(run, flags, io, stop));
+    await (await import("./help.ts")).addGenerateFlags(command);
+  },
+};
 
-const addDoctor: Add = (program, io) =>
-  void program
-    .command("doctor")
-    .description("versions, and a test of every device")
-    .option("--json", "one JSON object on standard output")
-    .option(...DEBUG)
-    .action(async (flags) => (await import("./doctor.ts")).doctor(version(), flags, io));
+const exporting: Verb = {
+  name: "export",
+  about: "write a trained model, or its training step, for other programs",
+  build(command, { io }) {
+    command
+      .argument("<run>", "folder of a run")
+      .requiredOption("--to <format>", "onnx")
+      .option("--what <part>", "forward (weights inside) or train (weights fed and fetched)", "forward")
+      .option("--out <file>", "file to write (default: forward.onnx or train.onnx in the run)")
+      .action(async (run, flags) => (await import("./export.ts")).exportRun(run, flags, io));
+  },
+};
 
-function createProgram(io: IO, stop: Interruption): Command {
+const info: Verb = {
+  name: "info",
+  about: "what a run holds and how far it is",
+  build(command, { io }) {
+    command
+      .argument("<run>", "folder of a run")
+      .option("--json", "one JSON object on standard output")
+      .action(async (run, flags) => (await import("./info.ts")).info(run, flags, io));
+  },
+};
+
+const doctor: Verb = {
+  name: "doctor",
+  about: "versions, and a test of every device",
+  build(command, { io }) {
+    command
+      .option("--json", "one JSON object on standard output")
+      .action(async (flags) => (await import("./doctor.ts")).doctor(version(), flags, io));
+  },
+};
+
+const verbs: readonly Verb[] = [train, predict, evaluate, generate, exporting, info, doctor];
+
+const EXAMPLES = `
+Examples:
+  descent train gpt                                        a small GPT on the built-in stories
+  descent train lstm --task classify --data reviews.csv    a classifier of texts
+  descent predict runs/lstm-1 new.txt                      a label for each line
+  descent <command> --help                                 all options of a command`;
+
+/** Every command has its name and line in the help; the one that is called has its options as well. */
+async function createProgram(argv: readonly string[], io: IO, stop: Interruption): Promise<Command> {
   const program = new Command("descent")
     .description("Train, run and export the models of machine learning's history.")
     .version(version())
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: () => undefined })
-    .option(...DEBUG);
-  for (const add of [addTrain, addGenerate, addExport, addInfo, addDoctor]) add(program, io, stop);
+    .option(...DEBUG)
+    .addHelpText("after", EXAMPLES);
+  for (const { name, about, build } of verbs) {
+    const command = program.command(name).description(about);
+    if (argv.includes(name)) await build(command, { argv, io, stop });
+    command.option(...DEBUG);
+  }
   return program;
 }
 
-const NO_COMMAND = "expected a command: train, generate, export, info or doctor";
+const NO_COMMAND = `expected a command: ${verbs.map(({ name }) => name).join(", ")}`;
 
 /** Runs one command line; the result is the exit code. */
 export async function main(argv: readonly string[], io: IO): Promise<number> {
   using stop = listen(io);
   try {
-    if (argv.length === 0) throw new CommanderError(ExitCode.usage, "descent.noCommand", NO_COMMAND);
-    await createProgram(io, stop).parseAsync([...argv], { from: "user" });
+    const program = await createProgram(argv, io, stop);
+    if (argv.length === 0) {
+      io.err(program.helpInformation());
+      throw new CommanderError(ExitCode.usage, "descent.noCommand", NO_COMMAND);
+    }
+    await program.parseAsync([...argv], { from: "user" });
     await io.flush();
     return stop.code ?? ExitCode.ok;
   } catch (error) {

@@ -2,7 +2,7 @@
 import { mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Store } from "../checkpoint/index.ts";
-import { reason } from "../checkpoint/node-files.ts";
+import { makeFolder, reason } from "../checkpoint/node-files.ts";
 import { folder } from "../checkpoint/node-run.ts";
 import { CheckpointError } from "../errors.ts";
 
@@ -15,7 +15,7 @@ const exists = (path: string): Promise<boolean> =>
 /** Makes `path` and says whether it is ours: another training may take the same name at the same time. */
 async function take(path: string): Promise<boolean> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await mkdir(path);
     return true;
   } catch (cause) {
@@ -24,25 +24,10 @@ async function take(path: string): Promise<boolean> {
   }
 }
 
-/** `<parent>/<model>-<n>` with the first n that is free, from 1 on; it is taken when the run is created. */
+/** Makes `<parent>/<model>-<n>` with the first n that is free, from 1 on. */
 export async function freshFolder(model: string, parent = "runs"): Promise<Store> {
-  let n = 1;
-  const name = () => join(parent, `${model}-${n}`);
-  while (await exists(name())) n++;
-  const here = () => folder(name());
-  return {
-    get where() {
-      return name();
-    },
-    async create(config, tokenizer) {
-      while (!(await take(name()))) n++;
-      await here().create(config, tokenizer);
-    },
-    saveState: (state) => here().saveState(state),
-    saveWeights: (kind, parameters, names) => here().saveWeights(kind, parameters, names),
-    log: (event) => here().log(event),
-    loadState: () => here().loadState(),
-    loadDescription: () => here().loadDescription(),
-    loadWeights: () => here().loadWeights(),
-  };
+  for (let n = 1; ; n++) {
+    const path = join(parent, `${model}-${n}`);
+    if (!(await exists(path)) && (await take(path))) return folder(path);
+  }
 }

@@ -1,6 +1,6 @@
-/** Text that a model writes, to the reader. */
-import type { WriteOptions } from "../generate/index.ts";
-import type { LanguageWriter } from "../tasks/language.ts";
+/** Text that a model generates, to the reader. */
+import type { GenerateOptions } from "../generate/index.ts";
+import type { TextGenerator } from "../tasks/language.ts";
 import type { Tokenizer } from "../tokenizers/index.ts";
 import type { IO } from "./io.ts";
 
@@ -16,22 +16,22 @@ const canSay = (tokenizer: Tokenizer, text: string): boolean => {
 export const openingPrompt = (tokenizer: Tokenizer, wish = "\n"): string =>
   [wish, "\n"].find((text) => canSay(tokenizer, text)) ?? tokenizer.decode([0]);
 
-/** The pieces that follow `prompt`, until there are `characters` of them. */
+/** The pieces that follow `prompt`, up to the word that makes them `characters` long. */
 export async function* pieces(
-  model: LanguageWriter,
+  generator: TextGenerator,
   prompt: string,
-  options: WriteOptions,
-  characters = Number.POSITIVE_INFINITY,
+  options: GenerateOptions,
+  characters: number,
 ): AsyncGenerator<string> {
   let left = characters;
-  for await (const piece of model.generate(prompt, options)) {
+  for await (const piece of generator.generate(prompt, options)) {
+    if (left <= 0 && /^\s/.test(piece)) return;
     yield piece;
     left -= piece.length;
-    if (left <= 0) return;
   }
 }
 
-/** Writes `prompt`, unless it is only space, and what follows it; nothing where the prompt cannot be gone on from. */
+/** Writes `prompt`, unless it is only space, and what follows it; nothing where the prompt cannot be continued. */
 export async function stream(prompt: string, source: AsyncIterable<string>, io: IO): Promise<void> {
   let before = prompt.trim() && prompt;
   for await (const piece of source) {

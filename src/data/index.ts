@@ -1,3 +1,9 @@
-export { type Batch, randomWindows, type WindowOptions, windowsAt } from "./batches.ts";
-export { builtInText } from "./corpus.ts";
-export { type PrepareOptions, prepareText, requireLength, splitText, type TextData } from "./text.ts";
+/** Examples: where they come from, in which order they are seen, how they become batches. */
+export { type Dataset, divided, listed, spread } from "./dataset.ts";
+export { digest, textDigest } from "./digest.ts";
+export { gunzipped, parseIdx } from "./idx.ts";
+export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order } from "./order.ts";
+export { bucket, padded } from "./padding.ts";
+export { asSource, type DataGiven, formatOf, type Row, type Source } from "./source.ts";
+export { column, LABEL_COLUMNS, parseRow, readTable, type Table, TEXT_COLUMNS } from "./table.ts";
+export { requireVariety, splitText, windows } from "./text.ts";

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { makeFolder, readFileBounded, reason, sha256, writeAtomic } from "../checkpoint/node-files.ts";
 import { CheckpointError, DataError, nearest } from "../errors.ts";
-import { builtInText } from "./corpus.ts";
+import { builtInText } from "../stories/index.ts";
 
 /** Largest text read, in bytes; V8's strings end near 2^29 characters. */
 const MAX_BYTES = 500_000_000;

@@ -1,29 +1,7 @@
-/** Text -> ids for training and validation. */
-import { ConfigError, DataError, nearest } from "../errors.ts";
-import { type Tokenizer, trainBpe, trainChar } from "../tokenizers/index.ts";
-
-/** A text as ids, split into what is trained on and what is only measured. */
-export interface TextData {
-  name: string;
-  train: Int32Array;
-  validation: Int32Array;
-  tokenizer: Tokenizer;
-}
-
-export interface PrepareOptions {
-  /** For messages; default "text". */
-  name?: string;
-  /** One id per character, byte pairs learned from the training part, or a tokenizer that is there already; default "char". */
-  tokenizer?: "char" | "bpe" | Tokenizer;
-  /** Tokens of "bpe"; default 1024. */
-  vocabSize?: number;
-  /** Share of the text, at its end, that is only measured; default 0.1. */
-  validation?: number;
-  /** Progress of learning "bpe": tokens found and wanted. */
-  onProgress?: (done: number, total: number) => void;
-  /** Stops the learning of "bpe". */
-  signal?: AbortSignal;
-}
+/** Running text: its two parts, and windows of ids. T context */
+import { ConfigError, DataError } from "../errors.ts";
+import type { Dataset } from "./dataset.ts";
+import { digest } from "./digest.ts";
 
 /** The first part and the last `fraction` of `text`, by UTF-16 units, never through a surrogate pair. */
 export function splitText(text: string, fraction = 0.1): { train: string; validation: string } {
@@ -35,16 +13,8 @@ export function splitText(text: string, fraction = 0.1): { train: string; valida
   return { train: text.slice(0, cut), validation: text.slice(cut) };
 }
 
-/** Splits `text` and turns both parts into ids. Throws DataError on text without at least two different characters. */
-export async function prepareText(text: string, options: PrepareOptions = {}): Promise<TextData> {
-  const name = options.name ?? "text";
-  requireVariety(text, name);
-  const { train, validation } = splitText(text, options.validation);
-  const tokenizer = await makeTokenizer(text, train, options);
-  return { name, train: tokenizer.encode(train), validation: tokenizer.encode(validation), tokenizer };
-}
-
-function requireVariety(text: string, name: string): void {
+/** Throws DataError on text without at least two different characters. */
+export function requireVariety(text: string, name: string): void {
   const first = text.codePointAt(0);
   if (first === undefined) throw new DataError(`${name}: expected text to train on, got none; it is empty`);
   const character = String.fromCodePoint(first);
@@ -52,22 +22,26 @@ function requireVariety(text: string, name: string): void {
     throw new DataError(`${name}: expected at least two different characters, got only ${JSON.stringify(character)}`);
 }
 
-async function makeTokenizer(text: string, train: string, options: PrepareOptions): Promise<Tokenizer> {
-  const { tokenizer = "char", vocabSize = 1024, onProgress, signal } = options;
-  if (typeof tokenizer !== "string") return tokenizer;
-  if (tokenizer === "char") return trainChar(text);
-  if (tokenizer === "bpe")
-    return trainBpe(train, { vocabSize, ...(onProgress && { onProgress }), ...(signal && { signal }) });
-  const hint = nearest(tokenizer, ["char", "bpe"]);
-  throw new ConfigError(`tokenizer: expected char or bpe, got ${JSON.stringify(tokenizer)}${hint}`);
+/** Where to cut windows out of a text. */
+export interface WindowOptions {
+  readonly context: number;
+  /** From the start of one window to the start of the next. */
+  readonly stride: number;
+  /** For messages: the text and which part of it. */
+  readonly name: string;
+  readonly part: string;
 }
 
-/** Both parts hold at least one window of `context` ids and the id after it; DataError otherwise. */
-export function requireLength(data: TextData, context: number): void {
-  for (const part of ["train", "validation"] as const)
-    if (data[part].length < context + 1)
-      throw new DataError(
-        `${data.name}: expected at least ${context + 1} ids in the ${part} part for a context of ${context}, ` +
-          `got ${data[part].length}; use a longer text or a smaller context`,
-      );
+/** Windows of `context` ids and the id after each: T + 1 ids. Throws DataError on a text that is too short for one. */
+export function windows(ids: Int32Array, { context, stride, name, part }: WindowOptions): Dataset<Int32Array> {
+  if (ids.length < context + 1)
+    throw new DataError(
+      `${name}: expected at least ${context + 1} ids in the ${part} part for a context of ${context}, ` +
+        `got ${ids.length}; use a longer text or a smaller context`,
+    );
+  return {
+    size: Math.floor((ids.length - context - 1) / stride) + 1,
+    digest: digest(ids),
+    at: (index) => ids.subarray(index * stride, index * stride + context + 1),
+  };
 }

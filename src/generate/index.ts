@@ -1,3 +1,3 @@
-/** Writing with a trained model. */
+/** From logits to ids, one after another. */
+export { type GenerateOptions, IdGenerator } from "./generator.ts";
 export { checkSampling, type SampleOptions, sample } from "./sample.ts";
-export { type WriteOptions, Writer } from "./writer.ts";

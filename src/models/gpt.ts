@@ -18,25 +18,27 @@ import {
   normalInit,
   times,
 } from "../nn/index.ts";
+import { probability, whole } from "../schema.ts";
 import { arange, type Dim, parameter, type Tensor } from "../tensor/index.ts";
-import { type Carried, type CheckpointNames, type LanguageModel, architecture as row } from "./language-model.ts";
-
-const probability = z.number().min(0).lt(1).default(0);
+import { architecture, labelCount } from "./architecture.ts";
+import { atLast, classCount } from "./classes.ts";
+import { type Carried, type CausalModel, type ClassesModel, causalInputs, classesInputs } from "./heads.ts";
 
 /** Keys as in the checkpoint's `config.json`. */
 export const gptConfig = z
   .strictObject({
-    vocab_size: z.int().min(1).max(1e7),
-    n_positions: z.int().min(1).max(1e6).default(64),
-    n_embd: z.int().min(1).max(65536).default(128),
-    n_layer: z.int().min(1).max(512).default(4),
-    n_head: z.int().min(1).max(1024).default(4),
-    activation_function: z.enum(["gelu_new", "gelu"]).default("gelu_new"),
-    layer_norm_epsilon: z.number().min(0).max(1).default(1e-5),
-    initializer_range: z.number().gt(0).max(10).default(0.02),
-    embd_pdrop: probability,
-    attn_pdrop: probability,
-    resid_pdrop: probability,
+    vocab_size: whole(1, 1e7).describe("tokens; by default the tokenizer's"),
+    n_positions: whole(1, 1e6).default(64).describe("tokens it can look at together"),
+    n_embd: whole(1, 65536).default(128).describe("width"),
+    n_layer: whole(1, 512).default(4).describe("blocks"),
+    n_head: whole(1, 1024).default(4).describe("heads of attention in a block"),
+    activation_function: z.enum(["gelu_new", "gelu"]).default("gelu_new").describe("GELU with tanh, or exact"),
+    layer_norm_epsilon: z.number().min(0).max(1).default(1e-5).describe("added to variances"),
+    initializer_range: z.number().gt(0).max(10).default(0.02).describe("deviation of initial weights"),
+    embd_pdrop: probability().default(0).describe("dropout of embeddings"),
+    attn_pdrop: probability().default(0).describe("dropout of attention weights"),
+    resid_pdrop: probability().default(0).describe("dropout of what blocks add"),
+    num_labels: whole(1, 1e6).optional().describe("classes, for a classifier"),
   })
   .refine(({ n_embd, n_head }) => n_embd % n_head === 0, { message: "n_head must divide n_embd", path: ["n_head"] });
 export type GPTConfig = z.infer<typeof gptConfig>;
@@ -95,7 +97,7 @@ const Block = (config: GPTConfig) =>
     },
   );
 
-/** ids [B, T] -> logits [B, T, V]. */
+/** ids [B, T] -> hidden states [B, T, C]. */
 export const GPT = (config: GPTConfig) => {
   const drop = Dropout(config.embd_pdrop);
   return module(
@@ -111,10 +113,18 @@ export const GPT = (config: GPTConfig) => {
       const positions = cache ? order.add(cache.past) : order; // [T]
       let x = drop(wte(ids).add(wpe(positions))); //              [B, T, C]
       for (const [i, block] of h.entries()) x = block(x, cache?.layer(i));
-      return ln_f(x).linear(wte.weight);
+      return ln_f(x);
     },
   );
 };
+
+/** x [.., C] -> [.., K]. */
+const Score = (config: GPTConfig) =>
+  module(
+    "Score",
+    { weight: parameter([classCount(config), config.n_embd], normalInit(config.initializer_range)) },
+    ({ weight }, x: Tensor) => x.linear(weight),
+  );
 
 /** Keys and values by name, and the count of tokens before these. */
 class NamedCache implements KVCache {
@@ -138,15 +148,18 @@ class NamedCache implements KVCache {
   }
 }
 
-function languageModel(config: GPTConfig): LanguageModel {
+/** The head is the embedding once more. */
+function causal(config: GPTConfig): CausalModel {
   const gpt = GPT(config);
+  const logits = (ids: Tensor, cache?: KVCache) => gpt(ids, cache).linear(gpt.wte.weight); // [B, T, V]
   const { n_embd: C, n_head: H, n_layer } = config;
   const layers = Array.from({ length: n_layer }, (_, i) => i);
   return {
     parts: gpt,
+    inputs: causalInputs,
     vocabulary: config.vocab_size,
     context: config.n_positions,
-    forward: (ids) => gpt(ids),
+    forward: ({ ids }) => ({ logits: logits(ids) }),
     carried(B) {
       const past: Spec = { shape: [B, H, "P", C / H], dtype: "f32" };
       const names = layers.flatMap((i) => [`key.${i}`, `value.${i}`]);
@@ -154,15 +167,30 @@ function languageModel(config: GPTConfig): LanguageModel {
     },
     step(ids, carried) {
       const cache = new NamedCache(carried, ids.dim(1), ids);
-      return { logits: gpt(ids, cache), carried: cache.next };
+      return { logits: logits(ids, cache), carried: cache.next };
     },
   };
 }
 
+/** As GPT2ForSequenceClassification: the hidden state of the last token, without bias. */
+function classes(config: GPTConfig): ClassesModel {
+  const gpt = GPT(config);
+  const score = Score(config);
+  return {
+    parts: { ...gpt, score },
+    inputs: classesInputs,
+    vocabulary: config.vocab_size,
+    context: config.n_positions,
+    classes: classCount(config),
+    forward: ({ ids, lengths }) => ({ logits: score(atLast(gpt(ids), lengths)) }),
+  };
+}
+
 /** Files with a head prefix every name; old files also carry the causal mask as a buffer, and some repeat the tied head. */
-export const checkpoint: CheckpointNames = {
+export const gpt = architecture({
   modelType: "gpt2",
-  prefix: "transformer.",
+  about: "transformer decoder, GPT-2 (Radford et al. 2019)",
+  config: gptConfig,
   fixed: {
     n_inner: null,
     scale_attn_weights: true,
@@ -170,7 +198,7 @@ export const checkpoint: CheckpointNames = {
     add_cross_attention: false,
     tie_word_embeddings: true,
   },
-  ignore: /(\.attn\.(masked_)?bias|^lm_head\.weight)$/,
-};
-
-export const architecture = row(checkpoint, gptConfig, Object.keys(gptConfig.shape), languageModel);
+  spellings: { num_labels: labelCount },
+  files: { prefix: "transformer.", bare: /^score\./, ignore: /(\.attn\.(masked_)?bias|^lm_head\.weight)$/ },
+  heads: { causal, classes },
+});

@@ -1,26 +1,49 @@
-/** The registry: `model_type` -> file, imported when it is asked for. */
+/** The registry: name -> architecture, imported when it is asked for. */
 import { ConfigError, nearest } from "../errors.ts";
-import type { Architecture } from "./language-model.ts";
+import type { Architecture } from "./architecture.ts";
+import type { Head } from "./heads.ts";
 
-const registry = {
-  rnn: async () => (await import("./rnn.ts")).architecture,
-  lstm: async () => (await import("./lstm.ts")).architecture,
-  gru: async () => (await import("./gru.ts")).architecture,
-  gpt2: async () => (await import("./gpt.ts")).architecture,
-} satisfies Record<string, () => Promise<Architecture>>;
+const registry = new Map<string, () => Promise<Architecture>>([
+  ["rnn", async () => (await import("./rnn.ts")).rnn],
+  ["lstm", async () => (await import("./lstm.ts")).lstm],
+  ["gru", async () => (await import("./gru.ts")).gru],
+  ["gpt", async () => (await import("./gpt.ts")).gpt],
+]);
 
-/** Names that people use for what files call otherwise. */
-const aliases: Readonly<Record<string, string>> = { gpt: "gpt2" };
+/** `model_type` of files -> the name that people use, where the two differ. */
+const MODEL_TYPES: Readonly<Record<string, string>> = { gpt2: "gpt" };
 
-export const modelNames = ["rnn", "lstm", "gru", "gpt"] as const;
+/** The names of all architectures. */
+export const modelNames = (): string[] => [...registry.keys()];
+
+/** Adds an architecture of one's own under its `model_type`. */
+export const addModel = (architecture: Architecture): void =>
+  void registry.set(architecture.modelType, async () => architecture);
 
 /** The architecture called `name`, a `model_type` or a common name. Throws ConfigError with the nearest known one. */
 export async function loadArchitecture(name: string): Promise<Architecture> {
-  const entry = Object.entries(registry).find(([key]) => key === (aliases[name] ?? name));
-  if (entry) return entry[1]();
+  const load = registry.get(MODEL_TYPES[name] ?? name);
+  if (load) return load();
+  const known = modelNames();
   throw new ConfigError(
-    `model: expected one of ${modelNames.join(", ")}, got "${name}"${nearest(name, modelNames)}; choose one of them`,
+    `model: expected one of ${known.join(", ")}, got ${JSON.stringify(name)?.slice(0, 80)}${nearest(String(name), known)}; choose one of them`,
   );
 }
 
-export type { Architecture, Carried, CheckpointNames, Config, LanguageModel } from "./language-model.ts";
+/** The names of the architectures that carry `head`. */
+export async function modelsWith(head: Head): Promise<string[]> {
+  const all = await Promise.all([...registry].map(async ([name, load]) => [name, await load()] as const));
+  return all.filter(([, { heads }]) => heads[head]).map(([name]) => name);
+}
+
+export { type Architecture, architecture, build, type Config, type FileNames, labelCount } from "./architecture.ts";
+export {
+  type Carried,
+  type CausalModel,
+  type ClassesModel,
+  causalInputs,
+  classesInputs,
+  type Head,
+  type Heads,
+  type Model,
+} from "./heads.ts";

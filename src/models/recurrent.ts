@@ -1,83 +1,121 @@
 /**
- * A recurrent language model around any cell: embedding, a stack of recurrent layers with dropout between, a decoder.
+ * Recurrent architectures around any kind of layer: an embedding, the layers, and a decoder for the next id or a
+ * classifier of the whole sequence.
  *
- * B batch · T steps · I input width · H hidden width · V vocabulary
+ * B batch · T steps · I input width · H hidden width · L layers · D directions · V vocabulary · K classes
  */
 import { z } from "zod";
-import { type Step, scan } from "../graph/index.ts";
+import { ConfigError } from "../errors.ts";
 import { Dropout, Embedding, Linear } from "../nn/index.ts";
-import { type Tensor, zeros } from "../tensor/index.ts";
-import type { Carried, LanguageModel } from "./language-model.ts";
+import { probability, whole } from "../schema.ts";
+import type { Tensor } from "../tensor/index.ts";
+import { type Architecture, architecture, labelCount } from "./architecture.ts";
+import { classCount, maxOf, meanOf } from "./classes.ts";
+import { type CausalModel, type ClassesModel, causalInputs, classesInputs } from "./heads.ts";
 
 /** Keys of the configuration, named as the arguments of torch.nn's layers. */
 export const recurrentConfig = z.strictObject({
-  vocab_size: z.int().min(1).max(1e7),
-  embedding_dim: z.int().min(1).max(65536).default(128),
-  hidden_size: z.int().min(1).max(65536).default(256),
-  num_layers: z.int().min(1).max(64).default(1),
-  dropout: z.number().min(0).lt(1).default(0),
+  vocab_size: whole(1, 1e7).describe("tokens; by default the tokenizer's"),
+  embedding_dim: whole(1, 65536).default(128).describe("width of the embedding"),
+  hidden_size: whole(1, 65536).default(256).describe("width of the state"),
+  num_layers: whole(1, 64).default(1).describe("recurrent layers"),
+  dropout: probability().default(0).describe("dropout between layers, and around a classifier's"),
+  bidirectional: z.boolean().default(false).describe("reads from the end as well; for classifiers"),
+  num_labels: whole(1, 1e6).optional().describe("classes, for a classifier"),
+  pooling: z.enum(["last", "mean", "max"]).optional().describe("which outputs a classifier sees (default: mean)"),
 });
-/** Arguments of torch.nn's layers that these models leave at their defaults. */
-export const recurrentFixed = { nonlinearity: "tanh", bidirectional: false, bias: true, proj_size: 0 };
 export type RecurrentConfig = z.infer<typeof recurrentConfig>;
 
-/** The state of one layer: tensors [B, H] by name. */
-type State = { readonly [name: string]: Tensor };
+/** Arguments of torch.nn's layers that these models leave at their defaults. */
+const fixed = { nonlinearity: "tanh", bias: true, proj_size: 0 };
 
-/** A stack of layers seen from outside: embedding, cells, decoder, and how a cell's state is spelled. */
-export interface Stack<S extends State> {
-  readonly parts: object;
-  readonly embedding: (ids: Tensor) => Tensor;
-  readonly cells: readonly Step<S, Tensor, Tensor>[];
-  readonly decoder: (x: Tensor) => Tensor;
-  /** Names of the tensors of a state. */
-  readonly names: readonly (keyof S & string)[];
+/** Layers over whole sequences: xs [B, T, I] -> outputs [B, T, D·H] and the last state, tensors [L·D, B, H]. */
+export type Layers<S> = (xs: Tensor, options?: { state?: S; lengths?: Tensor }) => [Tensor, S];
+
+/** What one kind of layer states. */
+export interface Recurrence<S> {
+  readonly modelType: "rnn" | "lstm" | "gru";
+  readonly about: string;
+  layers(I: number, H: number, options: { layers: number; dropout: number; bidirectional: boolean }): Layers<S>;
+  /** Names of the tensors of a state; the first is what is shown to others. */
+  readonly names: readonly [string, ...string[]];
+  toRecord(state: S): Readonly<Record<string, Tensor>>;
+  fromRecord(tensors: Readonly<Record<string, Tensor>>): S;
 }
 
-/** Parts that all three models share. */
-export const shell = ({ vocab_size: V, embedding_dim: I, hidden_size: H }: RecurrentConfig) => ({
-  embedding: Embedding(V, I),
-  decoder: Linear(H, V),
-});
-
-/** xs [B, T, I] through every layer -> [B, T, H], and the last state of each. */
-function runStack<S extends State>({ cells }: Stack<S>, xs: Tensor, first: readonly S[], drop: (x: Tensor) => Tensor) {
-  const states = cells.map((cell, l) => {
-    const state = first[l];
-    if (!state) throw new Error("internal: one state per layer");
-    const [last, hs] = scan(cell, state, l === 0 ? xs : drop(xs));
-    xs = hs; // [B, T, H]
-    return last;
-  });
-  return { xs, states };
+function body<S>(recurrence: Recurrence<S>, config: RecurrentConfig) {
+  const { vocab_size: V, embedding_dim: I, hidden_size: H, num_layers, dropout, bidirectional } = config;
+  const layers = recurrence.layers(I, H, { layers: num_layers, dropout, bidirectional });
+  return { embedding: Embedding(V, I), layers };
 }
 
-/** The language model that a stack makes. */
-export function recurrentLanguageModel<S extends State>(config: RecurrentConfig, stack: Stack<S>): LanguageModel {
-  const { hidden_size: H, num_layers, vocab_size, dropout } = config;
-  const drop = Dropout(dropout);
-  const key = (name: string, l: number) => `${name}.${l}`;
-  const everyState = <T>(make: (name: string, l: number) => T): Record<string, T> =>
-    Object.fromEntries(stack.cells.flatMap((_, l) => stack.names.map((name) => [key(name, l), make(name, l)])));
-  const run = (ids: Tensor, states: readonly S[]) => runStack(stack, stack.embedding(ids), states, drop);
-  const stateOf = (l: number, tensor: (name: string) => Tensor | undefined) =>
-    Object.fromEntries(stack.names.map((name) => [name, tensor(key(name, l))])) as S;
+function causal<S>(recurrence: Recurrence<S>, config: RecurrentConfig): CausalModel {
+  const { vocab_size: V, hidden_size: H, num_layers: L } = config;
+  if (config.bidirectional)
+    throw new ConfigError("config: bidirectional: a language model may not see what comes next; leave it out");
+  const { embedding, layers } = body(recurrence, config);
+  const decoder = Linear(H, V);
   return {
-    parts: stack.parts,
-    vocabulary: vocab_size,
+    parts: { embedding, [recurrence.modelType]: layers, decoder },
+    inputs: causalInputs,
+    vocabulary: V,
     context: undefined,
-    forward(ids) {
-      const rest = zeros([ids.dim(0), H]);
-      const states = Array.from({ length: num_layers }, (_, l) => stateOf(l, () => rest));
-      return stack.decoder(run(ids, states).xs);
-    },
-    carried: (B) => everyState(() => ({ shape: [B, H], dtype: "f32" })),
-    step(ids, carried: Carried) {
-      const { xs, states } = run(
-        ids,
-        stack.cells.map((_, l) => stateOf(l, (name) => carried[name])),
-      );
-      return { logits: stack.decoder(xs), carried: everyState((name, l) => states[l]?.[name] ?? xs) };
+    forward: ({ ids }) => ({ logits: decoder(layers(embedding(ids))[0]) }),
+    carried: (B) => Object.fromEntries(recurrence.names.map((name) => [name, { shape: [L, B, H], dtype: "f32" }])),
+    step(ids, carried) {
+      const [hs, state] = layers(embedding(ids), { state: recurrence.fromRecord(carried) });
+      return { logits: decoder(hs), carried: recurrence.toRecord(state) };
     },
   };
 }
+
+/** h [L·D, B, H] -> the last layer's, both directions side by side [B, D·H]. */
+const lastLayer = (h: Tensor, D: number): Tensor => h.slice(0, -D).rearrange("d b h -> b (d h)");
+
+const POOLING = { mean: meanOf, max: maxOf } as const;
+
+function classes<S>(recurrence: Recurrence<S>, config: RecurrentConfig): ClassesModel {
+  const { vocab_size: V, hidden_size: H, bidirectional, dropout, pooling = "mean" } = config;
+  const D = bidirectional ? 2 : 1;
+  const { embedding, layers } = body(recurrence, config);
+  const classifier = Linear(D * H, classCount(config));
+  const drop = Dropout(dropout);
+  const pooled = (hs: Tensor, state: S, lengths: Tensor): Tensor => {
+    if (pooling !== "last") return POOLING[pooling](hs, lengths);
+    return lastLayer(recurrence.toRecord(state)[recurrence.names[0]] ?? hs, D);
+  };
+  return {
+    parts: { embedding, [recurrence.modelType]: layers, classifier },
+    inputs: classesInputs,
+    vocabulary: V,
+    context: undefined,
+    classes: classCount(config),
+    forward({ ids, lengths }) {
+      const [hs, state] = layers(drop(embedding(ids)), { lengths });
+      return { logits: classifier(drop(pooled(hs, state, lengths))) };
+    },
+  };
+}
+
+export const recurrent = <S>(recurrence: Recurrence<S>): Architecture =>
+  architecture({
+    modelType: recurrence.modelType,
+    about: recurrence.about,
+    config: recurrentConfig,
+    fixed,
+    spellings: { num_labels: labelCount },
+    heads: {
+      causal: (config) => causal(recurrence, config),
+      classes: (config) => classes(recurrence, config),
+    },
+  });
+
+/** A state that is h alone. */
+export const hidden = {
+  names: ["h"] as const,
+  toRecord: (h: Tensor) => ({ h }),
+  fromRecord: ({ h }: Readonly<Record<string, Tensor>>): Tensor => {
+    if (!h) throw new Error("internal: a state without h");
+    return h;
+  },
+};

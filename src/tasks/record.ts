@@ -1,19 +1,26 @@
-/** What the training state of a run says besides weights and slots: enough to go on, and to say what the run is. */
+/** What the training state of a run says besides weights: enough to go on exactly, and to say what the run is. */
 import { z } from "zod";
 import type { Json } from "../checkpoint/index.ts";
 import { CheckpointError } from "../errors.ts";
-import { type TrainingSettings, trainingKeys } from "../train/options.ts";
+import type { TrainingSettings } from "../train/index.ts";
+
+const data = z.object({ name: z.string(), digest: z.string() });
 
 const recordSchema = z.object({
+  /** Of this record's form. */
+  version: z.literal(2),
   /** Steps done. */
   step: z.int().min(0),
-  best: z.object({ valLoss: z.number(), step: z.int().min(0) }).nullable(),
+  best: z.object({ score: z.number(), step: z.int().min(0) }).nullable(),
   /** `model_type`. */
   model: z.string(),
-  settings: z.custom<TrainingSettings>(
-    (value) => typeof value === "object" && value !== null && trainingKeys.every((key) => Object.hasOwn(value, key)),
-  ),
-  data: z.object({ name: z.string(), fingerprint: z.string() }),
+  task: z.string(),
+  settings: z.custom<TrainingSettings>((value) => typeof value === "object" && value !== null && "steps" in value),
+  /** What was trained on, and what was measured: part of the first where nothing else was named. */
+  train: data,
+  validation: data.extend({ given: z.boolean() }),
+  /** The named sizes of a batch of the longest examples. */
+  sizes: z.record(z.string(), z.int()),
   device: z.string().nullable(),
   threads: z.number().nullable(),
 });
@@ -24,8 +31,8 @@ export type TrainerRecord = z.infer<typeof recordSchema>;
 export function parseRecord(trainer: Json, where: string): TrainerRecord {
   const result = recordSchema.safeParse(trainer);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
+  const key = result.error.issues[0]?.path.join(".");
   throw new CheckpointError(
-    `run ${where}: the trainer's record is not one of this version (${issue?.path.join(".")}: ${issue?.message}); start anew`,
+    `run ${where}: the training state is of another version of this program (its ${key || "record"} does not fit); start a new run`,
   );
 }

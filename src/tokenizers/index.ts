@@ -3,3 +3,4 @@ export { type BpeTraining, trainBpe } from "./bpe-train.ts";
 export { charTokenizer, trainChar } from "./char.ts";
 export { readTokenizer } from "./read.ts";
 export type { Tokenizer } from "./tokenizer.ts";
+export { trainWords } from "./word-level.ts";

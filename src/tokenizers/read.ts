@@ -8,6 +8,7 @@ import { type BpeModel, BYTE_CHARACTERS, bpeTokenizer } from "./bpe.ts";
 import { ANY_CHARACTER, charTokenizer, unknownId } from "./char.ts";
 import { checkSteps, checkTokens } from "./steps.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { UNKNOWN, WORD, wordTokenizer } from "./word-level.ts";
 
 /** Ids are below this, so that a small file cannot ask for a huge table. */
 const MAX_VOCABULARY = 2 ** 24;
@@ -35,6 +36,7 @@ export async function readTokenizer(json: unknown): Promise<Tokenizer> {
   const added = addedTokens(json, ids);
   const tokens = inOrder(ids);
   if (added.size === 0 && tokens && isChar(json, json.model, tokens)) return charTokenizer(tokens);
+  if (added.size === 0 && tokens && isWords(json, json.model, tokens)) return wordTokenizer(tokens);
   const merges = added.size === 0 && tokens && isBpe(json, json.model, ids) && readMerges(json.model);
   if (merges && tokens) return bpeTokenizer({ tokens, merges });
   return foreign(json, new Map([...ids, ...added]));
@@ -111,6 +113,21 @@ function isChar(json: Json, model: Json, tokens: readonly string[]): boolean {
     isObject(decoder) &&
     decoder.type === "Fuse" &&
     tokens.every((token) => [...token].length === 1)
+  );
+}
+
+function isWords(json: Json, model: Json, tokens: readonly string[]): boolean {
+  const { pre_tokenizer: split, normalizer } = json;
+  return (
+    has(model, { type: "WordLevel", unk_token: UNKNOWN }) &&
+    plain({ ...json, normalizer: null }) &&
+    has(normalizer, { type: "Lowercase" }) &&
+    has(split, { type: "Split", behavior: "Removed", invert: true }) &&
+    isObject(split) &&
+    isObject(split.pattern) &&
+    split.pattern.Regex === WORD &&
+    !json.decoder &&
+    tokens[0] === UNKNOWN
   );
 }
 

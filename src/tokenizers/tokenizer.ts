@@ -1,7 +1,7 @@
 /** Text <-> ids. */
 export interface Tokenizer {
-  /** What made it: single characters, our byte-level pairs, or a foreign tokenizer.json. */
-  readonly kind: "char" | "bpe" | "huggingface";
+  /** What made it: single characters, words, our byte-level pairs, or a foreign tokenizer.json. */
+  readonly kind: "char" | "words" | "bpe" | "huggingface";
   /** Ids are below this. */
   readonly vocabSize: number;
   /** Ids of `text`; special tokens around it only when asked for. Throws TokenizerError on text it cannot say. */

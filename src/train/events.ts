@@ -1,29 +1,48 @@
 /** What a training reports while it goes on, and in the end. */
 
-/** What happened, told apart by `event`. Losses are in nats per token. */
+/** Measurements by name, such as `loss` and `accuracy`. */
+export type Scores = Readonly<Record<string, number>>;
+
+/** The best score so far and where it was met. */
+export interface Best {
+  readonly score: number;
+  readonly step: number;
+}
+
+/** What happened, told apart by `event`. */
 export type TrainingEvent =
   | {
       readonly event: "start";
       readonly step: number;
       readonly steps: number;
+      /** Numbers that are trained. */
       readonly parameters: number;
       readonly compileSeconds: number;
+      /** What speed is counted in, such as tokens. */
+      readonly unit: string;
+      /** The best score before a resumption. */
+      readonly best: Best | undefined;
     }
   | {
       readonly event: "step";
       readonly step: number;
-      /** Nats per token of this step's batch. */
+      /** Of this step's batch. */
       readonly loss: number;
+      /** The named parts of the loss, and what else the task measures beside it. */
+      readonly terms: Scores;
       /** The norm of all gradients before clipping. */
       readonly gradNorm: number;
       readonly lr: number;
-      /** In steps alone, without evaluations and checkpoints. */
-      readonly tokensPerSecond: number;
+      /** Passes over the training examples so far; undefined where examples are drawn. */
+      readonly epoch: number | undefined;
+      /** Units in a second, in steps alone, without evaluations and checkpoints. */
+      readonly perSecond: number;
       /** Until the last step, at the speed of the steps so far. */
       readonly secondsLeft: number;
     }
-  | { readonly event: "evaluate"; readonly step: number; readonly valLoss: number; readonly best: boolean }
+  | { readonly event: "evaluate"; readonly step: number; readonly scores: Scores; readonly best: boolean }
   | { readonly event: "checkpoint"; readonly step: number; readonly kind: "last" | "best" }
+  | { readonly event: "stop"; readonly step: number; readonly reason: string }
   | { readonly event: "interrupted"; readonly step: number };
 
 /** What a training leaves behind. */
@@ -35,9 +54,9 @@ export interface History {
   readonly firstStep: number;
   /** Mean loss of the last steps, at most 100. */
   readonly trainLoss: number;
-  /** The last validation loss, undefined where none was measured. */
-  readonly valLoss: number | undefined;
-  readonly bestValLoss: number | undefined;
+  /** The last evaluation, undefined where there was none. */
+  readonly scores: Scores | undefined;
+  readonly best: Best | undefined;
   readonly seconds: number;
   readonly interrupted: boolean;
 }

@@ -1,10 +1,20 @@
 /** Training: the step as a graph, the loop around it, and what it reports. */
 export { createStep } from "./accumulate.ts";
-export type { History, TrainingEvent } from "./events.ts";
+export { type Columns, type Example, fromColumns } from "./columns.ts";
+export type { Best, History, Scores, TrainingEvent } from "./events.ts";
+export { type FitData, type FitOptions, fit } from "./fit.ts";
+export { Fitted } from "./fitted.ts";
 export type { ParameterGroup } from "./groups.ts";
-export { type Best, type LoopOptions, loop, train } from "./loop.ts";
+export { type Batches, type Evaluation, type LoopOptions, loop } from "./loop.ts";
 export type { BatchSpecs, LossTerms, StepOptions } from "./plan.ts";
-export { Run } from "./run.ts";
+export { Run, type RunHistory, stoppable } from "./run.ts";
+export {
+  checkTraining,
+  type TrainingInput,
+  type TrainingSettings,
+  trainingSchema,
+  trainingSettings,
+} from "./settings.ts";
 export type { StartValues } from "./start.ts";
 export type { StepAt, Stepper, StepResult } from "./step.ts";
 export { traceStep } from "./trace.ts";

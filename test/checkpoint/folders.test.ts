@@ -12,8 +12,8 @@ beforeEach(() => {
 });
 afterEach(() => place.leave());
 
-const config = { model_type: "rnn" };
-const create = (path: string) => folder(path).create(config, {});
+const files = { "config.json": { model_type: "rnn" }, "task.json": { task: "language" }, "tokenizer.json": {} };
+const create = (path: string) => folder(path).create(files);
 
 /** Expects `path` to be refused in one line, and every file below the working folder to stay as it was. */
 async function refused(path: string, say: RegExp): Promise<void> {
@@ -93,9 +93,11 @@ describe("free", () => {
     for (const path of ["new", "deep/in/new", "empty"]) await create(path);
     expect([...contents(place.path).keys()].filter((file) => file.startsWith("empty"))).toEqual([
       "empty/best/config.json",
+      "empty/best/task.json",
       "empty/best/tokenizer.json",
       "empty/config.json",
       "empty/run.jsonl",
+      "empty/task.json",
       "empty/tokenizer.json",
     ]);
   });

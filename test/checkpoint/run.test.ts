@@ -6,8 +6,10 @@ import {
   fromFile,
   readSafetensors,
   requireExactly,
+  type SavedState,
   type StoredDType,
   type StoredTensor,
+  toStored,
   writeSafetensors,
 } from "../../src/checkpoint/index.ts";
 import { digestOf, folder } from "../../src/checkpoint/node-run.ts";
@@ -21,7 +23,6 @@ beforeEach(() => {
 });
 afterEach(() => place.leave());
 
-const names = { modelType: "toy" };
 const bytesOf = (values: ArrayBufferView) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 const stored = (dtype: StoredDType, values: ArrayBufferView & { length: number }): StoredTensor => ({
   dtype,
@@ -34,7 +35,7 @@ const write = (path: string, tensors: Record<string, StoredTensor>, metadata?: M
 
 /** The numbers of the one parameter w of `dtype`, out of a file's tensor. */
 const load = (tensor: StoredTensor, dtype: DType) =>
-  fromFile(new Map([["w", tensor]]), { w: input("w", [3], dtype) }, names).w?.data;
+  fromFile(new Map([["w", tensor]]), { w: input("w", [3], dtype) }, {}, "toy").w?.data;
 
 describe("numbers of another type", () => {
   test.each([
@@ -115,24 +116,42 @@ describe("weights in several files", () => {
 
 describe("a run remembers what describes it", () => {
   const value = { data: Float32Array.of(1, 2), shape: [2], dtype: "f32" } as const;
+  const other = (first: number) => ({ ...value, data: Float32Array.of(first, first + 1) });
+  /** Everything that a state may hold, each group with numbers of its own. */
+  const state = (step: number, slots: SavedState["slots"] = {}): SavedState => ({
+    parameters: { w: value },
+    buffers: { w: other(7) },
+    averages: { w: other(3) },
+    slots,
+    trainer: { step },
+  });
   beforeEach(async () => {
     const store = folder("run");
-    await store.create({ model_type: "toy", n_head: 2 }, { model: {} });
-    await store.saveState({ parameters: { w: value }, slots: { "adam.m.w": value }, trainer: { step: 1 } });
-    for (const kind of ["last", "best"] as const) await store.saveWeights(kind, { w: value }, names);
+    await store.create({
+      "config.json": { model_type: "toy", n_head: 2 },
+      "task.json": { task: "toy", options: {} },
+      "tokenizer.json": { model: {} },
+    });
+    await store.saveState(state(1, { "optimizer.m.w": other(5) }));
+    for (const kind of ["last", "best"] as const) await store.saveWeights(kind, [["w", toStored(value)]]);
   });
   const edit = (file: string, from: string, to: string) =>
     writeFileSync(file, Buffer.from(readFileSync(file, "latin1").replace(from, to), "latin1"));
 
   test("read back as written", async () => {
-    const state = await folder("run").loadState();
-    expect([state.parameters, state.slots, state.trainer]).toEqual([{ w: value }, { "adam.m.w": value }, { step: 1 }]);
+    const run = folder("run");
+    expect(await run.loadState()).toEqual(state(1, { "optimizer.m.w": other(5) }));
+    expect(await run.loadTrainer()).toEqual({ step: 1 });
+    expect(await run.loadFile("config.json")).toEqual({ model_type: "toy", n_head: 2 });
+    expect(await run.loadFile("task.json")).toEqual({ task: "toy", options: {} });
+    expect(await run.loadFile("vocabulary.json")).toBe(undefined);
+    expect(await folder("run/best").loadTrainer()).toBe(undefined);
     for (const path of ["run", "run/best"]) expect((await folder(path).loadWeights()).get("w")?.shape).toEqual([2]);
     const { metadata } = readSafetensors(readFileSync("run/model.safetensors"));
     expect(metadata.get("descent.config.json")).toBe(digestOf(readFileSync("run/config.json")));
   });
 
-  test.each(["config.json", "tokenizer.json"])("a %s edited afterwards", async (file) => {
+  test.each(["config.json", "task.json", "tokenizer.json"])("a %s edited afterwards", async (file) => {
     writeFileSync(`run/${file}`, readFileSync(`run/${file}`, "utf8").replace("}", ' ,"x":1}').replace("{ ,", "{"));
     const say = (what: string) => `reading run/${file}: it has changed since the ${what} beside it was saved`;
     await expect(folder("run").loadState()).rejects.toThrow(say("training-state.safetensors"));
@@ -142,15 +161,16 @@ describe("a run remembers what describes it", () => {
 
   test("a config.json edited during the training", async () => {
     const store = folder("run");
-    await store.saveState({ parameters: { w: value }, slots: {}, trainer: { step: 2 } });
+    await store.saveState(state(2));
     edit("run/config.json", '"n_head": 2', '"n_head": 4');
-    await store.saveState({ parameters: { w: value }, slots: {}, trainer: { step: 3 } });
+    await store.saveState(state(3));
     await expect(folder("run").loadState()).rejects.toThrow("reading run/config.json: it has changed");
   });
 
   test.each([
-    ["an optimizer slot under another name", '"adam.m.w"', '"adam.n.w"'],
-    ["a slot made a parameter", '"adam.m.w"', '"parameter.u"'],
+    ["an optimizer slot under another name", '"optimizer.m.w"', '"optimizer.n.w"'],
+    ["a slot made a parameter", '"optimizer.m.w"', '"parameter.u"'],
+    ["an average made a buffer", '"average.w"', '"buffer.u"'],
     ["another type of the same size", '"F32"', '"I32"'],
     ["another shape of the same size", '"shape":[2]', '"shape":[2]'.replace("[2]", "[2,1]")],
     ["no digest", '"descent.digest"', '"descent.digesu"'],
@@ -171,10 +191,10 @@ describe("a run remembers what describes it", () => {
 
 test("a state with any one bit of it turned over is refused, or is the same", async () => {
   const store = folder("run");
-  await store.create({ model_type: "toy" }, { model: {} });
+  await store.create({ "config.json": { model_type: "toy" }, "tokenizer.json": { model: {} } });
   const value = { data: Float32Array.of(1, 2), shape: [2], dtype: "f32" } as const;
   const slots = { "adam.m.w": value, "adam.v.w": value };
-  await store.saveState({ parameters: { w: value }, slots, trainer: { step: 1, lr: 0.5 } });
+  await store.saveState({ parameters: { w: value }, buffers: {}, slots, averages: {}, trainer: { step: 1, lr: 0.5 } });
   const whole = readFileSync("run/training-state.safetensors");
   const expected = await store.loadState();
   let refused = 0;

@@ -1,10 +1,32 @@
 /** What cannot be done is refused in one line, with exit code 2, before anything is written. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { kebab } from "../../src/cli/flags.ts";
+import { gpt } from "../../src/models/gpt.ts";
+import { type Architecture, addModel, modelNames } from "../../src/models/index.ts";
+import { lstm } from "../../src/models/lstm.ts";
+import { classify } from "../../src/tasks/classify.ts";
+import { addTask } from "../../src/tasks/index.ts";
+import { trainingSchema } from "../../src/train/index.ts";
 import { contents, descent, TINY, workIn } from "./support.ts";
 
 let place: ReturnType<typeof workIn>;
 const RUN = "run";
+/** Tables of which only the first can be learned from. */
+const TABLES = {
+  "good.tsv": "good day\tyes\nbad day\tno\ngood song\tyes\nbad song\tno\n",
+  "alike.tsv": "good day\tyes\nbad day\tyes\n",
+  "ragged.tsv": "good day\tyes\nbad day\n",
+  "ragged.csv": "text,label\ngood day,yes\na bad, bad day,no\n",
+  "quotes.csv": 'text,label\n"good" day,yes\n',
+  "stars.csv": "text,stars\ngood day,5\nbad day,1\n",
+  "other.tsv": "good day\tyes\nbad day\tno\ngood song\tyes\nbad film\tno\n",
+  "maybe.tsv": "good day\tyes\nbad day\tperhaps\n",
+  "header.csv": "text,label\n",
+  "broken.jsonl": '{"text": "good day", "label": "yes"}\n{"text": "bad day"\n',
+  "list.jsonl": '{"text": "good day", "label": "yes"}\n["bad day", "no"]\n',
+  "gap.jsonl": '{"text": "good day", "label": "yes"}\n{"text": "bad day"}\n',
+};
 beforeAll(async () => {
   place = workIn("arguments");
   expect((await descent(["train", "gpt", ...TINY, "--steps", "2", "--out", RUN])).code).toBe(0);
@@ -28,6 +50,10 @@ beforeAll(async () => {
   writeFileSync("null.json", "null");
   writeFileSync("unknown.json", '{"n_hed": 2}');
   writeFileSync("value.json", '{"lr": "fast"}');
+  for (const [name, text] of Object.entries(TABLES)) writeFileSync(name, text);
+  const classifier = "lstm --task classify --data good.tsv --val good.tsv --set hidden_size=4 --set embedding_dim=4";
+  const line = `train ${classifier} --steps 1 --threads 1 --out classes`;
+  expect((await descent(line.split(" "))).code).toBe(0);
 });
 afterAll(() => place.leave());
 
@@ -52,6 +78,31 @@ const NUMERIC: Readonly<Record<string, { readonly given: readonly string[]; read
   "--seed": { given: [], also: ["1.5", "1e16"] },
   "--threads": { given: [], also: ["0", "1.5", "1e9"] },
   "--vocab": { given: ["--tokenizer", "bpe"], also: ["0", "255", "300.5", "1e9"] },
+  "--epochs": { given: [], also: ["2e9"] },
+  "--warmup": { given: [], also: ["1.5", "2e9"] },
+  "--weight-decay": { given: [], also: ["11"] },
+  "--beta1": { given: [], also: ["1"] },
+  "--beta2": { given: [], also: ["1"] },
+  "--momentum": { given: [], also: ["1"] },
+  "--clip": { given: [], also: ["2e9"] },
+  "--average": { given: [], also: ["1"] },
+  "--patience": { given: [], also: ["0", "1.5", "1e7"] },
+  "--eval-every": { given: [], also: ["0", "1.5", "2e9"] },
+  "--save-every": { given: [], also: ["0", "1.5", "2e9"] },
+  "--length": { given: ["--task", "classify"], also: ["0", "1.5", "1e6"] },
+  "--holdout": { given: ["--task", "classify"], also: ["0", "1"] },
+};
+/** Numbers of commands on the run of a classifier. */
+const OF_CLASSES: Readonly<Record<string, readonly string[]>> = {
+  "predict classes good.tsv --top": ["0", "1.5", "1001"],
+  "predict classes good.tsv --batch": ["0", "1.5", "65537"],
+  "eval classes --data good.tsv --batch": ["0", "1.5", "65537"],
+  "eval classes --data good.tsv --threads": ["0", "1.5", "1025"],
+};
+/** `evalEvery` where the option is `--eval-every`: values that are read as numbers are refused by their key. */
+const called = (option: string) => {
+  const camel = option.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return new RegExp(`${option}|${camel}`);
 };
 const WRITING: Readonly<Record<string, readonly string[]>> = {
   "--tokens": ["0", "1.5", "1e10"],
@@ -69,6 +120,10 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   clip: ["2e9"],
   evalEvery: ["0", "1.5"],
   saveEvery: ["0", "1.5"],
+  average: ["1"],
+  patience: ["0", "1.5"],
+  epochs: ["2e9"],
+  context: ["0", "1.5"],
   n_embd: ["0", "1.5", "1e9"],
   n_layer: ["0", "1.5", "1e9"],
   n_head: ["0", "1.5", "3", "1e9"],
@@ -82,10 +137,14 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
 describe("numbers", () => {
   test.each(Object.entries(NUMERIC))("train %s", async (option, { given, also }) => {
     for (const value of [...BAD, ...also])
-      await refused(["train", "gpt", ...TINY, ...given, option, value], new RegExp(option.slice(2)));
+      await refused(["train", "gpt", ...TINY.slice(0, 6), ...given, option, value], called(option.slice(2)));
+  });
+  test.each(Object.entries(OF_CLASSES))("%s", async (line, also) => {
+    const args = line.split(" ");
+    for (const value of [...BAD, ...also]) await refused([...args, value], new RegExp(`${args.at(-1)?.slice(2)}`));
   });
   test.each(Object.entries(WRITING))("generate %s", async (option, also) => {
-    for (const value of [...BAD, ...also]) await refused(["generate", RUN, option, value], new RegExp(option.slice(2)));
+    for (const value of [...BAD, ...also]) await refused(["generate", RUN, option, value], called(option.slice(2)));
   });
   test.each(Object.entries(KEYS))("--set %s", async (key, also) => {
     for (const value of [...BAD, ...also])
@@ -103,24 +162,77 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   "a folder": ["train gpt --data folder", /expected a file, got a folder/],
   "binary data": ["train gpt --data binary.dat --tokenizer char", /expected UTF-8 text/],
   "another encoding": ["train gpt --data latin.txt", /expected UTF-8 text, got byte 0xe9 at offset 3/],
-  "an unknown tokenizer": ["train gpt --tokenizer bqe", /did you mean "bpe"/],
-  "a vocabulary for characters": ["train gpt --vocab 300", /--tokenizer bpe/],
+  "an unknown tokenizer": ["train gpt --tokenizer bqe", /tokenizer: expected one of char, bpe, got "bqe"/],
+  "a vocabulary for characters": ["train gpt --vocab 300", /vocab: goes with tokenizer bpe only/],
   "an unknown model": ["train gtp", /did you mean "gpt"/],
   "no model": ["train", /expected one of rnn, lstm, gru, gpt, got none/],
   "two models": ["train gpt lstm", /too many arguments/],
   "an unknown option": ["train gpt --stpes 3", /--stpes.*--steps/],
   "an option without its value": ["train gpt --steps", /--steps/],
   "an unknown command": ["trian gpt", /trian.*train/],
-  "no command": ["", /expected a command/],
   "an unknown key": ["train gpt --set n_hed=2", /"n_hed" \(did you mean "n_head"\?\)/],
   "a key of another model": ["train gpt --set hidden_size=2", /unknown key "hidden_size"/],
   "a key of everything": ["train gpt --set __proto__=2", /unknown key "__proto__"/],
   "a pair without =": ["train gpt --set steps", /expected key=value, got "steps"/],
   "a pair without key": ["train gpt --set =5", /expected key=value/],
+  "a wrong value though an option goes before it": [
+    "train gpt --set steps=abc --steps 1",
+    /--set: steps: expected a whole number from 1 to \d+, got "abc"/,
+  ],
+  "a wrong value in a config though an option goes before it": [
+    "train gpt --config value.json --lr 0.1",
+    /"value\.json": lr: expected a number.*got "fast"/,
+  ],
+  "steps and epochs": ["train gpt --steps 2 --epochs 1", /steps and epochs: expected one of them, got 2 and 1/],
+  "steps in --set and epochs": ["train gpt --set steps=2 --epochs 1", /steps and epochs: expected one of them/],
+  "a pattern that is none": ["train gpt --freeze (", /freeze: expected a regular expression, got "\("/],
+  "a pattern that matches nothing": ["train gpt --freeze nowhere", /\/nowhere\/ matches none of the \d+ parameters/],
+  "a pattern that matches everything": ["train gpt --freeze .", /no parameter is left to train/],
+  "an unknown schedule": ["train gpt --schedule sinus", /schedule: expected one of cosine, linear, constant/],
+  "an unknown optimizer": ["train gpt --optimizer adamm", /optimizer: expected one of adamw, adam, sgd/],
+  "an unknown task": ["train gpt --task clasify", /expected one of language, classify.*did you mean "classify"/],
+  "an option of another task": ["train gpt --task classify --data good.tsv --context 8", /unknown option '--context'/],
+  "a key of another task": ["train gpt --set holdout=0.5", /--set: unknown key "holdout"/],
+  "an option of another kind of run": ["predict run good.tsv --top 2", /unknown option '--top'/],
+  "a table without a column of labels": [
+    "train lstm --task classify --data stars.csv",
+    /stars\.csv: expected a column called label, class, category or such, got text, stars/,
+  ],
+  "a misspelled column of labels": [
+    "train lstm --task classify --data stars.csv --label star",
+    /stars\.csv: expected a column "star" \(did you mean "stars"\?\), got text, stars/,
+  ],
+  "a column that is both text and label": [
+    "train lstm --task classify --data stars.csv --label text",
+    /stars\.csv: expected a column of text and one of labels, got text for both/,
+  ],
+  "one label only": ["train lstm --task classify --data alike.tsv", /at least two different labels, got "yes" only/],
+  "a row that is too short": ["train lstm --task classify --data ragged.tsv", /expected 2 columns.* got 1 in row 2/],
+  "a row that is too long": ["train lstm --task classify --data ragged.csv", /expected 2 columns.* got 3 in row 3/],
+  "quotes in the middle of a cell": ["train lstm --task classify --data quotes.csv", /quotes\.csv: .*quote.* in row 2/],
+  "a table without rows": ["train lstm --task classify --data header.csv", /expected at least one row, got none/],
+  "lines that are no JSON": ["train lstm --task classify --data broken.jsonl", /broken.jsonl, line 2: expected a JSON object/],
+  "lines that are no objects": ["train lstm --task classify --data list.jsonl", /list.jsonl, line 2: expected a JSON object/],
+  "an example without its label": [
+    "train lstm --task classify --data gap.jsonl",
+    /gap\.jsonl: expected text or a number in column label of example 2, got nothing/,
+  ],
+  "a missing table": ["train lstm --task classify --data nowhere.csv", /nowhere\.csv: no such file/],
+  "missing validation data": ["train gpt --data short.txt --val nowhere.txt --context 2", /nowhere\.txt: no such file/],
+  "a label that is only in the validation data": [
+    "train lstm --task classify --data good.tsv --val maybe.tsv",
+    /maybe\.tsv: label "perhaps" is none of the 2 that were trained: no, yes/,
+  ],
+  "a vocabulary for the characters of a table": [
+    "train lstm --task classify --data good.tsv --tokenizer char --vocab 300",
+    /vocab: goes with words and bpe only/,
+  ],
+  "a beginning from nowhere": ["train gpt --from nowhere", /nowhere: expected a run or checkpoint/],
+  "a beginning from another model": ["train lstm --from run", /from run: expected a lstm model, got gpt2/],
   "heads that do not divide the width": ["train gpt --set n_head=3", /n_head must divide n_embd/],
   "more numbers than any memory": ["train gpt --set n_embd=65536 --set n_layer=512", /parameters/],
   "a missing config": ["train gpt --config nowhere.json", /nowhere\.json.*no such file/],
-  "a config that is no JSON": ["train gpt --config broken.json", /broken\.json: expected JSON/],
+  "a config that is no JSON": ["train gpt --config broken.json", /broken\.json": expected JSON/],
   "a config that is a list": ["train gpt --config list.json", /expected a JSON object/],
   "a config that is null": ["train gpt --config null.json", /expected a JSON object/],
   "a config that is binary": ["train gpt --config binary.dat", /expected JSON/],
@@ -140,13 +252,46 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   "on with another width": ["train --resume run --set n_embd=32", /n_embd 16, not 32/],
   "on with another device": ["train --resume run --device wasm", /device/],
   "on with another folder": ["train --resume run --out other", /--out other/],
-  "on with another tokenizer": ["train --resume run --tokenizer bpe", /--tokenizer/],
+  "on with another tokenizer": ["train --resume run --tokenizer bpe", /tokenizer char, not bpe/],
   "on with other data": ["train --resume run --data short.txt --steps 4", /short|text/],
+  "on with another task": ["train --resume run --task classify", /the run is for task language, not classify/],
+  "on with an unknown task": ["train --resume run --task nonsense", /the run is for task language, not nonsense/],
+  "on with another table": [
+    "train --resume classes --data good.tsv --val maybe.tsv --steps 4",
+    /maybe\.tsv: label "perhaps" is none|the validation data in maybe\.tsv are not/,
+  ],
+  "on with the same labels of other texts": [
+    "train --resume classes --data other.tsv --steps 4",
+    /the data in other\.tsv are not what the run was trained on/,
+  ],
+  "on with epochs": ["train --resume run --epochs 3", /epochs by default, not 3/],
+  "on with another beginning": ["train --resume run --from classes --steps 4", /its own weights, not --from classes/],
+  "on with validation data, where there were none": [
+    "train --resume run --val short.txt --steps 4",
+    /a part of its data, not --val short\.txt/,
+  ],
   "on with fewer steps than done": ["train --resume run --steps 1", /has done 2 already, got 1/],
   "a prompt outside the vocabulary": [
     "generate run --prompt caf\u00e9",
     /unknown character "\u00e9" \(U\+00E9\) at position 3/,
   ],
+  "predict without a run": ["predict", /missing required argument 'run'/],
+  "predict with a missing run": ["predict nowhere good.tsv", /nowhere: expected a run or checkpoint/],
+  "predict on a missing file": ["predict classes nowhere.txt", /input nowhere\.txt: no such file/],
+  "predict on a missing table": ["predict classes nowhere.csv", /nowhere\.csv: no such file/],
+  "predict on a folder": ["predict classes folder", /input folder: expected a file, got a folder/],
+  "predict on a ragged table": ["predict classes ragged.tsv", /expected 2 columns in every row, got 1 in row 2/],
+  "eval without a run": ["eval --data good.tsv", /missing required argument 'run'/],
+  "eval without data": ["eval classes", /--data/],
+  "eval of a missing run": ["eval nowhere --data good.tsv", /nowhere: expected a run or checkpoint/],
+  "eval on a missing file": ["eval classes --data nowhere.tsv", /nowhere\.tsv: no such file/],
+  "eval on a label that was not trained": [
+    "eval classes --data maybe.tsv",
+    /maybe\.tsv: label "perhaps" is none of the 2 that were trained: no, yes/,
+  ],
+  "eval on a table without labels": ["eval classes --data stars.csv", /expected a column called label/],
+  "eval on a device that is not there": ["eval classes --data good.tsv --device webgpu", /"webgpu" is not here/],
+  "generate from a classifier": ["generate classes", /not trained to continue text; use descent predict/],
   "generate without a run": ["generate", /missing required argument 'run'/],
   "generate from a missing run": ["generate nowhere", /nowhere/],
   "generate from another folder": ["generate folder", /config\.json/],
@@ -163,7 +308,7 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
 
 test.each(Object.entries(INPUTS))("%s", async (_, [line, say]) => {
   const args = line.split(" ").filter(Boolean);
-  const small = args[0] === "train" && !args.includes("--resume") && !/n_head|n_embd|--context/.test(line);
+  const small = args[0] === "train" && !args.includes("--resume") && !/n_head|n_embd|--context|lstm|--task/.test(line);
   await refused(small && args.length > 1 ? [...args, ...TINY] : args, say);
 });
 test("an empty prompt", () => refused(["generate", RUN, "--prompt", ""], /--prompt/));
@@ -175,10 +320,62 @@ test("with --debug the stack follows", async () => {
   expect(err).toMatch(/\ndescent: model: [^\n]*\n$/);
 });
 test("help and version go to standard output", async () => {
-  for (const args of [["--help"], ["train", "--help"], ["help", "generate"]]) {
+  for (const args of [["--help"], ["train", "--help"], ["help", "generate"], ["predict", "--help"], ["eval", "-h"]]) {
     const { code, out, err } = await descent(args);
     expect([code, err]).toEqual([0, ""]);
     expect(out).toMatch(/^Usage: descent/);
   }
   expect((await descent(["--version"])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test("without a command there is help, and what is missing in the last line", async () => {
+  const { code, out, err } = await descent([]);
+  expect([code, out]).toEqual([2, ""]);
+  expect(err).toMatch(/^Usage: descent/);
+  expect(err).toMatch(
+    /\ndescent: expected a command: train, predict, eval, generate, export, info, doctor; see [^\n]*\n$/,
+  );
+});
+
+test("a task that the model cannot do is told with the models that can", async () => {
+  addTask({ ...classify, name: "unheard", head: "unheard" as "classes" });
+  await refused(["train", "gpt", "--task", "unheard"], /task unheard: gpt2 cannot do it.*no head "unheard"; choose/);
+  addModel({ ...lstm, modelType: "reader", heads: { classes: lstm.heads.classes } } as unknown as Architecture);
+  await refused(
+    ["train", "reader", "--task", "language"],
+    /task language: reader cannot do it, as it has no head "causal"; choose rnn, lstm, gru, gpt$/m,
+  );
+});
+
+describe("help", () => {
+  const helpOf = async (line: string) => (await descent(line.split(" "))).out;
+  test.each(["train --help", "help train"])("%s lists models, tasks and every setting of a training", async (line) => {
+    const out = await helpOf(line);
+    for (const name of modelNames()) expect(out).toMatch(new RegExp(`^  ${name} +\\S`, "m"));
+    expect(out).toMatch(/^ {2}language +\S.*\(rnn, lstm, gru, gpt/m);
+    expect(out).toMatch(/^ {2}classify +\S.*\(rnn, lstm, gru, gpt/m);
+    for (const key of Object.keys(trainingSchema.shape)) expect(out).toContain(`--${kebab(key)} `);
+    for (const option of ["--context", "--tokenizer", "--vocab", "--length", "--holdout", "--text", "--label"])
+      expect(out).toContain(`${option} <`);
+  });
+  test("of a model lists its keys with their defaults", async () => {
+    const out = await helpOf("train gpt --help");
+    for (const key of Object.keys(gpt.schema.shape)) expect(out).toMatch(new RegExp(`^  ${key} +\\S`, "m"));
+    expect(out).toMatch(/^ {2}n_embd +.*\(default: \d+\)$/m);
+    expect(out).not.toContain("hidden_size");
+    expect(out).not.toContain("--holdout");
+    expect(await helpOf("train lstm --help")).toContain("hidden_size");
+  });
+  test("of a task lists its options alone", async () => {
+    const out = await helpOf("train lstm --task classify --help");
+    for (const option of ["--length", "--holdout", "--text", "--label"]) expect(out).toContain(`${option} <`);
+    expect(out).not.toContain("--context");
+  });
+  test("of predict lists the options of the run's task", async () => {
+    const [classes, language] = [await helpOf("predict classes --help"), await helpOf("predict run --help")];
+    expect(classes).toContain("--top <n>");
+    expect(classes).not.toContain("--temperature");
+    expect(language).toContain("--temperature <n>");
+    expect(language).not.toContain("--top <n>");
+  });
 });

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { builtInText } from "../../src/data/index.ts";
+import { builtInText } from "../../src/stories/index.ts";
 import { trainChar } from "../../src/tokenizers/index.ts";
 import { contents, descent, TINY, workIn } from "./support.ts";
 
@@ -101,10 +101,20 @@ describe("a run is not gone on with when", () => {
     await refused("train --resume bad --steps 9", /bad\/config\.json: it has changed since/);
     await refused("generate bad --tokens 5", /bad\/config\.json: it has changed since/);
   });
+  test("its task.json was edited", async () => {
+    spoil("task.json", (bytes) => Buffer.from(bytes.toString().replace('"context": 16', '"context": 15')));
+    await refused("train --resume bad --steps 9", /bad\/task\.json: it has changed since/);
+    await refused("generate bad --tokens 5", /bad\/task\.json: it has changed since/);
+    await refused("predict bad text.txt", /bad\/task\.json: it has changed since/);
+    await refused("eval bad --data text.txt", /bad\/task\.json: it has changed since/);
+  });
   test("its text has changed", async () => {
     spoil("config.json", (bytes) => bytes);
     writeFileSync("other.txt", builtInText(1, 6000).replace("a", "e"));
-    await refused("train --resume bad --steps 9 --data other.txt", /text is not the one/);
+    await refused(
+      "train --resume bad --steps 9 --data other.txt",
+      /the data in other\.txt are not what the run was trained on/,
+    );
   });
 });
 
@@ -121,6 +131,11 @@ describe("nothing is written with", () => {
     ["config.json", "a list", "[]", /expected a JSON object/],
     ["config.json", "no model_type", "{}", /model/],
     ["config.json", "an unknown model", '{"model_type":"bert"}', /expected one of/],
+    ["task.json", "not JSON", "{", /expected JSON/],
+    ["task.json", "a list", "[]", /expected a JSON object/],
+    ["task.json", "another task's", '{"task":"classify","options":{}}', /num_labels|it has changed since/],
+    ["task.json", "an unknown task's", '{"task":"translate"}', /expected one of language, classify, got "translate"/],
+    ["task.json", "no task's", "{}", /task/],
     ["config.json", "an absurd size", '{"model_type":"gpt2","vocab_size":57,"n_embd":1e99}', /n_embd/],
     ["tokenizer.json", "not JSON", "", /expected JSON/],
     ["tokenizer.json", "another model's", JSON.stringify(large), /bad\/tokenizer\.json: it has changed since/],
@@ -130,6 +145,10 @@ describe("nothing is written with", () => {
     await refused("generate bad --tokens 5", say);
   });
 });
+
+const PAGE = 4096;
+/** Room for the lock of a run, but for no checkpoint. */
+const LOCK_BYTES = 2 * PAGE;
 
 /** Whether this machine lets us mount a small disk. */
 function mount(path: string, size: string): boolean {
@@ -156,9 +175,13 @@ describe("a full disk", () => {
     if (!mounted) return context.skip();
     cpSync("good", join(disk, "run"), { recursive: true });
     const before = contents("good");
-    writeFileSync(join(disk, "filler"), "");
     fill(join(disk, "filler"));
-    const full = await descent("train --resume disk/run --steps 12".split(" "));
+    const line = "train --resume disk/run --steps 12".split(" ");
+    const none = await descent(line);
+    expect([none.code, none.out]).toEqual([1, ""]);
+    expect(none.err).toMatch(/^descent: run disk\/run: no space left on the device[^\n]*\n$/);
+    fill(join(disk, "filler"), LOCK_BYTES);
+    const full = await descent(line);
     expect(full.code).toBe(1);
     expect(full.err).toMatch(/\ndescent: writing [^\n]*no space left on the device[^\n]*--resume disk\/run\n$/);
     const after = contents(join(disk, "run"));
@@ -182,12 +205,13 @@ describe("a full disk", () => {
   });
 });
 
-/** Makes `path` as large as the disk allows. */
-function fill(path: string): void {
+/** Makes `path` as large as the disk allows, but for `spare` bytes. */
+function fill(path: string, spare = 0): void {
   let size = 0;
+  writeFileSync(path, "");
   try {
-    for (; ; size += 4096) writeFileSync(path, Buffer.alloc(4096), { flag: "a" });
+    for (; ; size += PAGE) writeFileSync(path, Buffer.alloc(PAGE), { flag: "a" });
   } catch {
-    truncateSync(path, size);
+    truncateSync(path, size - spare);
   }
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readSafetensors, type StoredTensor, toFloat32, writeSafetensors } from "../../src/checkpoint/index.ts";
 import { quote } from "../../src/cli/io.ts";
-import { builtInText } from "../../src/data/index.ts";
+import { builtInText } from "../../src/stories/index.ts";
 import { buildCommand, contents, descent, start, TINY, workIn } from "./support.ts";
 
 let place: ReturnType<typeof workIn>;

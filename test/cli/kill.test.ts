@@ -2,14 +2,14 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { builtInText } from "../../src/data/index.ts";
+import { builtInText } from "../../src/stories/index.ts";
 import { LASTING, logOf, trainKilled } from "./kill.ts";
 import { buildCommand, start, workIn } from "./support.ts";
 
 let place: ReturnType<typeof workIn>;
 let command: Awaited<ReturnType<typeof buildCommand>>;
 const model = "gpt --data text.txt --set n_embd=16 --set n_layer=1 --set n_head=2 --set resid_pdrop=0.1";
-const train = `${model} --context 16 --batch 4 --threads 1 --steps 60 --set saveEvery=5 --set evalEvery=10`.split(" ");
+const train = `${model} --context 16 --batch 4 --threads 1 --steps 60 --save-every 5 --eval-every 10`.split(" ");
 let span = 0;
 
 beforeAll(async () => {
@@ -48,14 +48,14 @@ test.each([1, 2])("killed at random moments (seed %i)", async (seed) => {
 
 test("stopped by Ctrl-C", async () => {
   const running = start(command.main, ["train", ...train, "--out", "stopped", "--json"], place.path);
-  running.process.stdout?.on(
-    "data",
-    (data) => /"step","step":2\d,/.test(String(data)) && running.process.kill("SIGINT"),
-  );
+  let sent = false; // a second one would end it at once
+  running.process.stdout?.on("data", (data) => {
+    if (!sent && /"step","step":2\d,/.test(String(data))) sent = running.process.kill("SIGINT");
+  });
   const stopped = await running.ended;
   expect(stopped.code, stopped.err).toBe(130);
   expect(stopped.err).toMatch(
-    /stopped after step \d+, which is saved; go on with:\n {2}.*train gpt --resume stopped\n$/,
+    /stopped after step \d+, which is saved; continue with:\n {2}.*train gpt --resume stopped\n$/,
   );
   expect((await start(command.main, ["train", "--resume", "stopped"], place.path).ended).code).toBe(0);
   expectWhole("stopped");

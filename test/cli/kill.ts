@@ -5,7 +5,10 @@ import { stream } from "../../src/runtime/index.ts";
 import { type Running, start } from "./support.ts";
 
 /** Files that must not depend on where a run was killed. */
-export const LASTING = ["model.safetensors", "training-state.safetensors", "best/model.safetensors", "config.json"];
+export const LASTING = ["model.safetensors", "training-state.safetensors", "best/model.safetensors"].concat([
+  "config.json",
+  "task.json",
+]);
 
 export interface Killing {
   /** The command. */
@@ -23,7 +26,7 @@ export interface Killing {
 function killInSave({ process }: Running, folder: string): void {
   mkdirSync(folder, { recursive: true });
   const watcher = watch(folder, (_, name) => {
-    if (name?.endsWith(".tmp")) process.kill("SIGKILL");
+    if (name?.endsWith(".tmp") && !name.includes("run.lock")) process.kill("SIGKILL");
   });
   process.on("close", () => watcher.close());
 }

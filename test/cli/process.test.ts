@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { commandName, quote } from "../../src/cli/io.ts";
-import { builtInText } from "../../src/data/index.ts";
+import { builtInText } from "../../src/stories/index.ts";
 import { buildCommand, contents, start, TINY, workIn } from "./support.ts";
 
 let place: ReturnType<typeof workIn>;
@@ -37,9 +37,27 @@ const forbid = (name: string): string[] => {
 
 test("help, versions and slips of the keyboard need neither engine nor schemas", async () => {
   const light = forbid("^(onnxruntime|zod|@bufbuild|@huggingface)");
-  for (const args of [["--help"], ["train", "--help"], ["--version"]]) expect((await run(args, light)).code).toBe(0);
-  expect((await run(["trian"], light)).code).toBe(2);
+  for (const args of [["--help"], ["--version"]]) expect((await run(args, light)).code).toBe(0);
+  for (const args of [["trian"], []]) expect((await run(args, light)).code).toBe(2);
   expect((await run(["doctor"], light)).err).toContain("loaded ");
+});
+
+test("help of a command, and options that are refused, need schemas but no engine", async () => {
+  const noEngine = forbid("^(onnxruntime|@huggingface)");
+  for (const verb of ["train", "predict", "eval", "generate", "export", "info", "doctor"])
+    expect(await run([verb, "--help"], noEngine), verb).toMatchObject({ code: 0, err: "" });
+  expect((await run(["train", "gpt", "--help"], noEngine)).out).toContain("n_embd");
+  const noSchemas = await run(["train", "--help"], forbid("^zod"));
+  expect(noSchemas.err).toContain("loaded zod");
+});
+
+test("without a command the help and what is missing go to standard error", async () => {
+  const { code, out, err } = await run([]);
+  expect([code, out]).toEqual([2, ""]);
+  expect(err).toMatch(/^Usage: descent \[options\] \[command\]\n/);
+  for (const verb of ["train", "predict", "eval", "generate", "export", "info", "doctor"])
+    expect(err).toMatch(new RegExp(`^  ${verb} `, "m"));
+  expect(err).toMatch(/\ndescent: expected a command: train, predict, [^\n]*; see descent --help\n$/);
 });
 
 test("a reader that goes away ends writing, quietly", async () => {

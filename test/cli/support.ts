@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { build } from "tsdown";
 import type { IO, Stop } from "../../src/cli/io.ts";
 import { main } from "../../src/cli/program.ts";
@@ -16,6 +17,8 @@ export interface Result {
 
 export interface Fake {
   /** What the terminal is. */
+  /** What comes in on standard input. */
+  readonly input?: string;
   readonly live?: boolean;
   readonly color?: boolean;
   readonly columns?: number;
@@ -32,6 +35,7 @@ export async function descent(args: readonly string[], fake: Fake = {}): Promise
     for (const listener of listeners) listener(signal);
   };
   const io: IO = {
+    stdin: Readable.from([fake.input ?? ""]),
     out(text) {
       out += text;
       fake.onOut?.(text, send);
@@ -94,7 +98,7 @@ export async function buildCommand(): Promise<{ main: string; remove: () => void
   const { onSuccess: _, ...options } = config as Record<string, unknown>;
   await build({ ...options, config: false, cwd: root, outDir, clean: false, logLevel: "silent" });
   writeFileSync(join(home, "package.json"), readFileSync(join(root, "package.json")));
-  const scope = { type: "module", imports: { "#runtime": "./runtime/node.js" } };
+  const scope = { type: "module", imports: { "#runtime": "./runtime/node.js", "#files": "./files/node-files.js" } };
   writeFileSync(join(outDir, "package.json"), JSON.stringify(scope));
   return { main: join(outDir, "cli", "main.js"), remove: () => rmSync(home, { recursive: true, force: true }) };
 }

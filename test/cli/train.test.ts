@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { folder } from "../../src/checkpoint/node-run.ts";
-import { builtInText } from "../../src/data/index.ts";
 import { adamW } from "../../src/optim/index.ts";
+import { builtInText } from "../../src/stories/index.ts";
 import { contents, descent, TINY, workIn } from "./support.ts";
 
 let place: ReturnType<typeof workIn>;
@@ -23,24 +23,30 @@ const events = (out: string) =>
     .split("\n")
     .map((line) => JSON.parse(line) as { event: string; step: number; [key: string]: unknown });
 
+const KEYS_OF_DONE = ["event", "step", "trainLoss", "scores", "best", "parameters", "seconds", "run"];
+
 describe("a training", () => {
   test("writes a run, a sample, and what can be done next", async () => {
     const { code, out, err } = await train("gpt --steps 10");
     expect(code).toBe(0);
     expect(out.length).toBeGreaterThan(250);
     expect(out.length).toBeLessThan(350);
-    expect(err).toMatch(/^model gpt, [\d,]+ parameters · data text\.txt · device cpu, 1 thread · seed 0 · steps 10/);
+    expect(err).toMatch(
+      /^model gpt, [\d,]+ parameters · task language · data text\.txt · device cpu, 1 thread · seed 0 · steps 10 · folder runs\/gpt-1\n/,
+    );
     expect(err.match(/^step /gm)).toHaveLength(10);
-    expect(err).toMatch(/^step 10\/10 · loss \d\.\d{4} · val \d\.\d{4} \(best\)/m);
-    expect(err).toContain("descent train gpt --resume runs/gpt-1 --steps 20\n");
-    expect(err).toContain("descent generate runs/gpt-1 --tokens 500\n");
-    expect(err).toContain("descent export runs/gpt-1 --to onnx\n");
+    expect(err).toMatch(
+      /^step 10\/10 · loss \d\.\d{4} · val loss \d\.\d{4}, perplexity \d+\.\d{4} \(best\) · \S+ tokens\/s/m,
+    );
+    expect(err).toMatch(/^continue +descent train gpt --resume runs\/gpt-1 --steps 20$/m);
+    expect(err).toMatch(/^generate +descent generate runs\/gpt-1 --tokens 500$/m);
+    expect(err).toMatch(/^evaluate +descent eval runs\/gpt-1 --data FILE$/m);
+    expect(err).toMatch(/^export +descent export runs\/gpt-1 --to onnx$/m);
     expect([...contents("runs/gpt-1").keys()]).toEqual(
-      ["best/config.json", "best/model.safetensors", "best/tokenizer.json", "config.json", "model.safetensors"].concat([
-        "run.jsonl",
-        "tokenizer.json",
-        "training-state.safetensors",
-      ]),
+      ["config.json", "model.safetensors", "task.json", "tokenizer.json"]
+        .flatMap((file) => [file, `best/${file}`])
+        .concat("run.jsonl", "training-state.safetensors")
+        .sort(),
     );
   });
 
@@ -56,11 +62,14 @@ describe("a training", () => {
     expect([code, err]).toEqual([0, ""]);
     const all = events(out);
     expect(all[0]).toMatchObject({ event: "start", step: 0, steps: 6, model: "gpt", seed: 0, threads: 1, run: "json" });
+    expect(all[0]).toMatchObject({ task: "language", data: "text.txt", unit: "tokens" });
     expect(all.filter(({ event }) => event === "step").map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
     const done = all.at(-1);
-    expect(Object.keys(done ?? {})).toEqual(["event", "step", "trainLoss", "valLoss", "parameters", "seconds", "run"]);
+    expect(Object.keys(done ?? {})).toEqual(KEYS_OF_DONE);
     expect(done).toMatchObject({ event: "done", step: 6, run: "json", parameters: all[0]?.parameters });
-    expect(done?.valLoss).toBe(all.findLast(({ event }) => event === "evaluate")?.valLoss);
+    const scores = all.findLast(({ event }) => event === "evaluate")?.scores as { loss: number; perplexity: number };
+    expect(done?.scores).toEqual(scores);
+    expect(scores.perplexity).toBeCloseTo(Math.exp(scores.loss), 10);
   });
 
   test("flags go before --set before --config before defaults", async () => {
@@ -101,9 +110,9 @@ describe("a training", () => {
 describe("on a terminal", () => {
   test("a line is redrawn and every evaluation is a row", async () => {
     const { err } = await train("gpt --steps 10 --out live", { live: true, columns: 60 });
-    expect(err).toMatch(/^│ model {3}gpt, [\d,]+ parameters\n│ data/);
+    expect(err).toMatch(/^│ model {3}gpt, [\d,]+ parameters\n│ task {4}language\n│ data/);
     const plain = err.replaceAll("\x1b[K", "");
-    expect(plain.match(/ \d+ {4}\d\.\d{4} {4}\d\.\d{4} [▼▲ ]\n/g)).toHaveLength(10);
+    expect(plain.match(/ \d+ +\d\.\d{4} +\d\.\d{4} +\d+\.\d{4} [▼▲ ]\n/g)).toHaveLength(10);
     const lines = [...plain.matchAll(/\r([^\r\n]*\d+\/10 {2}[^\r\n]*)/g)].map((line) => line[1] ?? "");
     expect(lines.length).toBeGreaterThan(0);
     for (const line of lines) expect(line.length).toBeLessThan(60);
@@ -131,7 +140,7 @@ describe("stopped", () => {
     const stopped = await stopAfter(11, signal, signal);
     expect(stopped.code).toBe(code);
     expect(stopped.err).toContain(
-      `stopped after step 11, which is saved; go on with:\n  descent train gpt --resume ${signal}\n`,
+      `stopped after step 11, which is saved; continue with:\n  descent train gpt --resume ${signal}\n`,
     );
     expect(events(stopped.out).at(-1)).toEqual({ event: "interrupted", step: 11 });
     const rest = await descent(["train", "--resume", signal, "--json"]);
@@ -250,7 +259,8 @@ test("info tells model, progress and files", async () => {
     /^model +gpt2$/m,
     /^parameters +[\d,]+$/m,
     /^step +6 of 6$/m,
-    /^best val loss +\d\.\d+ at step \d$/m,
+    /^task +language$/m,
+    /^best score +\d\.\d+ at step \d$/m,
   ])
     expect(out).toMatch(line);
   expect(out).toMatch(/training-state\.safetensors, [\d.]+ kB/);

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { builtInText } from "../../src/data/index.ts";
+import { builtInText } from "../../src/stories/index.ts";
 import { LASTING, logOf, trainKilled } from "../cli/kill.ts";
 import { buildCommand, start, workIn } from "../cli/support.ts";
 
@@ -25,7 +25,7 @@ const MODELS = {
   gru: `${recurrent} --tokenizer bpe --vocab 300`,
   gpt: "--set n_embd=16 --set n_layer=2 --set n_head=2 --set resid_pdrop=0.1 --set attn_pdrop=0.1",
 };
-const common = "--data text.txt --context 16 --batch 4 --threads 1 --steps 2000 --set saveEvery=20 --set evalEvery=50";
+const common = "--data text.txt --context 16 --batch 4 --threads 1 --steps 2000 --save-every 20 --eval-every 50";
 
 test.each(Object.entries(MODELS))("%s", async (model, own) => {
   const train = [model, ...own.split(" "), ...common.split(" ")];

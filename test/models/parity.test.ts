@@ -16,7 +16,7 @@ const ids = (values: readonly number[], shape: readonly number[]): HostTensor =>
 /** Runs `forward` on ids of any length below a fixed batch. */
 async function logitsOf({ model, parameters, weights }: Fixture, given: HostTensor): Promise<HostTensor> {
   const tokens = input("ids", given.shape, "i32");
-  const program = await compile({ ids: tokens, ...parameters }, { logits: model.forward(tokens) }, { threads: 1 });
+  const program = await compile({ ids: tokens, ...parameters }, model.forward({ ids: tokens }), { threads: 1 });
   const { logits } = await program.run({ ids: given, ...weights });
   if (!logits) throw new Error("the program gave no logits");
   return logits;
@@ -90,7 +90,7 @@ describe.each(fixtureNames)("%s", (name) => {
   test("loss and gradients of every parameter", async () => {
     const { model, parameters, weights } = fixture;
     const [x, y] = [input("ids", [B, T], "i32"), input("targets", [B, T], "i32")];
-    const loss = crossEntropy(model.forward(x), y);
+    const loss = crossEntropy(model.forward({ ids: x }).logits, y);
     const gradients = gradient(loss, Object.values(parameters));
     const outputs = Object.fromEntries(
       Object.keys(parameters).map((path, i) => [`grad.${path}`, gradients[i] as Tensor]),
@@ -117,7 +117,7 @@ describe.each(fixtureNames)("%s", (name) => {
       {
         parameters,
         batch: { ids: spec, targets: spec },
-        loss: ({ ids, targets }) => crossEntropy(model.forward(ids), targets),
+        loss: ({ ids, targets }) => crossEntropy(model.forward({ ids }).logits, targets),
         optimizer: adamW({ betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0.1 }),
         clip: 1,
       },
@@ -186,7 +186,7 @@ describe.each(fixtureNames)("%s", (name) => {
     const x = input("ids", [B, T], "i32");
     const program = await compile(
       { ids: x, ...parameters },
-      { loss: crossEntropy(model.forward(x), x) },
+      { loss: crossEntropy(model.forward({ ids: x }).logits, x) },
       { threads: 1 },
     );
     const { loss } = await program.run({ ids: given, ...zero });

@@ -48,7 +48,7 @@ async function trainingStep(name: FixtureName): Promise<{ model: OnnxModel; feed
   const { inputs, outputs } = traceStep({
     parameters,
     batch: { ids: spec, targets: spec },
-    loss: ({ ids, targets }) => crossEntropy(model.forward(ids), targets),
+    loss: ({ ids, targets }) => crossEntropy(model.forward({ ids }).logits, targets),
     optimizer,
     clip: 1,
   });

@@ -1,7 +1,7 @@
 /** The model fixtures on disk: weights, configuration, and PyTorch's numbers. */
 import { readFileSync } from "node:fs";
 import { fromFile, fromStored, readSafetensors, type StoredTensor } from "../../src/checkpoint/index.ts";
-import { type Architecture, type LanguageModel, loadArchitecture } from "../../src/models/index.ts";
+import { type Architecture, build, type Head, type Heads, loadArchitecture } from "../../src/models/index.ts";
 import { namedParameters } from "../../src/nn/index.ts";
 import type { HostTensor } from "../../src/runtime/index.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
@@ -9,9 +9,12 @@ import type { Tensor } from "../../src/tensor/index.ts";
 export const fixtureNames = ["rnn1", "rnn2", "lstm1", "lstm2", "gru1", "gru2", "gpt"] as const;
 export type FixtureName = (typeof fixtureNames)[number];
 
-export interface Fixture {
+/** Classifiers of padded sequences. */
+export const classesNames = ["rnn-classes", "lstm-classes", "gru-classes", "gpt-classes"] as const;
+
+export interface Fixture<H extends Head = "causal"> {
   readonly architecture: Architecture;
-  readonly model: LanguageModel;
+  readonly model: Heads[H];
   readonly parameters: Readonly<Record<string, Tensor>>;
   readonly weights: Readonly<Record<string, HostTensor>>;
   /** The file of weights as it is. */
@@ -24,22 +27,21 @@ export interface Fixture {
 const read = (name: string, file: string): Buffer =>
   readFileSync(new URL(`../fixtures/${name}/${file}`, import.meta.url));
 
-export async function loadFixture(name: FixtureName): Promise<Fixture> {
+async function load<H extends Head>(name: string, head: H): Promise<Fixture<H>> {
   const config: Record<string, unknown> = JSON.parse(read(name, "config.json").toString());
   const architecture = await loadArchitecture(String(config.model_type));
-  const known = Object.fromEntries(Object.entries(config).filter(([key]) => architecture.keys.includes(key)));
-  const model = architecture.build(architecture.configure(known));
+  const model = build(architecture, head, architecture.read(config));
   const own = namedParameters(model.parts);
   const { tensors: file } = readSafetensors(read(name, "model.safetensors"));
   const { tensors: results } = readSafetensors(read(name, "expected.safetensors"));
-  const { rename = (path: string) => path, prefix = "" } = architecture.checkpoint;
+  const { prefix = "", bare } = architecture.files;
   return {
     architecture,
     model,
     parameters: own,
-    weights: fromFile(file, own, architecture.checkpoint),
+    weights: fromFile(file, own, architecture.files, name),
     file,
-    fileName: (path) => prefix + rename(path),
+    fileName: (path) => (bare?.test(path) ? path : prefix + path),
     expected(key) {
       const tensor = results.get(key);
       if (!tensor) throw new Error(`the fixture ${name} has no ${key}`);
@@ -47,3 +49,7 @@ export async function loadFixture(name: FixtureName): Promise<Fixture> {
     },
   };
 }
+
+export const loadFixture = (name: FixtureName): Promise<Fixture> => load(name, "causal");
+
+export const loadClasses = (name: (typeof classesNames)[number]): Promise<Fixture<"classes">> => load(name, "classes");

@@ -1,16 +1,16 @@
 /**
- * Writing: one compiled step that takes ids and what was carried so far, and gives logits and what to carry on. A
+ * Generation: one compiled step that takes ids and what was carried so far, and gives logits and what to carry on. A
  * recurrent model carries its state, a transformer its keys and values.
  */
 import { ConfigError } from "../errors.ts";
-import type { LanguageModel } from "../models/index.ts";
+import type { CausalModel } from "../models/index.ts";
 import { namedParameters } from "../nn/index.ts";
 import { compile, type Feeds, type OrtTensor, type Program, type RunOptions, toOrt } from "../runtime/index.ts";
 import { emptyArray, input } from "../tensor/index.ts";
 import { checkSampling, type SampleOptions, sample } from "./sample.ts";
 
-export interface WriteOptions extends SampleOptions {
-  /** How many tokens to write. Default 200. */
+export interface GenerateOptions extends SampleOptions {
+  /** How many tokens at most. Default 200. */
   readonly tokens?: number | undefined;
   /** Ids are below this: a model may have more rows than its tokenizer has tokens. Default: all of the model's. */
   readonly vocabulary?: number | undefined;
@@ -21,12 +21,15 @@ type Carried = Readonly<Record<string, OrtTensor>>;
 
 const next = (name: string): string => `${name}.next`;
 
-/** A language model ready to write. */
-export class Writer {
-  readonly #model: LanguageModel;
+/** Ids that are read at a time: a long prompt in one piece would take memory for every one of its steps. */
+const PIECE = 512;
+
+/** A causal model, compiled to give one id after another. */
+export class IdGenerator {
+  readonly #model: CausalModel;
   readonly #program: Program;
   readonly #weights: Readonly<Record<string, OrtTensor>>;
-  private constructor(model: LanguageModel, program: Program, values: Feeds) {
+  private constructor(model: CausalModel, program: Program, values: Feeds) {
     this.#model = model;
     this.#program = program;
     this.#weights = Object.fromEntries(
@@ -35,7 +38,7 @@ export class Writer {
   }
 
   /** Compiles the step; the numbers of `values` are not copied. */
-  static async create(model: LanguageModel, values: Feeds, run: RunOptions = {}): Promise<Writer> {
+  static async create(model: CausalModel, values: Feeds, run: RunOptions = {}): Promise<IdGenerator> {
     const ids = input("ids", [1, "T"], "i32");
     const carried = Object.fromEntries(
       Object.entries(model.carried(1)).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]),
@@ -43,7 +46,7 @@ export class Writer {
     const step = model.step(ids, carried);
     const outputs = Object.fromEntries(Object.entries(step.carried).map(([name, tensor]) => [next(name), tensor]));
     const inputs = { ids, ...carried, ...namedParameters(model.parts) };
-    return new Writer(model, await compile(inputs, { logits: step.logits.slice(1, -1), ...outputs }, run), values);
+    return new IdGenerator(model, await compile(inputs, { logits: step.logits.slice(1, -1), ...outputs }, run), values);
   }
 
   /** What is carried before the first token. */
@@ -67,6 +70,11 @@ export class Writer {
     );
   }
 
+  /** Gives the engine's memory back. */
+  release(): Promise<void> {
+    return this.#program.release();
+  }
+
   async #advance(ids: Int32Array, carried: Carried): Promise<{ logits: Float32Array; carried: Carried }> {
     const { engine } = this.#program;
     const fed = toOrt(engine, { data: ids, shape: [1, ids.length], dtype: "i32" });
@@ -76,7 +84,7 @@ export class Writer {
   }
 
   /** The ids after `prompt`, one by one. Throws ConfigError on options out of range or an empty prompt. */
-  async *ids(prompt: Int32Array, options: WriteOptions = {}): AsyncGenerator<number> {
+  async *ids(prompt: Int32Array, options: GenerateOptions = {}): AsyncGenerator<number> {
     const { tokens = 200, vocabulary = this.#model.vocabulary, signal } = options;
     checkSampling(options);
     if (!Number.isInteger(tokens) || tokens < 0 || tokens > 1e9)
@@ -88,12 +96,16 @@ export class Writer {
     let fresh = prompt.length > context ? prompt.slice(-context) : prompt;
     let carried = this.#nothing();
     let seen = 0;
-    for (let written = 0; written < tokens && !signal?.aborted; written++) {
+    for (let count = 0; count < tokens && !signal?.aborted; count++) {
       if (seen + fresh.length > context) {
-        // Learned positions end here: the newer half of what was written is read anew from position 0.
+        // Learned positions end here: the newer half of the text is read anew from position 0.
         fresh = Int32Array.from(text.slice(-Math.max(1, Math.floor(context / 2))));
         carried = this.#nothing();
         seen = 0;
+      }
+      for (; fresh.length > PIECE; fresh = fresh.subarray(PIECE)) {
+        carried = (await this.#advance(fresh.subarray(0, PIECE), carried)).carried;
+        seen += PIECE;
       }
       const step = await this.#advance(fresh, carried);
       seen += fresh.length;

@@ -1,0 +1,41 @@
+/** `descent eval`: scores of a run on data, beside those of naive baselines. */
+import { folder } from "../checkpoint/node-run.ts";
+import type { Device } from "../runtime/index.ts";
+import { type Evaluated, evaluate as measure } from "../tasks/evaluate.ts";
+import type { Scores } from "../train/index.ts";
+import { grouped } from "./format.ts";
+import type { Interruption } from "./interruption.ts";
+import { emit, type IO } from "./io.ts";
+
+export interface EvaluateFlags {
+  readonly data: string;
+  readonly dataDir?: string | undefined;
+  readonly batch?: number | undefined;
+  readonly baselines?: boolean | undefined;
+  readonly threads?: number | undefined;
+  readonly device?: string | undefined;
+  readonly json?: true | undefined;
+}
+
+const CELL = 12;
+
+/** Rows of names and scores under the scores' names. */
+function scoreTable(rows: readonly (readonly [string, Scores])[]): string {
+  const names = [...new Set(rows.flatMap(([, scores]) => Object.keys(scores)))];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const line = (name: string, cells: readonly string[]) =>
+    `${name.padEnd(width)}${cells.map((cell) => cell.padStart(CELL)).join("")}\n`;
+  const numbers = (scores: Scores) => names.map((name) => scores[name]?.toFixed(4) ?? "-");
+  return line("", names) + rows.map(([name, scores]) => line(name, numbers(scores))).join("");
+}
+
+const report = (run: string, { data, examples, scores, baselines }: Evaluated): string =>
+  `${data}, ${grouped(examples)} examples\n\n${scoreTable([[run, scores], ...Object.entries(baselines)])}`;
+
+export async function evaluate(run: string, flags: EvaluateFlags, io: IO, stop: Interruption): Promise<void> {
+  const { json, device, ...options } = flags;
+  const found = await measure(folder(run), { ...options, device: device as Device, signal: stop.signal });
+  if (json) emit(io, { run, ...found });
+  else io.out(report(run, found));
+  if (found.note && !json) io.err(`${found.note}\n`);
+}

@@ -1,0 +1,43 @@
+/** Flags of a command out of schemas: one for each key, with its help and its default. */
+import { Option } from "commander";
+import type { z } from "zod";
+import { type Field, fieldsOf } from "../schema.ts";
+import { real } from "./numbers.ts";
+
+/** Anything that takes options, with or without types. */
+interface Flagged {
+  addOption(option: Option): unknown;
+}
+
+/** evalEvery -> eval-every */
+export const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+const PLACEHOLDERS = { number: "<n>", text: "<text>", choice: "<name>", boolean: "" } as const;
+
+/** One line of help: what it is, what it may be, what it is when nothing is said. */
+export function helpOf({ about, choices, initial }: Field): string {
+  const may = choices.length ? `: ${choices.join(", ")}` : "";
+  return `${about}${may}${initial === undefined || initial === false ? "" : ` (default: ${initial})`}`;
+}
+
+/** Adds a flag for every key of `schema` that `command` does not have yet, under the heading `group`. */
+export function addFlags(
+  command: Flagged,
+  schema: z.ZodObject,
+  group: string,
+  taken = new Set<string>(),
+  defaults: Readonly<Record<string, unknown>> = {},
+): void {
+  for (const [key, known] of Object.entries(fieldsOf(schema))) {
+    const field = { ...known, initial: defaults[key] ?? known.initial };
+    if (taken.has(key)) continue;
+    taken.add(key);
+    const name = `--${kebab(key)}`;
+    const option = new Option(`${name} ${PLACEHOLDERS[field.kind]}`.trim(), helpOf(field)).helpGroup(group);
+    command.addOption(field.kind === "number" ? option.argParser(real(name)) : option);
+  }
+}
+
+/** The values of `flags` that belong to `schema`. */
+export const flagsOf = (schema: z.ZodObject, flags: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.keys(schema.shape).flatMap((key) => (flags[key] === undefined ? [] : [[key, flags[key]]])));

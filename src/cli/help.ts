@@ -1,0 +1,81 @@
+/** Options and help that depend on which model and task, or whose run, a command line names. */
+import type { Command } from "commander";
+import { folder } from "../checkpoint/node-run.ts";
+import { type Architecture, loadArchitecture, modelNames, modelsWith } from "../models/index.ts";
+import { fieldsOf } from "../schema.ts";
+import { defaultTask, loadTask, type Task, taskNames } from "../tasks/index.ts";
+import { language } from "../tasks/language.ts";
+import { describedTask, readDescription } from "../tasks/open.ts";
+import { trainingSchema } from "../train/index.ts";
+import { addFlags, helpOf } from "./flags.ts";
+import { table } from "./format.ts";
+
+/** What follows `--name` or stands in `--name=`. */
+function optionIn(argv: readonly string[], name: string): string | undefined {
+  const at = argv.indexOf(name);
+  if (at >= 0) return argv[at + 1];
+  return argv.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
+}
+
+/** The first word after the command that is no option. */
+const firstArgument = (argv: readonly string[], command: string): string | undefined => {
+  const word = argv[argv.indexOf(command) + 1];
+  return word?.startsWith("-") ? undefined : word;
+};
+
+/** The outcome of `find`, or nothing where it fails: the command itself says why. */
+const attempt = <T>(find: Promise<T>): Promise<T | undefined> => find.catch(() => undefined);
+
+const taskOf = async (path: string): Promise<Task> => describedTask(await readDescription(folder(path)));
+
+async function namedTask(argv: readonly string[], architecture: Architecture | undefined): Promise<Task | undefined> {
+  const [task, run] = [optionIn(argv, "--task"), optionIn(argv, "--resume")];
+  if (run !== undefined) return attempt(taskOf(run));
+  if (task !== undefined) return attempt(loadTask(task));
+  return architecture && attempt(defaultTask(architecture));
+}
+
+/** A flag for each setting of the training, and for each option of the task that the command line names, or of all. */
+export async function addTrainFlags(command: Command, argv: readonly string[]): Promise<void> {
+  const model = firstArgument(argv, "train");
+  const architecture = model === undefined ? undefined : await attempt(loadArchitecture(model));
+  const named = await namedTask(argv, architecture);
+  const tasks = named ? [named] : await Promise.all(taskNames().map(loadTask));
+  const taken = new Set<string>();
+  for (const task of tasks) addFlags(command, task.options, `Options of task ${task.name}:`, taken);
+  addFlags(command, trainingSchema, "Training:", taken, named?.defaults);
+  if (["help", "--help", "-h"].some((word) => argv.includes(word)))
+    command.addHelpText("after", await trainHelp(model, architecture));
+}
+
+/** Tasks with the models that can do them, or the keys of one model. */
+async function trainHelp(model: string | undefined, architecture: Architecture | undefined): Promise<string> {
+  if (architecture) return `\nKeys of ${model} for --set:\n${keysOf(architecture)}`;
+  const models = await Promise.all(
+    modelNames().map(async (name) => [name, (await loadArchitecture(name)).about] as const),
+  );
+  const tasks = await Promise.all(
+    taskNames().map(async (name) => {
+      const { about, head } = await loadTask(name);
+      return [name, `${about} (${(await modelsWith(head)).join(", ")})`] as const;
+    }),
+  );
+  return `\nModels:\n${table(models, "  ")}\nTasks:\n${table(tasks, "  ")}\nThe keys of a model: descent train <model> --help\n`;
+}
+
+const keysOf = ({ schema }: Architecture): string =>
+  table(
+    Object.entries(fieldsOf(schema)).map(([key, field]) => [key, helpOf(field)] as const),
+    "  ",
+  );
+
+/** A flag for each option that the task of the named run has for predictions. */
+export async function addPredictFlags(command: Command, argv: readonly string[]): Promise<void> {
+  const run = firstArgument(argv, "predict");
+  const named = run === undefined ? undefined : await attempt(taskOf(run));
+  const tasks = named ? [named] : await Promise.all(taskNames().map(loadTask));
+  const taken = new Set<string>();
+  for (const task of tasks) addFlags(command, task.prediction, `Options of task ${task.name}:`, taken);
+}
+
+export const addGenerateFlags = (command: Command): void => addFlags(command, language.prediction, "Options:");

@@ -1,0 +1,112 @@
+/** Tables of examples: csv, tsv and JSON Lines. */
+import Papa from "papaparse";
+import { parseJson } from "../checkpoint/index.ts";
+import { DataError, nearest, quoted } from "../errors.ts";
+import type { Row, Source } from "./source.ts";
+
+/** Rows of cells, with names of the columns where the file has them. */
+export interface Table {
+  readonly name: string;
+  /** In order; undefined where the file has no header. */
+  readonly columns: readonly string[] | undefined;
+  readonly rows: readonly Row[];
+}
+
+/** Whether the first row of a table names its columns; "auto" looks for usual names. */
+export type Header = "auto" | "yes" | "no";
+
+/** Names that columns of text, and of labels, often have. */
+export const TEXT_COLUMNS = ["text", "sentence", "review", "content", "comment", "title"];
+export const LABEL_COLUMNS = ["label", "class", "category", "target", "sentiment", "y"];
+
+/** One line of JSON Lines as a row. Throws DataError. */
+export function parseRow(line: string, place: string): Row {
+  const wrong = (cause?: unknown) =>
+    new DataError(`${place}: expected a JSON object, got ${quoted(line.slice(0, 40))}`, { cause });
+  let value: unknown;
+  try {
+    value = parseJson(new TextEncoder().encode(line), place);
+  } catch (cause) {
+    throw wrong(cause);
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Row;
+  throw wrong();
+}
+
+function jsonLines(text: string, name: string): Table {
+  const rows = text
+    .split("\n")
+    .flatMap((line, i) => (line.trim() ? [parseRow(line, `table ${name}, line ${i + 1}`)] : []));
+  return { name, columns: Object.keys(rows[0] ?? {}), rows };
+}
+
+/** A first row is a header when one of its cells is a name that was asked for, or that columns often have. */
+function isHeader(cells: readonly string[], asked: readonly string[]): boolean {
+  const names = new Set([...asked, ...TEXT_COLUMNS, ...LABEL_COLUMNS]);
+  return cells.some((cell) => names.has(cell.trim().toLowerCase()) || asked.includes(cell.trim()));
+}
+
+function requireWidth(cells: readonly (readonly string[])[], name: string): void {
+  const width = cells[0]?.length ?? 0;
+  const odd = cells.findIndex((row) => row.length !== width);
+  if (odd >= 0)
+    throw new DataError(
+      `table ${name}: expected ${width} columns in every row, got ${cells[odd]?.length} in row ${odd + 1}; quote cells that hold the separator`,
+    );
+}
+
+/** Tabs separate in .tsv, where quotes are letters like any other; commas in .csv, where quotes enclose. */
+function delimited(text: string, { name, format }: Source, asked: readonly string[], naming: Header): Table {
+  const tabs = format === "tsv" ? { delimiter: "\t", quoteChar: "\0" } : {};
+  const { data: cells, errors } = Papa.parse<string[]>(text, { skipEmptyLines: true, ...tabs });
+  const [error] = errors.filter(({ code }) => code !== "UndetectableDelimiter");
+  if (error) throw new DataError(`table ${name}: ${error.message} in row ${(error.row ?? 0) + 1}`);
+  requireWidth(cells, name);
+  const [first = []] = cells;
+  const header = naming === "auto" ? isHeader(first, asked) : naming === "yes";
+  const columns = header ? first.map((cell) => cell.trim()) : first.map((_, i) => String(i + 1));
+  const rows = cells.slice(header ? 1 : 0);
+  return {
+    name,
+    columns: header ? columns : undefined,
+    rows: rows.map((row) => Object.fromEntries(columns.map((column, i) => [column, row[i] ?? ""]))),
+  };
+}
+
+/** The table that a source holds; `asked` are names of columns that somebody wants. Throws DataError. */
+export async function readTable(
+  source: Source,
+  asked: readonly string[] = [],
+  header: Header = "auto",
+): Promise<Table> {
+  const text = (await source.text()).replace(/^\uFEFF/, "");
+  const table = /^(jsonl|ndjson|json)$/.test(source.format)
+    ? jsonLines(text, source.name)
+    : delimited(text, source, asked, header);
+  if (table.rows.length === 0) throw new DataError(`table ${source.name}: expected at least one row, got none`);
+  return table;
+}
+
+/**
+ * The column that is meant: the one asked for by name or by number from 1, else the first with a usual name, else the
+ * first or the last of a file without a header. Throws DataError that lists the columns.
+ */
+export function column(
+  table: Table,
+  asked: string | undefined,
+  usual: readonly string[],
+  end: "first" | "last",
+): string {
+  const names = Object.keys(table.rows[0] ?? {});
+  const found = asked === undefined ? usual.find((name) => names.includes(name)) : names.find((name) => name === asked);
+  if (found !== undefined) return found;
+  const numbered = asked !== undefined && /^\d+$/.test(asked) ? names[Number(asked) - 1] : undefined;
+  const unnamed = asked === undefined && !table.columns ? names.at(end === "first" ? 0 : -1) : undefined;
+  const chosen = numbered ?? unnamed;
+  if (chosen !== undefined) return chosen;
+  const wanted =
+    asked === undefined ? `a column called ${usual.slice(0, 3).join(", ")} or such` : `a column "${asked}"`;
+  throw new DataError(
+    `table ${table.name}: expected ${wanted}${asked ? nearest(asked, names) : ""}, got ${names.slice(0, 20).join(", ")}; name the right one`,
+  );
+}

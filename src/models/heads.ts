@@ -1,0 +1,49 @@
+/**
+ * What models can do, as signatures of graphs. A head says what goes in and what comes out, not what it is good for:
+ * several tasks may ask for the same head. A new kind of head is one more entry of `Heads`.
+ *
+ * B batch · T positions · V vocabulary · K classes
+ */
+import type { Spec } from "../graph/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+
+/** Parameters and a graph from named inputs to named outputs, of any batch size "B". */
+export interface Model<I extends string = string, O extends string = string> {
+  /** The module whose parameters are the model's. */
+  readonly parts: object;
+  readonly inputs: Readonly<Record<I, Spec>>;
+  forward(inputs: Readonly<Record<I, Tensor>>): Readonly<Record<O, Tensor>>;
+}
+
+/** Tensors carried from position to position, by name. */
+export type Carried = Readonly<Record<string, Tensor>>;
+
+/** ids [B, T] -> logits [B, T, V] of the id that follows each, all at once or piece by piece. */
+export interface CausalModel extends Model<"ids", "logits"> {
+  readonly vocabulary: number;
+  /** How many ids it can look at together; undefined where there is no such bound. */
+  readonly context: number | undefined;
+  /** What is carried for a batch of B, all zero or empty before the first id. The past ids are the size "P". */
+  carried(B: number): Readonly<Record<string, Spec>>;
+  /** ids [B, T] after what was carried -> logits [B, T, V] and what to carry on. */
+  step(ids: Tensor, carried: Carried): { logits: Tensor; carried: Carried };
+}
+
+/** ids [B, T] of which the first lengths [B] of each row are meant -> logits [B, K]. */
+export interface ClassesModel extends Model<"ids" | "lengths", "logits"> {
+  readonly vocabulary: number;
+  readonly context: number | undefined;
+  readonly classes: number;
+}
+
+/** Every kind of head by name. */
+export interface Heads {
+  causal: CausalModel;
+  classes: ClassesModel;
+}
+export type Head = keyof Heads & string;
+
+/** Inputs of a causal model. */
+export const causalInputs = { ids: { shape: ["B", "T"], dtype: "i32" } } as const;
+/** Inputs of a classifier of sequences. */
+export const classesInputs = { ...causalInputs, lengths: { shape: ["B"], dtype: "i32" } } as const;

@@ -1,0 +1,127 @@
+/** Options and configurations described once: the check, its messages, the flags of the command and their help. */
+import { z } from "zod";
+import { ConfigError, nearest, quoted } from "./errors.ts";
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** A whole number from `least` to `most`. */
+export const whole = (least: number, most: number) => z.int().min(least).max(most);
+/** A number from `least` to `most`. */
+export const real = (least: number, most: number) => z.number().min(least).max(most);
+/** A number from 0 to below 1. */
+export const probability = () => z.number().min(0).lt(1);
+
+/** What a field takes, without its default and whether it may be left out. */
+export interface Field {
+  readonly kind: "number" | "boolean" | "choice" | "text";
+  /** "a whole number from 1 to 5" */
+  readonly expected: string;
+  readonly choices: readonly string[];
+  /** What it is when nothing is given; undefined where nothing is. */
+  readonly initial: unknown;
+  /** One line for people. */
+  readonly about: string;
+}
+
+/** Limits as z keeps them. */
+interface Check {
+  readonly check: string;
+  readonly value?: number;
+  readonly inclusive?: boolean;
+}
+
+function bareType(field: z.core.$ZodType): z.core.$ZodType {
+  const { innerType } = field._zod.def as { innerType?: z.core.$ZodType };
+  return innerType ? bareType(innerType) : field;
+}
+
+function expectedNumber(field: z.ZodNumber): string {
+  const checks = (field.def.checks ?? []).map((check) => check._zod.def as Check);
+  const low = checks.findLast(({ check }) => check === "greater_than");
+  const high = checks.findLast(({ check }) => check === "less_than");
+  const from = low && (low.inclusive ? ` from ${low.value}` : ` above ${low.value}`);
+  const to = high && (high.inclusive ? ` to ${high.value}` : ` below ${high.value}`);
+  return `${field.isInt ? "a whole number" : "a number"}${from ?? ""}${to ?? ""}`;
+}
+
+const expectations: Readonly<Record<string, string>> = { boolean: "true or false", string: "text" };
+
+function fieldOf(type: z.core.$ZodType): Field {
+  const bare = bareType(type);
+  const { defaultValue: initial } = type._zod.def as { defaultValue?: unknown };
+  const about = (type as z.ZodType).description ?? "";
+  const shared = { choices: [], initial, about };
+  if (bare instanceof z.ZodNumber) return { ...shared, kind: "number", expected: expectedNumber(bare) };
+  if (bare instanceof z.ZodEnum) {
+    const choices = bare.options.map(String);
+    return { ...shared, kind: "choice", expected: `one of ${choices.join(", ")}`, choices };
+  }
+  const { type: name } = bare._zod.def as { type: string };
+  return { ...shared, kind: name === "boolean" ? "boolean" : "text", expected: expectations[name] ?? `a ${name}` };
+}
+
+/** The fields of a schema by key, in its order. */
+export const fieldsOf = (schema: z.ZodObject): Record<string, Field> =>
+  Object.fromEntries(Object.entries(schema.shape).map(([key, type]) => [key, fieldOf(type)]));
+
+/** Names that other libraries give to what is called otherwise here. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  learningRate: "lr",
+  learning_rate: "lr",
+  batchSize: "batch",
+  batch_size: "batch",
+  weight_decay: "weightDecay",
+  block_size: "context",
+  max_length: "length",
+  maxLength: "length",
+  iterations: "steps",
+  max_steps: "steps",
+  num_epochs: "epochs",
+};
+
+/** ` (did you mean "lr"?)`, or nothing where no known key is near. */
+export function meant(key: string, known: readonly string[]): string {
+  const other = ELSEWHERE[key];
+  return other !== undefined && known.includes(other) ? ` (did you mean "${other}"?)` : nearest(key, known);
+}
+
+const shown = (value: unknown): string =>
+  typeof value === "number"
+    ? String(value)
+    : typeof value === "string"
+      ? quoted(value)
+      : (JSON.stringify(value) ?? "nothing").slice(0, 80);
+
+function complaint(issue: z.core.$ZodIssue, fields: Record<string, Field>, values: Values, what: string): string {
+  const known = Object.keys(fields);
+  if (issue.code === "unrecognized_keys")
+    return issue.keys
+      .map((key) => `${what}: unknown key ${quoted(key)}${meant(key, known)}; known are ${known.join(", ")}`)
+      .join("; ");
+  const key = String(issue.path[0] ?? "");
+  const expected = issue.code === "custom" ? issue.message : `expected ${fields[key]?.expected ?? "another value"}`;
+  const value = values[key];
+  const hint = typeof value === "string" ? nearest(value, fields[key]?.choices ?? []) : "";
+  return `${what}: ${key}: ${expected}, got ${shown(value)}${hint}`;
+}
+
+/** Checks `values` and fills in defaults. Throws ConfigError naming the key, what it expects and what it got. */
+export function checked<S extends z.ZodObject>(schema: S, values: Values, what: string): z.output<S> {
+  const result = schema.safeParse(values);
+  if (result.success) return result.data;
+  const fields = fieldsOf(schema);
+  throw new ConfigError(result.error.issues.map((issue) => complaint(issue, fields, values, what)).join("; "));
+}
+
+/** Checks each value that the schema has a key for, one by one, whatever else is missing. Throws ConfigError. */
+export function checkEach({ shape }: z.ZodObject, values: Values, what: string): void {
+  for (const [key, type] of Object.entries(shape))
+    if (Object.hasOwn(values, key)) checked(z.object({ [key]: type }), { [key]: values[key] }, what);
+}
+
+/** The values of `values` whose keys the schema has, and the others. */
+export function divide(schema: z.ZodObject, values: Values): [own: Values, rest: Values] {
+  const entries = Object.entries(values);
+  const own = entries.filter(([key]) => Object.hasOwn(schema.shape, key));
+  return [Object.fromEntries(own), Object.fromEntries(entries.filter(([key]) => !Object.hasOwn(schema.shape, key)))];
+}

@@ -1,0 +1,2 @@
+/** The built-in text. */
+export { builtInText } from "./corpus.ts";

@@ -1,0 +1,55 @@
+/** Inputs one by one, answers batch by batch: what predictors and measurements share. */
+import { namedBuffers, namedParameters } from "../nn/index.ts";
+import type { Named } from "../onnx/index.ts";
+import { compile, type Feeds, type Program, type RunOptions } from "../runtime/index.ts";
+import { input } from "../tensor/index.ts";
+import type { BatchSpecs } from "../train/index.ts";
+
+/** Everything that a model's file holds: parameters and buffers by name. */
+export const namedState = (parts: object): Named => ({ ...namedParameters(parts), ...namedBuffers(parts) });
+
+/** A graph from batches to tensors with one row for each example, the weights fed. */
+export class RowProgram {
+  readonly #program: Program;
+  private constructor(program: Program) {
+    this.#program = program;
+  }
+
+  /** Compiles `outputs` for batches of any size. */
+  static async create(
+    parts: object,
+    specs: BatchSpecs,
+    outputs: (batch: Named) => Named,
+    run: RunOptions,
+  ): Promise<RowProgram> {
+    const batch = Object.fromEntries(
+      Object.entries(specs).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]),
+    );
+    return new RowProgram(await compile({ ...batch, ...namedState(parts) }, outputs(batch), run));
+  }
+
+  run(values: Feeds, batch: Feeds): Promise<Feeds> {
+    return this.#program.run({ ...values, ...batch });
+  }
+  release(): Promise<void> {
+    return this.#program.release();
+  }
+}
+
+/** Items in groups of `size`, the last of them smaller. */
+export async function* grouped<T>(items: Iterable<T> | AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let group: T[] = [];
+  for await (const item of items) {
+    group.push(item);
+    if (group.length < size) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length) yield group;
+}
+
+/** Row `i` of [N, K]. */
+export function rowOf({ data, shape }: Feeds[string], i: number): Float32Array {
+  const width = data.length / (shape[0] ?? 1);
+  return (data as Float32Array).subarray(i * width, (i + 1) * width);
+}

@@ -1,0 +1,54 @@
+/** Scores of a classifier. K labels */
+import { accuracy, f1, type Numbers, type Running } from "../metrics/index.ts";
+import type { Scores } from "../train/index.ts";
+import { rowOf } from "./batched.ts";
+import type { Labelled } from "./classify.ts";
+import type { Scorer } from "./task.ts";
+
+/** Probabilities in double precision. */
+export function softmax(logits: ArrayLike<number>): number[] {
+  const values = Array.from(logits);
+  const top = Math.max(...values);
+  const weights = values.map((value) => Math.exp(value - top));
+  const total = weights.reduce((a, b) => a + b, 0);
+  return weights.map((weight) => weight / total);
+}
+
+/** Where the largest number stands; the first of equals. */
+export const likeliest = (numbers: readonly number[]): number => numbers.indexOf(Math.max(...numbers));
+
+/** Loss, accuracy and F1 of probabilities, one text after another. */
+export class ClassTally {
+  readonly #accuracy = accuracy().running();
+  readonly #f1: Running<[Numbers, Numbers]>;
+  #loss = 0;
+  #total = 0;
+  constructor(K: number) {
+    this.#f1 = f1({ classes: K }).running();
+  }
+
+  add(probabilities: readonly number[], label: number): void {
+    const predicted = [likeliest(probabilities)];
+    this.#accuracy.add(predicted, [label]);
+    this.#f1.add(predicted, [label]);
+    this.#loss -= Math.log(Math.max(probabilities[label] ?? 0, Number.MIN_VALUE));
+    this.#total++;
+  }
+
+  /** The mean of -log p of the right label in nats, accuracy, and the mean of F1 over all labels. */
+  scores(): Scores {
+    return { loss: this.#loss / this.#total, accuracy: this.#accuracy.value, f1: this.#f1.value };
+  }
+}
+
+/** Scores of logits [B, K]. */
+export function classScorer(K: number): Scorer<Labelled> {
+  const found = new ClassTally(K);
+  return {
+    add(examples, { logits }) {
+      if (!logits) throw new Error("internal: a classifier without logits");
+      for (const [i, { label }] of examples.entries()) found.add(softmax(rowOf(logits, i)), label);
+    },
+    scores: () => found.scores(),
+  };
+}

@@ -1,0 +1,303 @@
+/**
+ * Classification of texts: one label for each, from tables with a column of text and one of labels.
+ *
+ * B texts · T ids of the longest · K labels
+ */
+import { z } from "zod";
+import type { Json } from "../checkpoint/index.ts";
+import {
+  column,
+  type Dataset,
+  divided,
+  LABEL_COLUMNS,
+  listed,
+  padded,
+  type Row,
+  readTable,
+  type Source,
+  TEXT_COLUMNS,
+  textDigest,
+} from "../data/index.ts";
+import { CheckpointError, ConfigError, DataError } from "../errors.ts";
+import type { ClassesModel } from "../models/index.ts";
+import { crossEntropy } from "../nn/index.ts";
+import type { Feeds, RunOptions } from "../runtime/index.ts";
+import { stream } from "../runtime/index.ts";
+import { checked, real, whole } from "../schema.ts";
+import { readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "../tokenizers/index.ts";
+import { grouped, RowProgram, rowOf } from "./batched.ts";
+import { bagOfWords, majority } from "./classify-baselines.ts";
+import { classScorer, softmax } from "./classify-scores.ts";
+import type { Predictor, Problem, Task, Watch } from "./task.ts";
+
+const options = z.strictObject({
+  text: z
+    .string()
+    .optional()
+    .describe("column of the text, by name or number (default: text, sentence, ... or the first)"),
+  label: z.string().optional().describe("column of the label (default: label, class, ... or the last)"),
+  header: z.enum(["auto", "yes", "no"]).default("auto").describe("whether the first row names the columns"),
+  length: whole(1, 1e5).default(128).describe("tokens of a text that are read; the rest is cut off"),
+  tokenizer: z.enum(["words", "bpe", "char"]).default("words").describe("what a token is"),
+  vocab: whole(2, 1e6).optional().describe("tokens at most (default: 10000 words, 4096 byte pairs)"),
+  holdout: real(0.001, 0.9).default(0.1).describe("share that is only measured, where no validation data is given"),
+});
+type Options = z.output<typeof options>;
+
+const prediction = z.strictObject({
+  top: whole(1, 1000).default(1).describe("labels to name, likeliest first"),
+  batch: whole(1, 65536).default(32).describe("texts at a time"),
+});
+
+/** A text as ids and the number of its label. */
+export interface Labelled {
+  readonly ids: Int32Array;
+  readonly label: number;
+}
+
+/** What a batch holds. */
+type Column = "ids" | "lengths" | "labels";
+
+const VOCABULARY = { words: 10_000, bpe: 4096 } as const;
+
+async function learnTokenizer(texts: readonly string[], { tokenizer, vocab }: Options, watch: Watch) {
+  if (tokenizer === "words") return trainWords(texts, vocab ?? VOCABULARY.words);
+  if (tokenizer === "char" && vocab !== undefined)
+    throw new ConfigError("option: vocab: goes with words and bpe only; the characters of a text are all taken");
+  if (tokenizer === "char") return trainChar(texts.join("\n"));
+  return trainBpe(texts.join("\n"), {
+    vocabSize: vocab ?? VOCABULARY.bpe,
+    ...(watch.signal && { signal: watch.signal }),
+  });
+}
+
+/** Texts and labels as strings, in the order of the table. */
+async function readLabelled(
+  source: Source,
+  { text, label, header }: Options,
+): Promise<{ text: string; label: string }[]> {
+  const asked = [text, label].filter((name) => name !== undefined);
+  const table = await readTable(source, asked, header);
+  const [texts, labels] = [column(table, text, TEXT_COLUMNS, "first"), column(table, label, LABEL_COLUMNS, "last")];
+  if (texts === labels)
+    throw new DataError(`table ${source.name}: expected a column of text and one of labels, got ${texts} for both`);
+  return table.rows.map((row, i) => ({ text: cell(row, texts, source, i), label: cell(row, labels, source, i) }));
+}
+
+function cell(row: Row, name: string, source: Source, i: number): string {
+  const value = row[name] === "" ? undefined : row[name];
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return String(value);
+  throw new DataError(
+    `table ${source.name}: expected text or a number in column ${name} of example ${i + 1}, got ${JSON.stringify(value) ?? "nothing"}`,
+  );
+}
+
+/** Labels in the order of their names, numbers by size. */
+function labelsOf(rows: readonly { label: string }[], name: string): string[] {
+  const labels = [...new Set(rows.map(({ label }) => label))];
+  if (labels.length < 2)
+    throw new DataError(
+      `table ${name}: expected at least two different labels, got ${JSON.stringify(labels[0] ?? null)} only`,
+    );
+  const numeric = labels.every((label) => label.trim() !== "" && Number.isFinite(Number(label)));
+  return labels.sort((a, b) => (numeric ? Number(a) - Number(b) : a < b ? -1 : 1));
+}
+
+/** What tells labels and lengths from texts. */
+class Encoding {
+  readonly tokenizer: Tokenizer;
+  readonly labels: readonly string[];
+  readonly length: number;
+  readonly #numbers: ReadonlyMap<string, number>;
+  constructor(tokenizer: Tokenizer, labels: readonly string[], length: number) {
+    [this.tokenizer, this.labels, this.length] = [tokenizer, labels, length];
+    this.#numbers = new Map(labels.map((label, i) => [label, i]));
+  }
+  ids(text: string): Int32Array {
+    return this.tokenizer.encode(text).slice(0, this.length);
+  }
+  number(label: string, name: string): number {
+    const found = this.#numbers.get(label);
+    if (found !== undefined) return found;
+    const known = this.labels.slice(0, 20).join(", ");
+    throw new DataError(
+      `table ${name}: label ${JSON.stringify(label.slice(0, 80))} is none of the ${this.labels.length} that were trained: ${known}`,
+    );
+  }
+}
+
+function problem(encoding: Encoding, chosen: Options): Problem<"classes", Labelled, Column> {
+  const { tokenizer, labels, length } = encoding;
+  const examples = async (source: Source): Promise<Dataset<Labelled>> => {
+    const rows = await readLabelled(source, chosen);
+    const read = rows.map(({ text, label }) => ({
+      ids: encoding.ids(text),
+      label: encoding.number(label, source.name),
+    }));
+    return listed(read, textDigest(JSON.stringify(rows)), ({ ids }) => ids.length);
+  };
+  return {
+    config: { vocab_size: tokenizer.vocabSize, n_positions: length, num_labels: labels.length },
+    files: {
+      "tokenizer.json": tokenizer.toJSON() as Json,
+      "config.json": {
+        id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
+        label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+      },
+    },
+    accept({ vocabulary, context = Number.POSITIVE_INFINITY, classes }) {
+      if (vocabulary < tokenizer.vocabSize)
+        throw new ConfigError(
+          `vocab_size: expected at least the tokenizer's ${tokenizer.vocabSize}, got ${vocabulary}; leave it out`,
+        );
+      if (context < length)
+        throw new ConfigError(`length: the model has ${context} positions, got ${length}; lower the length`);
+      if (classes !== labels.length)
+        throw new ConfigError(
+          `num_labels: expected the ${labels.length} labels of the data, got ${classes}; leave it out`,
+        );
+    },
+    async split(train, validation, seed) {
+      const all = await examples(train);
+      if (validation) return { train: all, validation: await examples(validation) };
+      if (all.size < 2) throw new DataError(`table ${train.name}: expected at least 2 examples, got ${all.size}`);
+      const [first, rest] = divided(all, chosen.holdout, stream(seed, 0, "holdout").permutation(all.size));
+      return { train: first, validation: rest };
+    },
+    examples,
+    order: "epochs",
+    batch: {
+      ids: { shape: ["B", "T"], dtype: "i32" },
+      lengths: { shape: ["B"], dtype: "i32" },
+      labels: { shape: ["B"], dtype: "i32" },
+    },
+    collate: (rows) => ({
+      ...padded(
+        rows.map(({ ids }) => ids),
+        length,
+      ),
+      labels: { data: Int32Array.from(rows, ({ label }) => label), shape: [rows.length], dtype: "i32" },
+    }),
+    loss(model, { ids, lengths, labels: targets }) {
+      const { logits } = model.forward({ ids, lengths });
+      const right = logits.argMax(-1).cast("i32").equal(targets).cast("f32");
+      return { loss: crossEntropy(logits, targets), accuracy: right.mean() };
+    },
+    measure: (model, { ids, lengths }) => ({ logits: model.forward({ ids, lengths }).logits }),
+    scorer: () => classScorer(labels.length),
+    baselines: async (train, test, watch) => ({
+      "majority label": majority(train, test, labels.length),
+      "bag of words": await bagOfWords(train, test, {
+        vocabulary: tokenizer.vocabSize,
+        labels: labels.length,
+        ...watch,
+      }),
+    }),
+    open: (model, values, run) => Classifier.open(encoding, chosen, model, values, run),
+  };
+}
+
+/** Classification of texts as a task. */
+export const classify: Task<"classes", Labelled, typeof options, Column> = {
+  name: "classify",
+  about: "a label for a text: sentiment, topic, language",
+  head: "classes",
+  options,
+  prediction,
+  defaults: { epochs: 5, batch: 32, lr: 1e-3 },
+  unit: "texts",
+  scores: { loss: "lower", accuracy: "higher", f1: "higher" },
+  best: "accuracy",
+  async learn(source, chosen, watch, { "tokenizer.json": known } = {}) {
+    const rows = await readLabelled(source, chosen);
+    const texts = rows.map(({ text }) => text);
+    const tokenizer = known ? await readTokenizer(known) : await learnTokenizer(texts, chosen, watch);
+    return problem(new Encoding(tokenizer, labelsOf(rows, source.name), chosen.length), chosen);
+  },
+  async reopen({ "tokenizer.json": json, "config.json": config = {} }, chosen) {
+    if (!json) throw new CheckpointError("tokenizer.json: expected one beside config.json, got none; copy it there");
+    const { id2label } = config as { id2label?: Readonly<Record<string, unknown>> };
+    if (!id2label) throw new CheckpointError("config.json: expected id2label, which names the labels, got none");
+    const labels = Object.keys(id2label).map((_, i) => String(id2label[i] ?? i));
+    return problem(new Encoding(await readTokenizer(json), labels, chosen.length), chosen);
+  },
+};
+
+/** The likeliest label of a text, and how likely it and others are. */
+export interface Classification {
+  readonly text: string;
+  readonly label: string;
+  /** Of the label, from 0 to 1. */
+  readonly probability: number;
+  /** The likeliest labels, as many as were asked for, with their probabilities. */
+  readonly labels: Readonly<Record<string, number>>;
+}
+
+/** A classifier with its tokenizer and labels. */
+export class Classifier implements Predictor<unknown, Classification> {
+  readonly #encoding: Encoding;
+  readonly #column: string | undefined;
+  readonly #program: RowProgram;
+  readonly #values: Feeds;
+  private constructor(encoding: Encoding, { text }: Options, program: RowProgram, values: Feeds) {
+    this.#encoding = encoding;
+    this.#column = text;
+    this.#program = program;
+    this.#values = values;
+  }
+
+  static async open(encoding: Encoding, chosen: Options, model: ClassesModel, values: Feeds, run: RunOptions) {
+    const logits = (batch: Record<string, never>) => ({ logits: model.forward(batch as never).logits });
+    const program = await RowProgram.create(model.parts, model.inputs, logits as never, run);
+    return new Classifier(encoding, chosen, program, values);
+  }
+
+  /** A label for each text: a string, or a record with the column of text. */
+  async *predict(
+    inputs: Iterable<unknown> | AsyncIterable<unknown>,
+    { signal, onProgress: _, ...given }: Json & Watch = {},
+  ) {
+    const { top, batch } = checked(prediction, given, "option");
+    for await (const group of grouped(inputs, batch)) {
+      signal?.throwIfAborted();
+      const texts = group.map((input) => this.#text(input));
+      const rows = texts.map((text) => this.#encoding.ids(text));
+      const { logits } = await this.#program.run(this.#values, padded(rows, this.#encoding.length));
+      if (!logits) throw new Error("internal: a classifier without logits");
+      for (const [i, text] of texts.entries()) yield this.#answer(text, softmax(rowOf(logits, i)), top);
+    }
+  }
+
+  #text(input: unknown): string {
+    if (typeof input === "string") return input;
+    const record = (typeof input === "object" && input !== null ? input : {}) as Row;
+    const cells = Object.values(record);
+    const asked = this.#column;
+    const named =
+      asked === undefined ? TEXT_COLUMNS.map((name) => record[name]) : [record[asked], cells[Number(asked) - 1]];
+    const first = asked === undefined && Object.hasOwn(record, "1") ? [record["1"]] : []; // a table without a header
+    const value = [...named, ...first].find((found) => typeof found === "string" || typeof found === "number");
+    if (value !== undefined) return String(value);
+    throw new DataError(
+      `text: expected a string or a record with ${asked ?? TEXT_COLUMNS.slice(0, 3).join(", ")}, got ${JSON.stringify(input)?.slice(0, 80) ?? typeof input}`,
+    );
+  }
+
+  #answer(text: string, probabilities: readonly number[], top: number): Classification {
+    const order = probabilities.map((_, k) => k).sort((a, b) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0));
+    const named = order
+      .slice(0, top)
+      .map((k): [string, number] => [this.#encoding.labels[k] ?? "", probabilities[k] ?? 0]);
+    const [label, probability] = named[0] ?? ["", 0];
+    return { text, label, probability, labels: Object.fromEntries(named) };
+  }
+
+  line({ label, labels }: Classification): string {
+    const shown = Object.entries(labels).map(([name, probability]) => `${name}\t${probability.toFixed(4)}`);
+    return shown.length > 1 ? shown.join("\t") : (shown[0] ?? label);
+  }
+
+  release(): Promise<void> {
+    return this.#program.release();
+  }
+}

@@ -1,0 +1,74 @@
+/** Scores of a run on data, beside those of naive baselines. */
+import type { Store } from "../checkpoint/index.ts";
+import type { DataGiven } from "../data/index.ts";
+import { asStore, type FindOptions, openSource } from "../files/index.ts";
+import type { RunOptions } from "../runtime/index.ts";
+import type { Scores } from "../train/index.ts";
+import { measurement } from "./measure.ts";
+import { loadModel, type Opened } from "./open.ts";
+import { parseRecord, type TrainerRecord } from "./record.ts";
+
+export interface EvaluateOptions extends FindOptions, RunOptions {
+  /** What is measured on. */
+  readonly data: DataGiven;
+  /** Examples at a time. Default 32. */
+  readonly batch?: number | undefined;
+  /** Whether baselines are trained and measured as well. Default true. */
+  readonly baselines?: boolean | undefined;
+}
+
+/** What was measured. */
+export interface Evaluated {
+  readonly task: string;
+  readonly data: string;
+  readonly examples: number;
+  readonly scores: Scores;
+  readonly baselines: Readonly<Record<string, Scores>>;
+  /** Why there are no baselines, where there are none. */
+  readonly note: string | undefined;
+}
+
+/** Measures the run in `place`. Throws CheckpointError, DataError. */
+export async function evaluate(place: Store | string, options: EvaluateOptions): Promise<Evaluated> {
+  const { device, threads, batch = 32, signal } = options;
+  const store = asStore(place);
+  const opened = await loadModel(store);
+  const source = openSource(options.data, options);
+  const data = await opened.problem.examples(source);
+  const measured = await measurement(opened.problem, opened.model, batch, { device, threads });
+  try {
+    const scores = await measured.run(opened.values, data);
+    signal?.throwIfAborted();
+    const others =
+      options.baselines === false ? { baselines: {}, note: undefined } : await compare(store, opened, data, options);
+    return { task: opened.task.name, data: source.name, examples: data.size, scores, ...others };
+  } finally {
+    await measured.release();
+  }
+}
+
+type Compared = Pick<Evaluated, "baselines" | "note">;
+const without = (note: string): Compared => ({ baselines: {}, note: `no baselines: ${note}` });
+
+/** Baselines learn from what the run was trained on, which is read again from where it was. */
+async function compare(
+  store: Store,
+  { problem }: Opened,
+  test: Awaited<ReturnType<Opened["problem"]["examples"]>>,
+  options: EvaluateOptions,
+): Promise<Compared> {
+  if (!problem.baselines) return { baselines: {}, note: undefined };
+  const trainer = await store.loadTrainer();
+  if (!trainer) return without("the folder holds no training state that names the training data");
+  const { train, validation, settings }: TrainerRecord = parseRecord(trainer, store.where);
+  try {
+    const source = openSource(train.name, options);
+    const other = validation.given ? openSource(validation.name, options) : undefined;
+    const data = await problem.split(source, other, settings.seed);
+    if (data.train.digest !== train.digest) return without(`${train.name} is not what the run was trained on`);
+    return { baselines: await problem.baselines(data.train, test, { signal: options.signal }), note: undefined };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return without(`the training data cannot be read (${(error as Error).message})`);
+  }
+}

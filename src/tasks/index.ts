@@ -1,0 +1,68 @@
+/** The registry of tasks: name -> task, imported when it is asked for. */
+import { ConfigError, nearest } from "../errors.ts";
+import { type Architecture, type Head, modelsWith } from "../models/index.ts";
+import type { Classifier } from "./classify.ts";
+import type { TextGenerator } from "./language.ts";
+import type { Predictor, Task } from "./task.ts";
+
+const builtIn = {
+  language: async () => (await import("./language.ts")).language,
+  classify: async () => (await import("./classify.ts")).classify,
+} satisfies Record<string, () => Promise<Task>>;
+
+/** The tasks that come with the library, by name. */
+export type Tasks = { [N in keyof typeof builtIn]: Awaited<ReturnType<(typeof builtIn)[N]>> };
+
+/** What a task's model becomes when it is opened, by the name of the task. */
+export interface Predictors {
+  language: TextGenerator;
+  classify: Classifier;
+}
+export type PredictorOf<T extends string> = T extends keyof Predictors ? Predictors[T] : Predictor;
+
+const registry = new Map<string, () => Promise<Task>>(Object.entries(builtIn));
+
+/** The names of all tasks. */
+export const taskNames = (): string[] => [...registry.keys()];
+
+/** Adds a task of one's own. */
+export const addTask = (task: Task): void => void registry.set(task.name, async () => task);
+
+/** The task called `name`. Throws ConfigError with the nearest known one. */
+export async function loadTask(name: string): Promise<Task> {
+  const load = registry.get(name);
+  if (load) return load();
+  const known = taskNames();
+  throw new ConfigError(
+    `task: expected one of ${known.join(", ")}, got ${JSON.stringify(name)?.slice(0, 80)}${nearest(String(name), known)}; choose one of them`,
+  );
+}
+
+/** The first task that asks for `head`. */
+export async function taskWith(head: Head): Promise<Task | undefined> {
+  for (const name of taskNames()) {
+    const task = await loadTask(name);
+    if (task.head === head) return task;
+  }
+  return undefined;
+}
+
+/** What an architecture does when nobody says: the first task for the first of its heads that has one. */
+export async function defaultTask({ modelType, heads }: Architecture): Promise<Task> {
+  for (const head of Object.keys(heads) as Head[]) {
+    const task = await taskWith(head);
+    if (task) return task;
+  }
+  throw new ConfigError(`task: there is none for ${modelType}, which has ${Object.keys(heads).join(", ")}`);
+}
+
+/** Throws ConfigError where the architecture cannot do the task, with those that can. */
+export async function requireHead({ modelType, heads }: Architecture, { name, head }: Task): Promise<void> {
+  if (heads[head]) return;
+  const able = await modelsWith(head);
+  throw new ConfigError(
+    `task ${name}: ${modelType} cannot do it, as it has no head "${head}"; choose ${able.join(", ") || "another task"}`,
+  );
+}
+
+export type { Description, Predictor, Problem, Scorer, Split, Task, Watch } from "./task.ts";

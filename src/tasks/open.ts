@@ -1,0 +1,79 @@
+/** Runs and checkpoints, opened: what they are, their weights, and a predictor. */
+import { fromFile, type Json, type Store } from "../checkpoint/index.ts";
+import { CheckpointError } from "../errors.ts";
+import { asStore } from "../files/index.ts";
+import { type Architecture, build, type Head, type Heads, loadArchitecture } from "../models/index.ts";
+import type { Feeds, RunOptions } from "../runtime/index.ts";
+import { checked } from "../schema.ts";
+import { namedState } from "./batched.ts";
+import { defaultTask, loadTask, type PredictorOf } from "./index.ts";
+import type { Description, Problem, Task } from "./task.ts";
+
+const FILES = ["config.json", "task.json", "tokenizer.json"];
+
+/** The files that describe what is in `store`. Throws CheckpointError where there is no config.json. */
+export async function readDescription(store: Store): Promise<Description> {
+  const found = await Promise.all(FILES.map(async (name) => [name, await store.loadFile(name)] as const));
+  const present = found.filter((entry): entry is [string, Json] => entry[1] !== undefined);
+  if (present.some(([name]) => name === "config.json")) return Object.fromEntries(present);
+  throw new CheckpointError(`${store.where}: expected a run or checkpoint, got no config.json there; check the path`);
+}
+
+/** The task that a run was trained for; of a foreign checkpoint, what its architecture is mostly used for. */
+export async function describedTask({ "task.json": task, "config.json": config = {} }: Description): Promise<Task> {
+  if (task) return loadTask(String(task.task));
+  return defaultTask(await loadArchitecture(String(config.model_type)));
+}
+
+/** A model with its task and its weights. */
+export interface Opened {
+  readonly task: Task;
+  /** Options of the task. */
+  readonly options: Json;
+  readonly problem: Problem;
+  readonly architecture: Architecture;
+  readonly config: Json;
+  readonly model: Heads[Head];
+  /** Parameters and buffers by path. */
+  readonly values: Feeds;
+}
+
+/** What a run is, without its weights. */
+export async function describe(store: Store): Promise<Omit<Opened, "values">> {
+  const found = await readDescription(store);
+  const published = found["config.json"] ?? {};
+  const architecture = await loadArchitecture(String(published.model_type));
+  const task = await describedTask(found);
+  const options = checked(task.options, (found["task.json"]?.options ?? {}) as Json, "task.json");
+  const config = architecture.read(published);
+  const model = build(architecture, task.head, config);
+  return { task, options: options as Json, problem: await task.reopen(found, options), architecture, config, model };
+}
+
+/** Reads a run, or any folder with config.json and model.safetensors of a known model. Throws CheckpointError. */
+export async function loadModel(place: Store | string): Promise<Opened> {
+  const store = asStore(place);
+  const described = await describe(store);
+  const { model, architecture } = described;
+  const values = fromFile(
+    await store.loadWeights(),
+    namedState(model.parts),
+    architecture.files,
+    architecture.modelType,
+  );
+  return { ...described, values };
+}
+
+/**
+ * A run or checkpoint, ready to answer. `task` says what is expected of it, and with it the type of the result. Release
+ * it when it is no longer needed. Throws CheckpointError where the run was trained for another task.
+ */
+export async function open<T extends string = string>(
+  place: Store | string,
+  { task, ...run }: RunOptions & { readonly task?: T } = {},
+): Promise<PredictorOf<T>> {
+  const { problem, model, values, task: found } = await loadModel(place);
+  if (task !== undefined && task !== found.name)
+    throw new CheckpointError(`open: expected a run for task ${task}, got one for ${found.name}; open it as that`);
+  return (await problem.open(model, values, run)) as PredictorOf<T>;
+}

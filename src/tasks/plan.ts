@@ -1,0 +1,199 @@
+/** Everything that is fixed before the first step, for a new training and for one that goes on alike. */
+import type { Json } from "../checkpoint/index.ts";
+import { batchesPerEpoch, type Dataset, draws, epochs, type Order, type Source } from "../data/index.ts";
+import { ConfigError, quoted } from "../errors.ts";
+import { type Architecture, build, type Head, type Heads } from "../models/index.ts";
+import { namedBuffers, namedParameters } from "../nn/index.ts";
+import type { Named } from "../onnx/index.ts";
+import {
+  adam,
+  adamW,
+  constantRate,
+  cosineDecay,
+  linearDecay,
+  type Optimizer,
+  type Schedule,
+  sgd,
+  warmUp,
+} from "../optim/index.ts";
+import { sizeOf } from "../tensor/index.ts";
+import { type Batches, type StepOptions, type TrainingSettings, trainingSettings } from "../train/index.ts";
+import type { Description, Problem, Split, Task } from "./task.ts";
+
+/** A training, ready to be compiled. */
+export interface Plan {
+  readonly architecture: Architecture;
+  readonly task: Task;
+  readonly problem: Problem;
+  readonly config: Json;
+  readonly settings: TrainingSettings;
+  readonly model: Heads[Head];
+  readonly parameters: Named;
+  readonly buffers: Named;
+  readonly data: Split<unknown>;
+  readonly sources: Sources;
+  /** Files that describe the run. */
+  readonly files: Description;
+  readonly order: Order;
+  /** The named sizes of a batch of the longest examples. */
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
+/** Where training and validation data come from. */
+export interface Sources {
+  readonly train: Source;
+  readonly validation: Source | undefined;
+}
+
+/** What a plan is made of, once the task knows its data. */
+export interface Ingredients {
+  readonly architecture: Architecture;
+  readonly task: Task;
+  /** Options of the task. */
+  readonly options: Json;
+  readonly problem: Problem;
+  readonly sources: Sources;
+  /** Values of the model's configuration; the rest follows from the data or is a default. */
+  readonly config: Json;
+  /** Settings of the training. */
+  readonly training: Json;
+}
+
+/** Eight gigabytes in 32-bit numbers. */
+const MOST_PARAMETERS = 2 ** 31;
+
+/** Throws ConfigError before memory is asked for that no machine has. */
+function requireSize(weights: Named): void {
+  const count = Object.values(weights).reduce((sum, { shape }) => sum + Number(sizeOf(shape)), 0);
+  if (count > MOST_PARAMETERS)
+    throw new ConfigError(`model: expected at most ${MOST_PARAMETERS} parameters, got ${count}; make it smaller`);
+}
+
+/** The configuration with what follows from the data filled in, of which an architecture takes what it knows. */
+function configure(architecture: Architecture, follows: Json, given: Json): Json {
+  const known = Object.entries(follows).filter(([key]) => Object.hasOwn(architecture.schema.shape, key));
+  return architecture.configure({ ...Object.fromEntries(known), ...given });
+}
+
+/** Throws ConfigError or DataError where data, model and settings do not go together. */
+export async function plan(ingredients: Ingredients): Promise<Plan> {
+  const { architecture, task, options, problem, sources, training } = ingredients;
+  const config = configure(architecture, problem.config, ingredients.config);
+  const model = build(architecture, task.head, config);
+  problem.accept?.(model);
+  const parameters = namedParameters(model.parts);
+  requireSize(parameters);
+  const seed = Number(training.seed ?? 0);
+  const data = await problem.split(sources.train, sources.validation, seed);
+  const settings = trainingSettings(withDefaults(task, training), (batch) => data.train.size / batch);
+  return {
+    architecture,
+    task,
+    problem,
+    config,
+    settings,
+    model,
+    parameters,
+    buffers: namedBuffers(model.parts),
+    data,
+    sources,
+    files: describe(architecture, task, options, config, problem.files),
+    order: orderOf(problem, data, settings),
+    sizes: largestSizes(problem, data.train, settings.batch),
+  };
+}
+
+/** The task's defaults below what is given; its epochs give way to steps. */
+export function withDefaults({ defaults = {} }: Task, given: Json): Json {
+  const { epochs: passes, ...rest } = defaults;
+  return { ...rest, ...(given.steps === undefined && passes !== undefined ? { epochs: passes } : {}), ...given };
+}
+
+function describe(
+  { modelType }: Architecture,
+  { name }: Task,
+  options: Json,
+  config: Json,
+  { "config.json": more = {}, ...files }: Description,
+): Description {
+  return {
+    "config.json": { model_type: modelType, ...config, ...more },
+    "task.json": { task: name, options },
+    ...files,
+  };
+}
+
+function orderOf({ order }: Problem, { train }: Split<unknown>, { batch, seed }: TrainingSettings): Order {
+  const sizes = { size: train.size, batch, seed };
+  return order === "draws" ? draws(sizes) : epochs({ ...sizes, length: train.length?.bind(train) });
+}
+
+/** The named sizes of a batch of the longest examples: what a step needs at most. */
+function largestSizes(problem: Problem, examples: Dataset<unknown>, batch: number): Record<string, number> {
+  const length = (i: number) => examples.length?.(i) ?? 0;
+  let longest = 0;
+  for (let i = 1; i < examples.size; i++) if (length(i) > length(longest)) longest = i;
+  const feeds = problem.collate(Array(batch).fill(examples.at(longest)));
+  const sizes: Record<string, number> = {};
+  for (const [name, { shape }] of Object.entries(problem.batch))
+    for (const [axis, dim] of shape.entries()) if (typeof dim === "string") sizes[dim] = feeds[name]?.shape[axis] ?? 0;
+  return sizes;
+}
+
+/** Passes over the data after `step` steps, where batches pass over it. */
+export function epochOf({ problem, data, settings }: Plan): ((step: number) => number) | undefined {
+  if (problem.order === "draws") return undefined;
+  const perEpoch = batchesPerEpoch({ size: data.train.size, batch: settings.batch, seed: 0 });
+  return (step) => (step * settings.accumulate) / perEpoch;
+}
+
+/** The batches of a step: a function of seed and step alone. */
+export const batchesOf =
+  ({ problem, data, order, settings: { accumulate } }: Plan) =>
+  (step: number): Batches =>
+    Array.from({ length: accumulate }, (_, part) => {
+      const indices = order((step - 1) * accumulate + part);
+      return problem.collate(Array.from(indices, (index) => data.train.at(index)));
+    });
+
+function optimizerOf({ optimizer, weightDecay, beta1, beta2, momentum }: TrainingSettings): Optimizer {
+  const betas = [beta1, beta2] as const;
+  if (optimizer === "sgd") return sgd({ momentum, nesterov: momentum > 0, weightDecay });
+  return optimizer === "adam" ? adam({ betas, weightDecay }) : adamW({ betas, weightDecay });
+}
+
+export function scheduleOf({ schedule, lr, warmup, steps }: TrainingSettings): Schedule {
+  const range = { from: warmup, to: steps, least: lr / 10 };
+  const falling = { cosine: cosineDecay(lr, range), linear: linearDecay(lr, range), constant: constantRate(lr) };
+  return warmUp(warmup, falling[schedule]);
+}
+
+function requireTrained(parameters: Named, freeze: string | null): void {
+  if (freeze && Object.keys(parameters).every((name) => new RegExp(freeze).test(name)))
+    throw new ConfigError(
+      `option: freeze: ${quoted(freeze)} matches every parameter, so no parameter is left to train; leave some out`,
+    );
+}
+
+/** The training step that a problem, a model and settings ask for. */
+export function stepOptions({
+  problem,
+  model,
+  parameters,
+  buffers,
+  settings,
+}: Pick<Plan, "problem" | "model" | "parameters" | "buffers" | "settings">): StepOptions {
+  const { clip, accumulate, average, freeze } = settings;
+  requireTrained(parameters, freeze);
+  return {
+    parameters,
+    buffers,
+    batch: problem.batch,
+    loss: (batch) => problem.loss(model, batch),
+    optimizer: optimizerOf(settings),
+    clip: clip === 0 ? undefined : clip,
+    accumulate,
+    ...(average > 0 ? { average } : {}),
+    ...(freeze ? { groups: [{ match: new RegExp(freeze), freeze: true }] } : {}),
+  };
+}

@@ -1,0 +1,114 @@
+/**
+ * What a person wants of a model. A task knows no architecture: it asks for a head, turns a source into examples,
+ * examples into batches, and what the model gives into answers and scores. All that training, resuming, measuring and
+ * predicting have in common is written once, in the other files of this folder.
+ */
+import type { z } from "zod";
+import type { Json } from "../checkpoint/index.ts";
+import type { Dataset, Source } from "../data/index.ts";
+import type { Head, Heads } from "../models/index.ts";
+import type { Named } from "../onnx/index.ts";
+import type { Feeds, RunOptions } from "../runtime/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+import type { BatchSpecs, LossTerms, Scores, TrainingInput } from "../train/index.ts";
+
+type Tensors<N extends string> = { readonly [K in N]: Tensor };
+
+/** What is told and what may stop while a task learns from its data, before the first step. */
+export interface Watch {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((note: string) => void) | undefined;
+}
+
+/** A task, whatever the data. `S` is the schema of its options, `E` what an example is,
+ * `B` are the names of what a batch holds. */
+export interface Task<
+  H extends Head = Head,
+  E = unknown,
+  S extends z.ZodObject = z.ZodObject,
+  B extends string = string,
+> {
+  readonly name: string;
+  /** One line for help. */
+  readonly about: string;
+  readonly head: H;
+  /** Options of a training; they are kept with the run. */
+  readonly options: S;
+  /** Options of a prediction. */
+  readonly prediction: z.ZodObject;
+  /** Settings of the training whose defaults are others here. */
+  readonly defaults?: TrainingInput;
+  /** The named set that the command learns from when none is given; without it, one must be. */
+  readonly defaultData?: string;
+  /** What speed is counted in. */
+  readonly unit: string;
+  /** Every score, and whether more of it is better. */
+  readonly scores: Readonly<Record<string, "higher" | "lower">>;
+  /** The score that says which weights are the best. */
+  readonly best: string;
+  /**
+   * Learns from the training data what must be known before an example can be read: a vocabulary, labels. `base` are the
+   * files of a checkpoint that is started from; its vocabulary is kept, as its embedding means that one.
+   */
+  learn(source: Source, options: z.output<S>, watch: Watch, base?: Description): Promise<Problem<H, E, B>>;
+  /** The same from the files of a run, or of anybody's checkpoint. Throws CheckpointError where they do not say. */
+  reopen(saved: Description, options: z.output<S>): Promise<Problem<H, E, B>>;
+}
+
+/** What a run's files say: JSON by name, config.json among them. */
+export type Description = Readonly<Record<string, Json>>;
+
+/** A task on certain data, all that it had to learn known. */
+export interface Problem<H extends Head = Head, E = unknown, B extends string = string> {
+  /** What follows for the model's configuration, by the keys of any architecture. */
+  readonly config: Json;
+  /** Files to keep beside the weights, and more for config.json. */
+  readonly files: Description;
+  /** Throws ConfigError where the model does not suit the data. */
+  accept?(model: Heads[H]): void;
+  /** What is trained on and what is only measured. */
+  split(train: Source, validation: Source | undefined, seed: number): Promise<Split<E>>;
+  /** All of a source, to be measured. */
+  examples(source: Source): Promise<Dataset<E>>;
+  /** Whether batches draw examples at random or pass over all of them. */
+  readonly order: "draws" | "epochs";
+  /** What a batch holds; sizes may have names. */
+  readonly batch: { readonly [K in B]: BatchSpecs[string] };
+  collate(examples: readonly E[]): Feeds;
+  /** Units in a batch; rows unless said otherwise. */
+  count?(batch: Feeds): number;
+  /** The scalar to be made small, or an object with it as `loss` and other named scalars beside it. */
+  loss(model: Heads[H], batch: Tensors<B>): Tensor | LossTerms;
+  /** What is measured: tensors with one row for each example. */
+  measure(model: Heads[H], batch: Tensors<B>): Named;
+  /** Scores of what was measured. */
+  scorer(): Scorer<E>;
+  /** How well others do without a model like this, by name. */
+  baselines?(train: Dataset<E>, test: Dataset<E>, watch: Watch): Promise<Readonly<Record<string, Scores>>>;
+  /** The model ready to answer. */
+  open(model: Heads[H], values: Feeds, run: RunOptions): Promise<Predictor>;
+}
+
+export interface Split<E> {
+  readonly train: Dataset<E>;
+  readonly validation: Dataset<E>;
+}
+
+/** Takes what was measured batch by batch; a padded row never comes. */
+export interface Scorer<E> {
+  add(examples: readonly E[], measured: Feeds): void;
+  scores(): Scores;
+}
+
+/** A model that answers. */
+export interface Predictor<I = unknown, A = unknown> {
+  /**
+   * An answer for each input, in their order, batch by batch. Inputs are what people have: a text, or a record of
+   * columns. Throws DataError naming an input that cannot be read, ConfigError on options that are unknown or out of range.
+   */
+  predict(inputs: Iterable<I> | AsyncIterable<I>, options?: Json & Watch): AsyncIterable<A>;
+  /** An answer as a line for people. */
+  line(answer: A): string;
+  /** Gives the engine's memory back. */
+  release(): Promise<void>;
+}

@@ -1,0 +1,379 @@
+/** Training any architecture for any task: planned, compiled, run, measured, saved, and gone on with. */
+
+import type { z } from "zod";
+import { type Json, reconcile, requireFit, type SavedState, type Store, toFile } from "../checkpoint/index.ts";
+import type { DataGiven } from "../data/index.ts";
+import { CheckpointError, ConfigError } from "../errors.ts";
+import { asStore, type FindOptions, openSource } from "../files/index.ts";
+import { loadArchitecture } from "../models/index.ts";
+import { type Feeds, initialValues, type RunOptions } from "../runtime/index.ts";
+import { checked, divide, meant } from "../schema.ts";
+import {
+  checkTraining,
+  createStep,
+  type History,
+  loop,
+  Run,
+  type Stepper,
+  stoppable,
+  type TrainingEvent,
+  type TrainingInput,
+  trainingSchema,
+} from "../train/index.ts";
+import { defaultTask, loadTask, type PredictorOf, requireHead, type Tasks } from "./index.ts";
+import { type Measurement, measurement } from "./measure.ts";
+import { readDescription } from "./open.ts";
+import { batchesOf, epochOf, type Plan, plan, scheduleOf, stepOptions, withDefaults } from "./plan.ts";
+import { parseRecord, type TrainerRecord } from "./record.ts";
+import type { Task, Watch } from "./task.ts";
+
+/** Where a training runs and is kept, whatever is trained. */
+export interface Place extends FindOptions {
+  /** Where the run is kept: a folder's name (in Node), a store, or what finds one when it is needed; nowhere if left out. */
+  readonly store?: Store | string | (() => Promise<Store>) | undefined;
+  readonly device?: RunOptions["device"];
+  /** Threads inside one operation. Default: all processors. */
+  readonly threads?: number | undefined;
+  /** What goes on before the first step. */
+  readonly onNote?: ((note: string) => void) | undefined;
+}
+
+/** What to train, and on what. */
+export interface TrainingData<T extends string> {
+  /** Default: what the model is mostly used for. */
+  readonly task?: T | undefined;
+  readonly data: DataGiven;
+  /** What is only measured; by default a part of `data`. */
+  readonly val?: DataGiven | undefined;
+  /** Values of the model's configuration; the rest follows from the data or is a default. */
+  readonly config?: Json | undefined;
+  /** A run or checkpoint whose configuration, vocabulary and weights are started from. */
+  readonly from?: Store | string | undefined;
+}
+
+/** Options of `train`: where, what, settings of the training, and options of the task. */
+export type TrainOptions<T extends string = string> = Place &
+  TrainingData<T> &
+  TrainingInput &
+  (T extends keyof Tasks ? z.input<Tasks[T]["options"]> : Json);
+
+/** What a finished training hands over. */
+export interface Trained<T extends string = string> extends History {
+  /** The model with the last weights, ready to answer; release it when it is no longer needed. */
+  open(): Promise<PredictorOf<T>>;
+}
+
+const HERE = ["task", "data", "val", "config", "from", "store", "device", "threads", "signal", "dataDir"] as const;
+const ALSO = [...HERE, "onProgress", "onNote"];
+
+/** Options that are not for the place: the task's and the training's. Throws ConfigError on keys of neither. */
+export function divideOptions(task: Task, given: Json): { options: Json; training: Json } {
+  const rest = Object.fromEntries(
+    Object.entries(given).filter(([key, value]) => !ALSO.includes(key) && value !== undefined),
+  );
+  const [training, others] = divide(trainingSchema, rest);
+  const [options, unknown] = divide(task.options, others);
+  const [odd] = Object.keys(unknown);
+  if (odd === undefined) return { options, training };
+  const known = [...Object.keys(trainingSchema.shape), ...Object.keys(task.options.shape)];
+  throw new ConfigError(
+    `train: unknown option ${JSON.stringify(odd.slice(0, 80))}${meant(odd, [...known, ...ALSO])}; known are ${known.join(", ")}`,
+  );
+}
+
+/** A plan and where it is carried out. */
+interface Session {
+  readonly plan: Plan;
+  /** Finds the place of the run, after everything has been checked. */
+  readonly place: () => Promise<Store | undefined>;
+  readonly run: RunOptions;
+  readonly signal: AbortSignal;
+  /** What the training goes on from. */
+  readonly saved: SavedState | undefined;
+  readonly from: Feeds | undefined;
+}
+
+async function planNew(name: string, options: TrainOptions): Promise<{ plan: Plan; from: Feeds | undefined }> {
+  if (typeof options !== "object" || options === null)
+    throw new ConfigError(`train: expected options { data, ... }, got ${options}; say at least what to learn from`);
+  const architecture = await loadArchitecture(name);
+  const task = options.task === undefined ? await defaultTask(architecture) : await loadTask(options.task);
+  await requireHead(architecture, task);
+  const { options: given, training } = divideOptions(task, options as Json);
+  checkTraining(withDefaults(task, training));
+  const chosen = checked(task.options, given, "option");
+  const source = openSource(options.data ?? missingData(), options);
+  const validation = options.val === undefined ? undefined : openSource(options.val, options);
+  const base = options.from === undefined ? undefined : await startFrom(asStore(options.from), architecture.modelType);
+  const watch: Watch = { signal: options.signal, onProgress: options.onNote };
+  if (base?.files["tokenizer.json"]) refuseTokenizer(given);
+  const problem = await task.learn(source, chosen, watch, base?.files);
+  const made = await plan({
+    architecture,
+    task,
+    options: chosen as Json,
+    problem,
+    sources: { train: source, validation },
+    config: { ...base?.config, ...options.config },
+    training,
+  });
+  return { plan: made, from: base && (await startValues(base.store, made)) };
+}
+
+const missingData = (): never => {
+  throw new ConfigError(
+    "train: expected data to learn from, got none; give the name of a file, { name, text } or { name, rows }",
+  );
+};
+
+/** Throws ConfigError where another vocabulary is asked for than that of the checkpoint that is started from. */
+function refuseTokenizer(given: Json): void {
+  const odd = ["tokenizer", "vocab"].find((key) => given[key] !== undefined);
+  if (odd)
+    throw new ConfigError(`option: ${odd}: the checkpoint that is started from brings its vocabulary; leave it out`);
+}
+
+/** What a checkpoint brings to a new training: its configuration, and the files that describe it. */
+async function startFrom(store: Store, modelType: string) {
+  const found = await readDescription(store);
+  const architecture = await loadArchitecture(String(found["config.json"]?.model_type));
+  if (architecture.modelType !== modelType)
+    throw new CheckpointError(
+      `from ${store.where}: expected a ${modelType} model, got ${architecture.modelType}; train that model`,
+    );
+  const { num_labels: _, ...config } = architecture.read(found["config.json"] ?? {});
+  return { store, files: found, config };
+}
+
+/** The checkpoint's weights, and initial values for what it lacks, such as a new head. */
+async function startValues(store: Store, { architecture, parameters, buffers, settings }: Plan): Promise<Feeds> {
+  const state = { ...parameters, ...buffers };
+  const { values, absent, complaints } = reconcile(await store.loadWeights(), state, architecture.files);
+  const fatal = complaints.filter((complaint) => !/^(missing|unexpected) /.test(complaint));
+  requireFit(Object.keys(values).length ? fatal : complaints, architecture.modelType);
+  const fresh = Object.fromEntries(absent.map((path) => [path, state[path]])) as typeof state;
+  return { ...initialValues(fresh, settings.seed), ...values };
+}
+
+function record({ plan: made, run }: Session, step: number, best: TrainerRecord["best"]): TrainerRecord {
+  const { architecture, task, settings, data, sources } = made;
+  return {
+    version: 2,
+    step,
+    best,
+    model: architecture.modelType,
+    task: task.name,
+    settings,
+    train: { name: sources.train.name, digest: data.train.digest },
+    validation: {
+      name: (sources.validation ?? sources.train).name,
+      given: sources.validation !== undefined,
+      digest: data.validation.digest,
+    },
+    sizes: made.sizes,
+    device: run.device ?? null,
+    threads: run.threads ?? null,
+  };
+}
+
+/** The values that a run keeps for others: the moving averages, where there are any. */
+const lasting = ({ settings }: Plan, { parameters, averages, buffers }: Stepper): Feeds => ({
+  ...(settings.average > 0 ? { ...parameters, ...averages } : parameters),
+  ...buffers,
+});
+
+/** Saves the state, then the weights for others. */
+const saver =
+  (session: Session, store: Store, stepper: Stepper) =>
+  async (kind: "last" | "best", step: number, best: TrainerRecord["best"] | undefined): Promise<void> => {
+    const { parameters, buffers, slots, averages } = stepper;
+    const trainer = { ...record(session, step, best ?? null) };
+    if (kind === "last") await store.saveState({ parameters, buffers, slots, averages, trainer });
+    await store.saveWeights(kind, toFile(lasting(session.plan, stepper), session.plan.architecture.files));
+  };
+
+/** Examples that are looked at on the way; at the end it is all of them. */
+const QUICK_EVALUATION = 256;
+
+const count = (values: Feeds): number => Object.values(values).reduce((sum, { data }) => sum + data.length, 0);
+
+function startOf({ plan: { parameters, buffers, settings }, saved, from }: Session) {
+  if (saved) return saved;
+  const values = from ?? initialValues({ ...parameters, ...buffers }, settings.seed);
+  const pick = (names: object) =>
+    Object.fromEntries(Object.keys(names).map((name) => [name, values[name] as Feeds[string]]));
+  return { parameters: pick(parameters), buffers: pick(buffers) };
+}
+
+async function* session(opened: Promise<Session>): AsyncGenerator<TrainingEvent, Trained> {
+  const current = await opened;
+  const start = performance.now();
+  const stepper = await createStep(stepOptions(current.plan), () => startOf(current), current.run);
+  try {
+    const { problem, model, settings } = current.plan;
+    await stepper.prepare(current.plan.sizes);
+    const measured = await measurement(problem, model, settings.batch, current.run);
+    try {
+      return yield* kept(current, stepper, measured, (performance.now() - start) / 1000);
+    } finally {
+      await measured.release();
+    }
+  } finally {
+    await stepper.release();
+  }
+}
+
+/** Finds the place of the run and keeps other processes out of it. */
+async function* kept(
+  current: Session,
+  stepper: Stepper,
+  measured: Measurement,
+  compileSeconds: number,
+): AsyncGenerator<TrainingEvent, Trained> {
+  const store = await current.place();
+  const lock = await store?.lock?.();
+  try {
+    return yield* steps({ ...current, store }, stepper, measured, compileSeconds);
+  } finally {
+    await lock?.[Symbol.asyncDispose]();
+  }
+}
+
+async function* steps(
+  current: Session & { readonly store: Store | undefined },
+  stepper: Stepper,
+  measured: Measurement,
+  compileSeconds: number,
+): AsyncGenerator<TrainingEvent, Trained> {
+  const { plan: made, store, saved, signal, run } = current;
+  const { settings, task, problem, data, model } = made;
+  const was = saved && parseRecord(saved.trainer, store?.where ?? "");
+  const save = store && saver(current, store, stepper);
+  if (store && !saved) {
+    await store.create(made.files);
+    await save?.("last", 0, undefined);
+  }
+  const from = was?.step ?? 0;
+  const parameters = count(stepper.parameters);
+  yield {
+    event: "start",
+    step: from,
+    steps: settings.steps,
+    parameters,
+    compileSeconds,
+    unit: task.unit,
+    best: was?.best ?? undefined,
+  };
+  const source = loop(stepper, {
+    steps: settings.steps,
+    from,
+    seed: settings.seed,
+    schedule: scheduleOf(settings),
+    batches: batchesOf(made),
+    ...(problem.count && {
+      count: (batches) => batches.reduce((sum, batch) => sum + (problem.count?.(batch) ?? 0), 0),
+    }),
+    epoch: epochOf(made),
+    evaluate: {
+      every: settings.evalEvery,
+      run: (final) => measured.run(lasting(made, stepper), data.validation, final ? undefined : QUICK_EVALUATION),
+      best: task.best,
+      better: task.scores[task.best] ?? "lower",
+      patience: settings.patience ?? undefined,
+    },
+    save: save && { every: settings.saveEvery, run: save },
+    best: was?.best ?? undefined,
+    signal,
+    where: store?.where,
+  });
+  const history = yield* logged(store, source);
+  const values = lasting(made, stepper);
+  return { ...history, open: () => problem.open(model, values, run) };
+}
+
+/** Every event goes into the run's log as well, but single steps only now and then. */
+async function* logged(
+  store: Store | undefined,
+  source: AsyncGenerator<TrainingEvent, History>,
+): AsyncGenerator<TrainingEvent, History> {
+  for (;;) {
+    const { done, value } = await source.next();
+    if (done) return value;
+    if (value.event !== "step" || value.step % 10 === 0) await store?.log(value);
+    yield value;
+  }
+}
+
+/**
+ * Trains the architecture called `name` for a task. Iterate over the result for its events, await it for its history,
+ * or do both. Throws ConfigError, DataError, CheckpointError before the first step, NonFiniteError during training.
+ */
+export function train<T extends string = string>(
+  name: string,
+  options: TrainOptions<T>,
+): Run<TrainingEvent, Trained<T>> {
+  const { signal, stop } = stoppable(options?.signal);
+  async function open(): Promise<Session> {
+    const { plan: made, from } = await planNew(name, options as TrainOptions);
+    const { store, device, threads } = options;
+    const run = { device, threads };
+    const place = async () =>
+      store === undefined ? undefined : typeof store === "function" ? await store() : asStore(store);
+    return { plan: made, place, run, signal, saved: undefined, from };
+  }
+  return new Run(session(open()) as AsyncGenerator<TrainingEvent, Trained<T>>, stop);
+}
+
+/** What may differ when a training goes on. */
+export interface ResumeOptions extends FindOptions {
+  /** The training and validation data again; by default read from where they were. */
+  readonly data?: DataGiven | undefined;
+  readonly val?: DataGiven | undefined;
+  /** Steps in all, to train for longer. */
+  readonly steps?: number | undefined;
+}
+
+/** Goes on with the run in `place` where its last checkpoint was, to the same end as if it had never stopped. */
+export function resume(place: Store | string, options: ResumeOptions = {}): Run<TrainingEvent, Trained> {
+  const { signal, stop } = stoppable(options.signal);
+  return new Run(session(openSaved(asStore(place), options, signal)), stop);
+}
+
+async function openSaved(store: Store, options: ResumeOptions, signal: AbortSignal): Promise<Session> {
+  const saved = await store.loadState();
+  const was = parseRecord(saved.trainer, store.where);
+  const found = await readDescription(store);
+  const architecture = await loadArchitecture(was.model);
+  const task = await loadTask(was.task);
+  const chosen = checked(task.options, (found["task.json"]?.options ?? {}) as Json, "task.json");
+  const { steps, ...settings } = was.settings;
+  const made = await plan({
+    architecture,
+    task,
+    options: chosen as Json,
+    problem: await task.reopen(found, chosen),
+    sources: {
+      train: openSource(options.data ?? was.train.name, options),
+      validation: was.validation.given ? openSource(options.val ?? was.validation.name, options) : undefined,
+    },
+    config: architecture.read(found["config.json"] ?? {}),
+    training: withoutNulls({ ...settings, steps: options.steps ?? steps }),
+  });
+  requireData(was, made, store.where);
+  if (made.settings.steps < was.step)
+    throw new ConfigError(`option: steps: the run has done ${was.step} already, got ${made.settings.steps}; give more`);
+  const run = { device: (was.device ?? undefined) as RunOptions["device"], threads: was.threads ?? undefined };
+  return { plan: made, place: async () => store, run, signal, saved, from: undefined };
+}
+
+const withoutNulls = (values: object): Json =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+
+/** Throws CheckpointError where the data are not those of the run. */
+function requireData(was: TrainerRecord, { data, sources }: Plan, where: string): void {
+  for (const part of ["train", "validation"] as const)
+    if (data[part].digest !== was[part].digest)
+      throw new CheckpointError(
+        `resume ${where}: ${part === "train" ? "the data" : "the validation data"} in ${(sources[part] ?? sources.train).name} are not what the run was trained on; give the same data`,
+      );
+}

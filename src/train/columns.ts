@@ -1,0 +1,84 @@
+/** Examples as people have them in memory: columns of numbers, rows of a data set, or batches that come by themselves. */
+import { type Dataset, digest, type Order } from "../data/index.ts";
+import { ConfigError, DataError } from "../errors.ts";
+import { array, type Feeds, type HostTensor } from "../runtime/index.ts";
+import { emptyArray, formatShape, type Nested } from "../tensor/index.ts";
+
+/** Numbers by name, the first axis of each counting the examples. */
+export type Columns = Readonly<Record<string, HostTensor | Nested>>;
+
+/** One example: numbers by name, without the axis of the batch. */
+export type Example = Feeds;
+
+const isHost = (value: unknown): value is HostTensor =>
+  typeof value === "object" && value !== null && "data" in value && "shape" in value && "dtype" in value;
+
+/** Nested lists as tensors. Throws ShapeError on lists of different lengths. */
+export const hostColumns = (columns: Columns): Feeds =>
+  Object.fromEntries(Object.entries(columns).map(([name, value]) => [name, isHost(value) ? value : array(value)]));
+
+/** Row `i` of a tensor, its numbers not copied. */
+function rowOf({ data, shape, dtype }: HostTensor, i: number): HostTensor {
+  const [, ...rest] = shape;
+  const width = rest.reduce((a, b) => a * b, 1);
+  return { data: data.subarray(i * width, (i + 1) * width) as HostTensor["data"], shape: rest, dtype };
+}
+
+/** Columns of equal length as examples. Throws DataError where there are none or lengths differ. */
+export function fromColumns(columns: Columns): Dataset<Example> {
+  if (typeof columns !== "object" || columns === null)
+    throw new DataError(`data: expected columns such as { x, y }, got ${columns}; give numbers by name`);
+  const feeds = hostColumns(columns);
+  const sizes = Object.entries(feeds).map(([name, { shape }]) => [name, shape[0] ?? 0] as const);
+  const [first] = sizes;
+  const odd = sizes.find(([, size]) => size !== first?.[1]);
+  if (!first || first[1] === 0) throw new DataError("data: expected at least one example, got none");
+  if (odd)
+    throw new DataError(
+      `data: expected ${first[1]} rows in every column as in ${first[0]}, got ${odd[1]} in ${odd[0]}`,
+    );
+  return {
+    size: first[1],
+    digest: digest(sizes.map(([, size]) => size)),
+    at: (i) => Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, rowOf(tensor, i)])),
+  };
+}
+
+/** Examples side by side along a new first axis. Throws DataError where their shapes differ. */
+export function stackRows(rows: readonly Example[]): Feeds {
+  const [first = {}] = rows;
+  return Object.fromEntries(Object.keys(first).map((name) => [name, stackColumn(name, rows)]));
+}
+
+function stackColumn(name: string, rows: readonly Example[]): HostTensor {
+  const parts = rows.map((row) => row[name]);
+  const [first] = parts;
+  const odd = parts.find((part) => part?.shape.join() !== first?.shape.join());
+  if (!first || parts.includes(undefined) || odd)
+    throw new DataError(
+      `data: expected ${name} of ${formatShape(first?.shape ?? [])} in every example, got ${odd ? formatShape(odd.shape) : "none"}; pad them with collate`,
+    );
+  const width = first.data.length;
+  const data = emptyArray(first.dtype, rows.length * width) as Float32Array;
+  for (const [i, part] of parts.entries()) data.set(part?.data as Float32Array, i * width);
+  return { data, shape: [rows.length, ...first.shape], dtype: first.dtype };
+}
+
+/** The batches of a data set in an order. */
+export const ordered =
+  <E>(data: Dataset<E>, order: Order, collate: (rows: readonly E[]) => Feeds) =>
+  (step: number): [Feeds] => [collate(Array.from(order(step - 1), (i) => data.at(i)))];
+
+/** The batches of an iterable, one by one; nothing after the last. Throws ConfigError where steps are asked for out of order. */
+export function following(
+  source: Iterable<Feeds> | AsyncIterable<Feeds>,
+): (step: number) => Promise<[Feeds] | undefined> {
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  let last = 0;
+  return async (step) => {
+    if (step !== ++last)
+      throw new ConfigError(`data: an iterable gives its batches once, in order; step ${step} came after ${last - 1}`);
+    const { done, value } = await iterator.next();
+    return done ? undefined : [value];
+  };
+}

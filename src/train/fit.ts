@@ -1,0 +1,244 @@
+/** Training a model of one's own in one call: data in memory, a loss, and the usual rest. */
+import { batchesPerEpoch, type Dataset, divided, epochs as passes } from "../data/index.ts";
+import { ConfigError } from "../errors.ts";
+import { namedBuffers, namedParameters } from "../nn/index.ts";
+import { adam, constantRate, type Optimizer, type Schedule } from "../optim/index.ts";
+import { type Feeds, initialValues, type RunOptions, stream } from "../runtime/index.ts";
+import { meant } from "../schema.ts";
+import type { Tensor } from "../tensor/index.ts";
+import { createStep } from "./accumulate.ts";
+import { type Columns, type Example, following, fromColumns, ordered, stackRows } from "./columns.ts";
+import type { History, TrainingEvent } from "./events.ts";
+import { Fitted, type Values } from "./fitted.ts";
+import type { ParameterGroup } from "./groups.ts";
+import { type Batches, loop } from "./loop.ts";
+import type { BatchSpecs, LossTerms } from "./plan.ts";
+import { Run, stoppable } from "./run.ts";
+
+/** The tensors of a batch by name. */
+export type BatchTensors = Readonly<Record<string, Tensor>>;
+
+/** Examples in memory or made on demand, or batches that come by themselves. */
+export type FitData<E> = Columns | Dataset<E> | Iterable<Feeds> | AsyncIterable<Feeds>;
+
+/** How a model of one's own is trained. `N` are the names of what a batch holds, `E` what an example is. */
+export interface FitOptions<N extends string = string, E = Example> {
+  /** The scalar to be made small, alone or beside named others, which are reported. */
+  loss(batch: { readonly [K in N]: Tensor }): Tensor | LossTerms;
+  /** Scalars that are measured on the validation data beside the loss, such as accuracy; means over its examples. */
+  metrics?(batch: { readonly [K in N]: Tensor }): BatchTensors;
+  /** Passes over the data; 1 unless `steps` says otherwise. */
+  readonly epochs?: number | undefined;
+  readonly steps?: number | undefined;
+  /** Examples in a batch. Default 32. */
+  readonly batch?: number | undefined;
+  /** Whether a last batch of fewer examples is kept. Default true. */
+  readonly keepLast?: boolean | undefined;
+  /** Makes a batch of examples. Default: side by side along a new first axis. */
+  collate?(examples: readonly E[]): Feeds;
+  /** What is only measured, or which share of the data: after every pass, or every `evalEvery` steps. */
+  readonly validation?: Columns | Dataset<E> | number | undefined;
+  readonly evalEvery?: number | undefined;
+  /** The score that decides which weights are the best. Default the loss. */
+  readonly best?: string | undefined;
+  /** Whether the best is the highest; by default the lowest of the loss, the highest of anything else. */
+  readonly better?: "higher" | "lower" | undefined;
+  /** Evaluations without a better score after which it stops, with the best weights. */
+  readonly patience?: number | undefined;
+  /** Default Adam. */
+  readonly optimizer?: Optimizer | undefined;
+  /** A rate, or one for each step. Default 0.001. */
+  readonly lr?: number | Schedule | undefined;
+  /** Limit of the norm of all gradients together. Default: none. */
+  readonly clip?: number | undefined;
+  readonly groups?: readonly ParameterGroup[] | undefined;
+  /** Decay of a moving average of the weights, which is then what comes out. */
+  readonly average?: number | undefined;
+  /** Values to start from. Default: initial ones. */
+  readonly values?: Feeds | undefined;
+  /** Chooses initial weights, the order of examples, and dropout. Default 0. */
+  readonly seed?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly device?: RunOptions["device"];
+  readonly threads?: number | undefined;
+}
+
+const KEYS = new Set([
+  ...[
+    "loss",
+    "metrics",
+    "epochs",
+    "steps",
+    "batch",
+    "keepLast",
+    "collate",
+    "validation",
+    "evalEvery",
+    "best",
+    "better",
+  ],
+  ...["patience", "optimizer", "lr", "clip", "groups", "average", "values", "seed", "signal", "device", "threads"],
+]);
+
+function requireOptions(options: unknown): void {
+  if (typeof options !== "object" || options === null || typeof (options as FitOptions).loss !== "function")
+    throw new ConfigError("fit: expected options { loss, ... } with a function of the batch as loss, got none");
+  const odd = Object.keys(options).find((key) => !KEYS.has(key));
+  if (odd) throw new ConfigError(`fit: unknown option "${odd}"${meant(odd, [...KEYS])}`);
+  const { epochs, steps } = options as FitOptions;
+  if (epochs !== undefined && steps !== undefined)
+    throw new ConfigError(`fit: expected epochs or steps, got ${epochs} and ${steps}; leave one out`);
+}
+
+const isDataset = <E>(data: FitData<E>): data is Dataset<E> =>
+  typeof (data as Dataset<E>).at === "function" && typeof (data as Dataset<E>).size === "number";
+const isStream = <E>(data: FitData<E>): data is Iterable<Feeds> | AsyncIterable<Feeds> =>
+  typeof data === "object" && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data);
+
+/** Where the batches of a training come from, and how many there are. */
+interface Supply {
+  readonly batches: (step: number) => Batches | Promise<Batches | undefined>;
+  readonly steps: number;
+  /** Steps in one pass; undefined where batches come by themselves. */
+  readonly perEpoch: number | undefined;
+  readonly collate: (rows: readonly never[]) => Feeds;
+  /** What is only measured. */
+  readonly validation: Columns | Dataset<never> | undefined;
+}
+
+/** What is trained on and what is only measured. Throws ConfigError where a share of the data is none. */
+function split<E>(data: Dataset<E>, validation: FitOptions<string, E>["validation"], seed: number) {
+  if (typeof validation !== "number") return [data, validation] as const;
+  if (!(validation > 0 && validation < 1) || data.size < 2)
+    throw new ConfigError(
+      `fit: expected validation data, or a share between 0 and 1 of at least 2 examples, got ${validation}`,
+    );
+  return divided(data, validation, stream(seed, 0, "validation").permutation(data.size));
+}
+
+function supplyOf<N extends string, E>(data: FitData<E>, options: FitOptions<N, E>): Supply {
+  const { batch = 32, seed = 0, steps, epochs = 1, keepLast = true, validation: measured } = options;
+  const collate = (options.collate ?? stackRows) as Supply["collate"];
+  if (isStream(data)) {
+    if (typeof measured === "number")
+      throw new ConfigError("fit: batches that come by themselves have no share to be measured; give validation data");
+    const validation = measured as Supply["validation"];
+    const all = steps ?? Number.POSITIVE_INFINITY;
+    return { batches: following(data), steps: all, perEpoch: undefined, collate, validation };
+  }
+  const whole = (isDataset(data) ? data : fromColumns(data as Columns)) as Dataset<never>;
+  const [examples, validation] = split(whole, measured as Supply["validation"] | number, seed);
+  const last = keepLast ? "keep" : "drop";
+  const order = { size: examples.size, batch, seed, last, length: examples.length?.bind(examples) } as const;
+  const perEpoch = batchesPerEpoch(order);
+  const all = steps ?? Math.max(1, Math.round(epochs * perEpoch));
+  return { batches: ordered(examples, passes(order), collate), steps: all, perEpoch, collate, validation };
+}
+
+/** A batch's shapes, every axis with a name of its own: each set of sizes is compiled once. */
+const specsOf = (feeds: Feeds): BatchSpecs =>
+  Object.fromEntries(
+    Object.entries(feeds).map(([name, { shape, dtype }]) => [
+      name,
+      { shape: shape.map((_, axis) => (axis === 0 ? "B" : `${name.replace(/\W/g, "_")}_${axis}`)), dtype },
+    ]),
+  );
+
+async function* fitting<N extends string, E>(
+  model: object,
+  data: FitData<E>,
+  options: FitOptions<N, E>,
+  signal: AbortSignal,
+): AsyncGenerator<TrainingEvent, Fitted & History> {
+  requireOptions(options);
+  const { seed = 0, lr = 1e-3, device, threads, optimizer = adam(), clip, groups, average, patience } = options;
+  const started = performance.now();
+  const supply = supplyOf(data, options);
+  const first = (await supply.batches(1)) ?? [];
+  const [batch] = first;
+  if (!batch) throw new ConfigError("fit: expected at least one batch, got none");
+  const [parameters, buffers] = [namedParameters(model), namedBuffers(model)];
+  const values = { ...initialValues({ ...parameters, ...buffers }, seed), ...options.values };
+  const pick = (names: object) =>
+    Object.fromEntries(Object.keys(names).map((name) => [name, values[name] as Feeds[string]]));
+  const loss = options.loss as (batch: BatchTensors) => Tensor | LossTerms;
+  const step = await createStep(
+    { parameters, buffers, batch: specsOf(batch), loss, optimizer, clip, groups, average },
+    { parameters: pick(parameters), buffers: pick(buffers) },
+    { device, threads },
+  );
+  const state = (): Values => ({
+    ...step.parameters,
+    ...(average === undefined ? {} : step.averages),
+    ...step.buffers,
+  });
+  const fitted = new Fitted(model, state, options as FitOptions<string, never>, supply.collate);
+  try {
+    const count = Object.values(step.parameters).reduce((sum, { data }) => sum + data.length, 0);
+    const compileSeconds = (performance.now() - started) / 1000;
+    yield {
+      event: "start",
+      step: 0,
+      steps: supply.steps,
+      parameters: count,
+      compileSeconds,
+      unit: "examples",
+      best: undefined,
+    };
+    const { best = "loss", better = best === "loss" ? "lower" : "higher" } = options;
+    const { perEpoch, validation } = supply;
+    const history = yield* loop(step, {
+      steps: supply.steps,
+      seed,
+      schedule: typeof lr === "number" ? constantRate(lr) : lr,
+      batches: (n) => (n === 1 ? first : supply.batches(n)),
+      epoch: perEpoch === undefined ? undefined : (n) => n / perEpoch,
+      evaluate: validation && {
+        every: options.evalEvery ?? perEpoch ?? 100,
+        run: () => fitted.evaluate(validation),
+        best,
+        better,
+        patience,
+      },
+      keep: patience === undefined ? undefined : () => fitted.remember(),
+      signal,
+    });
+    return Object.assign(fitted.settle(patience !== undefined), history);
+  } finally {
+    await step.release();
+  }
+}
+
+/**
+ * Trains `model` on `data`: columns of numbers, a data set, or batches that come by themselves. Iterate over the result
+ * for its events, await it for the fitted model with its history, or do both. Throws ConfigError and DataError before the
+ * first step, NonFiniteError during training.
+ *
+ * @example
+ * const net = Sequential(Linear(2, 16), Tanh(), Linear(16, 2));
+ * const fitted = await fit(net, { x, y }, { loss: ({ x, y }) => crossEntropy(net(x), y), epochs: 20 });
+ */
+export function fit<E, B extends Feeds>(
+  model: object,
+  data: Dataset<E>,
+  options: FitOptions<keyof B & string, E> & { collate(examples: readonly E[]): B },
+): Run<TrainingEvent, Fitted & History>;
+export function fit<E extends Feeds>(
+  model: object,
+  data: Dataset<E>,
+  options: FitOptions<keyof E & string, E>,
+): Run<TrainingEvent, Fitted & History>;
+export function fit<B extends Feeds>(
+  model: object,
+  data: Iterable<B> | AsyncIterable<B>,
+  options: FitOptions<keyof B & string>,
+): Run<TrainingEvent, Fitted & History>;
+export function fit<D extends Columns>(
+  model: object,
+  data: D,
+  options: FitOptions<keyof D & string>,
+): Run<TrainingEvent, Fitted & History>;
+export function fit(model: object, data: object, options: object): Run<TrainingEvent, Fitted & History> {
+  const { signal, stop } = stoppable((options as FitOptions | undefined)?.signal);
+  return new Run(fitting(model, data as FitData<never>, options as FitOptions<string, never>, signal), stop);
+}

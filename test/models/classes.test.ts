@@ -1,0 +1,112 @@
+/** Classifiers of padded sequences against PyTorch's and transformers' numbers: `test/fixtures/classes.py`. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { ConfigError } from "../../src/errors.ts";
+import { gradient } from "../../src/graph/index.ts";
+import { atLast, maxOf, meanOf } from "../../src/models/classes.ts";
+import { build, loadArchitecture } from "../../src/models/index.ts";
+import { crossEntropy } from "../../src/nn/index.ts";
+import { compile, type HostTensor } from "../../src/runtime/index.ts";
+import { input, type Tensor } from "../../src/tensor/index.ts";
+import { classesNames, type Fixture, loadClasses } from "../support/fixtures.ts";
+import { evaluate, host, numbersOf, requireClose } from "../support/numbers.ts";
+import { model as tolerance } from "../tolerances.ts";
+
+/** Runs `forward` on a batch of any size. */
+async function logitsOf(
+  { model, parameters, weights }: Fixture<"classes">,
+  feeds: Record<"ids" | "lengths", HostTensor>,
+) {
+  const given = { ids: input("ids", ["B", "T"], "i32"), lengths: input("lengths", ["B"], "i32") };
+  const program = await compile({ ...given, ...parameters }, { ...model.forward(given) }, { threads: 1 });
+  const { logits } = await program.run({ ...feeds, ...weights });
+  if (!logits) throw new Error("the program gave no logits");
+  return { ...logits, data: logits.data.slice() };
+}
+
+describe.each(classesNames)("%s", (name) => {
+  let fixture: Fixture<"classes">;
+  let ids: HostTensor;
+  let lengths: HostTensor;
+  beforeAll(async () => {
+    fixture = await loadClasses(name);
+    [ids, lengths] = [fixture.expected("ids"), fixture.expected("lengths")];
+  });
+
+  test("names and shapes are the file's", () => {
+    const ours = Object.entries(fixture.parameters).map(([path, { shape }]) => [fixture.fileName(path), shape]);
+    const theirs = [...fixture.file].map(([key, { shape }]) => [key, shape]);
+    expect(Object.fromEntries(ours)).toEqual(Object.fromEntries(theirs));
+  });
+
+  test("logits", async () =>
+    requireClose("logits", await logitsOf(fixture, { ids, lengths }), fixture.expected("logits"), tolerance.logits));
+
+  test("loss and gradients of every parameter", async () => {
+    const { model, parameters, weights, expected, fileName } = fixture;
+    const [B = 0, T = 0] = ids.shape;
+    const given = { ids: input("ids", [B, T], "i32"), lengths: input("lengths", [B], "i32") };
+    const labels = input("labels", [B], "i32");
+    const loss = crossEntropy(model.forward(given).logits, labels);
+    const gradients = gradient(loss, Object.values(parameters));
+    const outputs = Object.fromEntries(
+      Object.keys(parameters).map((path, i) => [`grad.${path}`, gradients[i] as Tensor]),
+    ) as Record<string, Tensor>;
+    const program = await compile({ ...given, labels, ...parameters }, { loss, ...outputs } as Record<string, Tensor>, {
+      threads: 1,
+    });
+    const results = await program.run({ ids, lengths, labels: expected("labels"), ...weights });
+    requireClose("loss", results.loss, expected("loss"), tolerance.logits);
+    for (const path of Object.keys(parameters)) {
+      const wanted = expected(`grad.${fileName(path)}`);
+      const scale = Math.max(...numbersOf(wanted.data).map(Math.abs), 1e-6);
+      requireClose(path, results[`grad.${path}`], wanted, { absolute: tolerance.gradient * scale, relative: 0 });
+    }
+  });
+
+  test("what stands after the end of a row, and how far it is padded, changes nothing", async () => {
+    const [B = 0, T = 0] = ids.shape;
+    const wide = new Int32Array(B * (T + 1)).fill(12);
+    for (let b = 0; b < B; b++) {
+      const length = Number(lengths.data[b]);
+      wide.set((ids.data as Int32Array).subarray(b * T, b * T + length), b * (T + 1));
+    }
+    const padded = await logitsOf(fixture, { ids: host(wide, [B, T + 1], "i32"), lengths });
+    requireClose("logits", padded, fixture.expected("logits"), tolerance.logits);
+    for (let b = 0; b < B; b++) {
+      const length = Number(lengths.data[b]);
+      const row = host((ids.data as Int32Array).subarray(b * T, b * T + length), [1, length], "i32");
+      const alone = await logitsOf(fixture, { ids: row, lengths: host([length], [1], "i32") });
+      const [K = 0] = fixture.expected("logits").shape.slice(1);
+      const wanted = numbersOf(fixture.expected("logits").data).slice(b * K, (b + 1) * K);
+      requireClose(`row ${b}`, alone, host(wanted, [1, K]), tolerance.logits);
+    }
+  });
+});
+
+describe("from hidden states to one vector a row", () => {
+  // Two rows of lengths 2 and 0, three positions of width 2.
+  const x = host([1, -2, 3, -4, 99, 99, 99, 99, 99, 99, 99, 99], [2, 3, 2]);
+  const lengths = host([2, 0], [2], "i32");
+  const of = async (pool: (x: Tensor, lengths: Tensor) => Tensor) => {
+    const [result] = await evaluate([x, lengths], ([x, lengths]) => [pool(x as Tensor, lengths as Tensor)]);
+    return numbersOf(result?.data ?? new Float32Array());
+  };
+
+  test("the last one", async () => expect(await of(atLast)).toEqual([3, -4, 0, 0]));
+  test("their mean", async () => expect(await of(meanOf)).toEqual([2, -3, 0, 0]));
+  test("the largest", async () => expect(await of(maxOf)).toEqual([3, -2, 0, 0]));
+});
+
+test("a classifier needs the number of its classes; a language model may not read backwards", async () => {
+  const [gru, gpt] = [await loadArchitecture("gru"), await loadArchitecture("gpt")];
+  for (const architecture of [gru, gpt])
+    expect(() => build(architecture, "classes", architecture.configure({ vocab_size: 5 }))).toThrow(
+      new ConfigError("config: num_labels: a classifier needs the number of its classes, got nothing; give num_labels"),
+    );
+  expect(() => build(gru, "causal", gru.configure({ vocab_size: 5, bidirectional: true }))).toThrow(
+    /^config: bidirectional: a language model may not see what comes next/,
+  );
+  expect(() => build(gru, "image" as never, gru.configure({ vocab_size: 5 }))).toThrow(
+    'model: gru has no head "image", only causal and classes; choose another model',
+  );
+});

@@ -1,0 +1,354 @@
+/** Classification of texts: it learns, padding changes nothing, it goes on exactly, and its scores are what one counts. */
+import { writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Row } from "../../src/data/index.ts";
+import { CheckpointError, ConfigError, DataError } from "../../src/errors.ts";
+import { stream } from "../../src/runtime/index.ts";
+import { type Classification, Classifier, classify } from "../../src/tasks/classify.ts";
+import { classScorer } from "../../src/tasks/classify-scores.ts";
+import { evaluate } from "../../src/tasks/evaluate.ts";
+import { open } from "../../src/tasks/open.ts";
+import { resume, type TrainOptions, train } from "../../src/tasks/train.ts";
+import { workIn } from "../cli/support.ts";
+import { host } from "../support/numbers.ts";
+import { bytes, listOf, type Memory, memory } from "../support/runs.ts";
+import { model as tolerance } from "../tolerances.ts";
+
+const filler = ["the", "film", "of", "last", "year", "and", "its", "music"];
+const words = { good: ["fine", "lovely", "bright"], bad: ["dull", "poor", "grey"] } as const;
+
+/** Texts of 1 to 12 words, one of which tells the label. */
+function rows(count: number, site: string): { text: string; label: "good" | "bad" }[] {
+  return Array.from({ length: count }, (_, i) => {
+    const draw = stream(5, i, site);
+    const [length = 0, at = 0, word = 0, side = 0, ...rest] = draw.integers(16, 1000);
+    const label = side % 2 ? "good" : "bad";
+    const text = rest.slice(0, length % 12).map((k) => filler[k % filler.length] ?? "");
+    text.splice(at % (text.length + 1), 0, words[label][word % 3] ?? "");
+    return { text: text.join(" "), label };
+  });
+}
+const [learned, unseen] = [rows(240, "train"), rows(40, "test")];
+const data = { name: "made up", rows: learned };
+const val = { name: "unseen", rows: unseen };
+
+const sizes = {
+  rnn: { embedding_dim: 8, hidden_size: 16, pooling: "max" },
+  lstm: { embedding_dim: 8, hidden_size: 16 },
+  gru: { embedding_dim: 8, hidden_size: 16, bidirectional: true, num_layers: 2, pooling: "mean" },
+  gpt: { n_embd: 16, n_head: 2, n_layer: 1 },
+} as const;
+const names = Object.keys(sizes) as (keyof typeof sizes)[];
+
+const options = { task: "classify", data, val, batch: 16, lr: 0.02, threads: 1, length: 12 } as const;
+const trainOn = (name: keyof typeof sizes, more: Partial<TrainOptions<"classify">> = {}) =>
+  train(name, { ...options, config: sizes[name], steps: 200, ...more });
+
+describe.each(names)("%s", (name) => {
+  const store: Memory = memory();
+  let classifier: Classifier;
+
+  test("learns to tell the labels of texts it has not seen", async () => {
+    const history = await trainOn(name, { store });
+    const mean = (losses: readonly number[]) => losses.reduce((a, b) => a + b, 0) / losses.length;
+    expect(history.losses[0]).toBeGreaterThan(0.5); // ln 2 = 0.69 is a guess
+    expect(mean(history.losses.slice(-10))).toBeLessThan(0.05);
+    expect(history.scores).toMatchObject({ accuracy: 1, f1: 1 });
+    expect(history.scores?.loss).toBeLessThan(0.1);
+    expect(history.best?.score).toBe(1);
+    classifier = await history.open();
+  }, 120_000);
+
+  test("opened from where it was kept, it answers as it did", async () => {
+    const again = await open(store, { task: "classify", threads: 1 });
+    const inputs = unseen.map(({ text }) => text);
+    const answers = await listOf(again.predict(inputs, { top: 2 }));
+    expect(answers.map(({ label }) => label)).toEqual(unseen.map(({ label }) => label));
+    expect(answers.map(({ text }) => text)).toEqual(inputs);
+    expect(answers).toEqual(await listOf(classifier.predict(inputs, { top: 2 })));
+    for (const { label, probability, labels } of answers) {
+      expect(labels[label]).toBe(probability);
+      expect(Object.values(labels).reduce((a, b) => a + b, 0)).toBeCloseTo(1, 12);
+    }
+    await again.release();
+  });
+
+  test("a text alone and beside a longer one has the same answer", async () => {
+    const long = "the film of last year and its music the film of last";
+    const both = async (text: string, batch: number) => {
+      const answers = await listOf(classifier.predict([text, long, `${long} dull`], { top: 2, batch }));
+      return answers.map(({ labels }) => [labels.good, labels.bad].map(Number));
+    };
+    for (const text of ["fine", "dull the film", "", "unheard of"]) {
+      const [alone, beside] = [await both(text, 1), await both(text, 3)];
+      for (const [i, row] of alone.entries())
+        for (const [k, value] of row.entries())
+          expect(Math.abs(value - Number(beside[i]?.[k]))).toBeLessThanOrEqual(tolerance.step.absolute);
+    }
+  });
+});
+
+test("interrupted and resumed, dropout and all, it ends with the same bits", async () => {
+  const given = { config: { ...sizes.gru, dropout: 0.3 }, steps: 12, evalEvery: 5, average: 0.9 };
+  const [whole, parted] = [memory(), memory()];
+  await trainOn("gru", { ...given, store: whole });
+  for await (const event of trainOn("gru", { ...given, store: parted }))
+    if (event.event === "step" && event.step === 7) break;
+  expect(await resume(parted, { data, val })).toMatchObject({ step: 12, firstStep: 8 });
+  expect(bytes(parted.states.at(-1))).toEqual(bytes(whole.states.at(-1)));
+  expect(parted.weights).toEqual(whole.weights);
+  const other = { name: "other", rows: learned.slice(1) };
+  await expect(Promise.resolve(resume(parted, { data: other, val, steps: 20 }))).rejects.toThrow(CheckpointError);
+});
+
+test("epochs pass over all examples; what is not validation is trained on", async () => {
+  const epochs: (number | undefined)[] = [];
+  const run = train("rnn", { ...options, val: undefined, holdout: 0.25, epochs: 2, batch: 9, config: sizes.rnn });
+  for await (const event of run) if (event.event === "step") epochs.push(event.epoch);
+  expect(epochs).toHaveLength(40); // 240 · 0.75 = 180 examples in batches of 9
+  expect(epochs.at(-1)).toBe(2);
+});
+
+describe("scores", () => {
+  /** Logits whose softmax is sure of `answers`. */
+  const sure = (answers: readonly number[], K: number) =>
+    host(
+      answers.flatMap((answer) => Array.from({ length: K }, (_, k) => (k === answer ? 50 : 0))),
+      [answers.length, K],
+    );
+
+  test("are a hand count: 3 labels, 6 texts, the last label never right", () => {
+    const scorer = classScorer(3);
+    const labels = [0, 0, 0, 1, 1, 2];
+    const examples = labels.map((label) => ({ ids: Int32Array.of(), label }));
+    scorer.add(examples.slice(0, 4), { logits: sure([0, 0, 1, 1], 3) });
+    scorer.add(examples.slice(4), { logits: sure([1, 0], 3) });
+    const { accuracy, f1, loss } = scorer.scores();
+    expect(accuracy).toBeCloseTo(4 / 6, 12);
+    // F1: label 0 has 2 right, 1 wrongly taken, 1 missed; label 1 2, 1, 0; label 2 none.
+    expect(f1).toBeCloseTo((4 / 6 + 4 / 5 + 0) / 3, 12);
+    expect(loss).toBeCloseTo((2 * 50) / 6, 6);
+  });
+
+  test("of a model that knows nothing the loss is ln K", () => {
+    const scorer = classScorer(4);
+    scorer.add([{ ids: Int32Array.of(), label: 3 }], { logits: host([7, 7, 7, 7], [1, 4]) });
+    expect(scorer.scores()).toEqual({ loss: Math.log(4), accuracy: 0, f1: 0 });
+  });
+});
+
+describe("evaluate", () => {
+  let place: ReturnType<typeof workIn>;
+  const csv = (list: readonly { text: string; label: string }[]) =>
+    `text,label\n${list.map(({ text, label }) => `"${text}",${label}`).join("\n")}\n`;
+  // More bad than good, and a few that are labelled against their word, so that nothing is 1.
+  const trained = [...learned, ...learned.filter(({ label }) => label === "bad")];
+  const tested = [
+    ...unseen,
+    ...unseen.slice(0, 7).map(({ text, label }) => ({ text, label: label === "bad" ? "good" : "bad" })),
+  ];
+  beforeAll(async () => {
+    place = workIn("classify");
+    writeFileSync("train.csv", csv(trained));
+    writeFileSync("test.csv", csv(tested));
+    await trainOn("gru", { data: "train.csv", val: "test.csv", store: "run", steps: 60 });
+  });
+  afterAll(() => place.leave());
+  const share = (list: readonly { label: string }[], label: string) =>
+    list.filter((row) => row.label === label).length / list.length;
+
+  test("accuracy, F1 and loss are what one counts from the predictions", async () => {
+    const { scores, ...rest } = await evaluate("run", { data: "test.csv", baselines: false, batch: 5 });
+    expect(rest).toEqual({ task: "classify", data: "test.csv", examples: 47, baselines: {}, note: undefined });
+    const model = await open("run", { task: "classify" });
+    const answers = await listOf(
+      model.predict(
+        tested.map(({ text }) => text),
+        { top: 2 },
+      ),
+    );
+    const right = answers.filter(({ label }, i) => label === tested[i]?.label).length;
+    const f1 = (["good", "bad"] as const).map((name) => {
+      const hits = answers.filter(({ label }, i) => label === name && tested[i]?.label === name).length;
+      const [said, are] = [answers, tested].map((list) => list.filter(({ label }) => label === name).length);
+      return (2 * hits) / (Number(said) + Number(are));
+    });
+    expect(right).toBeLessThan(tested.length);
+    expect(scores.accuracy).toBeCloseTo(right / tested.length, 12);
+    expect(scores.f1).toBeCloseTo((Number(f1[0]) + Number(f1[1])) / 2, 12);
+    const losses = answers.map(({ labels }, i) => -Math.log(labels[tested[i]?.label ?? ""] ?? 0));
+    expect(scores.loss).toBeCloseTo(losses.reduce((a, b) => a + b, 0) / losses.length, 5);
+  });
+
+  test("the majority label by its formula; a bag of words tells these labels", async () => {
+    const { baselines, note } = await evaluate("run", { data: "test.csv" });
+    expect(note).toBe(undefined);
+    expect(Object.keys(baselines)).toEqual(["majority label", "bag of words"]);
+    const [bad, good] = [share(tested, "bad"), share(tested, "good")];
+    expect(share(trained, "bad")).toBeGreaterThan(0.5);
+    expect(baselines["majority label"]?.accuracy).toBeCloseTo(bad, 12);
+    expect(baselines["majority label"]?.f1).toBeCloseTo((2 * bad) / (1 + bad) / 2, 12);
+    const loss = -bad * Math.log(share(trained, "bad")) - good * Math.log(share(trained, "good"));
+    expect(baselines["majority label"]?.loss).toBeCloseTo(loss, 12);
+    // All but the seven against their word could be right.
+    expect(baselines["bag of words"]?.accuracy).toBeGreaterThan(0.8);
+    expect(baselines["bag of words"]?.accuracy).toBeLessThanOrEqual(40 / 47);
+  });
+
+  test("labels that were not trained are refused, and named", async () => {
+    const odd = { name: "odd.csv", text: 'text,label\n"fine",good\n"so so",maybe\n' };
+    await expect(evaluate("run", { data: odd })).rejects.toThrow(
+      new DataError('table odd.csv: label "maybe" is none of the 2 that were trained: bad, good'),
+    );
+    await expect(Promise.resolve(trainOn("gru", { val: odd }))).rejects.toThrow('label "maybe" is none of the 2');
+  });
+
+  test("without the training data there are no baselines, and it says why", async () => {
+    const store = memory();
+    await trainOn("rnn", { store, steps: 1 });
+    const { baselines, note, examples } = await evaluate(store, { data: val });
+    expect([baselines, examples]).toEqual([{}, 40]);
+    expect(note).toMatch(/^no baselines: the training data cannot be read \(.*made up/);
+    writeFileSync("made up", csv(learned.slice(1)));
+    expect((await evaluate(store, { data: val })).note).toMatch(/^no baselines: /);
+  });
+
+  test("a run for one task is not opened as another", async () => {
+    await expect(open("run", { task: "language" })).rejects.toThrow(
+      new CheckpointError("open: expected a run for task language, got one for classify; open it as that"),
+    );
+    expect(await open("run", { task: "classify" })).toBeInstanceOf(Classifier);
+  });
+});
+
+describe("what it learns of its data", () => {
+  const learn = (given: readonly Row[], more: object = {}) => {
+    const source = {
+      name: "rows",
+      format: "jsonl",
+      text: async () => given.map((row) => JSON.stringify(row)).join("\n"),
+    };
+    return classify.learn(source, classify.options.parse(more), {});
+  };
+  const labelsOf = async (labels: readonly unknown[]) =>
+    Object.values(
+      ((await learn(labels.map((label) => ({ text: "x", label })))).files["config.json"]?.id2label ?? {}) as object,
+    );
+
+  test("labels are in the order of their names, numbers by size", async () => {
+    expect(await labelsOf(["b", "a", "b", "C"])).toEqual(["C", "a", "b"]);
+    expect(await labelsOf([10, 9, 2, 10])).toEqual(["2", "9", "10"]);
+    expect(await labelsOf([true, false])).toEqual(["false", "true"]);
+    expect(await labelsOf(["10", "9", "x"])).toEqual(["10", "9", "x"]);
+  });
+
+  test("columns by their usual names, by name, by number", async () => {
+    const table = [
+      { id: 1, review: "lovely", stars: 5, sentiment: "good" },
+      { id: 2, review: "dull", stars: 1, sentiment: "bad" },
+    ];
+    const found = async (more: object) => (await learn(table, more)).files["config.json"]?.label2id;
+    expect(await found({})).toEqual({ bad: 0, good: 1 });
+    expect(await found({ label: "stars" })).toEqual({ 1: 0, 5: 1 });
+    expect(await found({ label: "3", text: "2" })).toEqual({ 1: 0, 5: 1 });
+    await expect(found({ label: "strs" })).rejects.toThrow('expected a column "strs" (did you mean "stars"?)');
+    await expect(found({ label: "review" })).rejects.toThrow(
+      "expected a column of text and one of labels, got review for both",
+    );
+  });
+
+  test("the configuration follows: vocabulary, labels, positions", async () => {
+    const { config, files } = await learn(learned, { length: 12 });
+    expect(config).toMatchObject({ n_positions: 12, num_labels: 2 });
+    const tokenized = files["tokenizer.json"];
+    const reopened = await classify.reopen(files, classify.options.parse({ length: 12 }));
+    expect(reopened.config).toEqual(config);
+    expect(reopened.files["tokenizer.json"]).toEqual(tokenized);
+  });
+
+  test.each(["words", "bpe", "char"] as const)("tokens: %s", async (tokenizer) => {
+    const store = memory();
+    const more = tokenizer === "bpe" ? { vocab: 280 } : {};
+    await trainOn("rnn", { tokenizer, steps: 2, length: 40, store, ...more });
+    const model = await open(store, { task: "classify" });
+    expect(await listOf(model.predict(["the film"]))).toHaveLength(1);
+  });
+
+  test("what cannot be learned from is refused", async () => {
+    const one = { text: "x", label: "good" };
+    await expect(learn([one, one])).rejects.toThrow('expected at least two different labels, got "good" only');
+    await expect(learn([one, { text: null, label: "bad" }])).rejects.toThrow(
+      new DataError("table rows: expected text or a number in column text of example 2, got null"),
+    );
+    await expect(learn([one, { label: "bad" }])).rejects.toThrow("in column text of example 2, got nothing");
+    await expect(learn([one, { text: "y", label: "bad" }], { tokenizer: "char", vocab: 9 })).rejects.toThrow(
+      ConfigError,
+    );
+  });
+
+  test("a model that is too small for the data is refused", async () => {
+    const refused = (config: object, say: string) =>
+      expect(
+        Promise.resolve(train("gpt", { ...options, steps: 1, config: { ...sizes.gpt, ...config } })),
+      ).rejects.toThrow(say);
+    await refused({ n_positions: 5 }, "5");
+    await refused({ num_labels: 3 }, "3");
+    await refused({ vocab_size: 4 }, "vocab_size: expected at least the tokenizer's");
+  });
+});
+
+describe("answers", () => {
+  let model: Classifier;
+  beforeAll(async () => {
+    model = await (await trainOn("rnn", { steps: 1 })).open();
+  });
+  const first = async (input: unknown, given = {}) =>
+    (await listOf(model.predict([input], given)))[0] as Classification;
+
+  test("to a text, or a record with a column of text", async () => {
+    const { text: _, ...answer } = await first("fine");
+    for (const record of [{ text: "fine" }, { review: "fine", id: 3 }, { 1: "fine", 2: "x" }])
+      expect(await first(record)).toEqual({ text: "fine", ...answer });
+  });
+
+  test("the likeliest label, or several with their probabilities, as a line", async () => {
+    const { label, labels, probability } = await first("fine");
+    expect(labels).toEqual({ [label]: probability });
+    expect(model.line(await first("fine"))).toBe(`${label}\t${probability.toFixed(4)}`);
+    const all = await first("fine", { top: 5 });
+    const other = label === "good" ? "bad" : "good";
+    expect(Object.keys(all.labels)).toEqual([label, other]);
+    expect(model.line(all)).toBe(`${label}\t${probability.toFixed(4)}\t${other}\t${(1 - probability).toFixed(4)}`);
+  });
+
+  test("come in the order of the inputs, as inputs come", async () => {
+    const seen: string[] = [];
+    async function* texts() {
+      for (const text of ["fine", "dull", "grey"]) {
+        seen.push(`in ${text}`);
+        yield text;
+      }
+    }
+    for await (const { text } of model.predict(texts(), { batch: 1 })) seen.push(`out ${text}`);
+    expect(seen).toEqual(["in fine", "out fine", "in dull", "out dull", "in grey", "out grey"]);
+  });
+
+  test("stop when told to", async () => {
+    const signal = AbortSignal.abort();
+    await expect(listOf(model.predict(["fine"], { signal }))).rejects.toThrow(/abort/i);
+  });
+
+  test.each([5, null, undefined, {}, [], { other: "x" }, { text: [5] }])("%j has no text", async (input) => {
+    await expect(first(input)).rejects.toThrow(DataError);
+    await expect(first(input)).rejects.toThrow(
+      /^text: expected a string or a record with text, sentence, review, got /,
+    );
+  });
+
+  test("options that nobody knows are refused", async () => {
+    await expect(first("fine", { topp: 1 })).rejects.toThrow('option: unknown key "topp" (did you mean "top"?)');
+    await expect(first("fine", { top: 0 })).rejects.toThrow(
+      "option: top: expected a whole number from 1 to 1000, got 0",
+    );
+  });
+});
