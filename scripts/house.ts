@@ -24,6 +24,7 @@ const GROUPS: readonly (readonly string[])[] = [
   ["runtime"],
   ["nn"],
   ["metrics"],
+  ["pictures"],
   ["optim"],
   ["models"],
   ["checkpoint"],

@@ -313,6 +313,30 @@ const trimLog = (path: string): Promise<void> =>
     if (whole < tail.length && (whole > 0 || start === 0)) await file.truncate(start + whole);
   });
 
+/** Largest log that is read, in bytes: some ten million steps. */
+const LOG_LIMIT = 500_000_000;
+
+/** The events of the log; a last line that is not whole is left out. */
+async function readLog(folder: string): Promise<Json[]> {
+  const path = join(folder, LOG);
+  const lines = new TextDecoder()
+    .decode(await readFileBounded(path, LOG_LIMIT))
+    .split("\n")
+    .slice(0, -1);
+  try {
+    return lines.map((line) => JSON.parse(line) as Json);
+  } catch (cause) {
+    throw new CheckpointError(`reading ${path}: expected one JSON object a line; it was damaged`, { cause });
+  }
+}
+
+/** Writes each of `pictures` as `<name>.svg` into `folder`, which is made where it is not there. */
+export async function writePictures(folder: string, pictures: Readonly<Record<string, string>>): Promise<void> {
+  await makeFolder(folder);
+  for (const [name, svg] of Object.entries(pictures))
+    await writeAtomic(safeJoin(folder, `${name}.svg`), [new TextEncoder().encode(svg)]);
+}
+
 /** A run in a folder on disk. Reading throws CheckpointError where there is none or a file is damaged. */
 export function folder(path: string): Store {
   requireName(path);
@@ -330,6 +354,8 @@ export function folder(path: string): Store {
     saveWeights: async (kind, entries) =>
       writeTensors(join(path, kind === "best" ? "best" : "", WEIGHTS), entries, await description()),
     log: (event) => append(join(path, LOG), `${JSON.stringify(event)}\n`),
+    readLog: () => readLog(path),
+    savePictures: (pictures) => writePictures(path, pictures),
     loadState: () => loadState(path),
     loadTrainer: async () => ((await isRun(path)) ? loadTrainer(path) : undefined),
     loadFile: async (name) => ((await exists(join(path, name))) ? readJson(join(path, name)) : undefined),

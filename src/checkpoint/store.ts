@@ -33,6 +33,10 @@ export interface Store {
   /** Replaces the weights, the last or the best, as a whole. */
   saveWeights(kind: "last" | "best", entries: readonly (readonly [string, StoredTensor])[]): Promise<void>;
   log(event: object): Promise<void>;
+  /** What was logged, in order. */
+  readLog?(): Promise<readonly Json[]>;
+  /** Keeps pictures, SVG texts by name, beside the run. */
+  savePictures?(pictures: Readonly<Record<string, string>>): Promise<void>;
   loadState(): Promise<SavedState>;
   /** The trainer's part of the state alone; undefined where there is no state. */
   loadTrainer(): Promise<Json | undefined>;

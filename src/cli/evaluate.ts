@@ -1,5 +1,5 @@
 /** `descent eval`: scores of a run on data, beside those of naive baselines. */
-import { folder } from "../checkpoint/node-run.ts";
+import { folder, writePictures } from "../checkpoint/node-run.ts";
 import type { Device } from "../runtime/index.ts";
 import { type Evaluated, evaluate as measure } from "../tasks/evaluate.ts";
 import type { Scores } from "../train/index.ts";
@@ -14,6 +14,8 @@ export interface EvaluateFlags {
   readonly baselines?: boolean | undefined;
   readonly threads?: number | undefined;
   readonly device?: string | undefined;
+  /** Folder for pictures. */
+  readonly pictures?: string | undefined;
   readonly json?: true | undefined;
 }
 
@@ -33,9 +35,11 @@ const report = (run: string, { data, examples, scores, baselines }: Evaluated): 
   `${data}, ${grouped(examples)} examples\n\n${scoreTable([[run, scores], ...Object.entries(baselines)])}`;
 
 export async function evaluate(run: string, flags: EvaluateFlags, io: IO, stop: Interruption): Promise<void> {
-  const { json, device, ...options } = flags;
-  const found = await measure(folder(run), { ...options, device: device as Device, signal: stop.signal });
+  const { json, device, pictures: place, ...options } = flags;
+  const measured = await measure(folder(run), { ...options, device: device as Device, signal: stop.signal });
+  const { pictures, ...found } = measured;
+  if (place !== undefined) await writePictures(place, pictures);
   if (json) emit(io, { run, ...found });
-  else io.out(report(run, found));
+  else io.out(report(run, measured));
   if (found.note && !json) io.err(`${found.note}\n`);
 }

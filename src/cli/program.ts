@@ -81,6 +81,7 @@ const evaluate: Verb = {
       .option(...DATA_DIR)
       .option("--batch <n>", "examples at a time (default: 32)", whole("--batch", 1, 65536))
       .option("--no-baselines", "the run alone")
+      .option("--pictures <dir>", "folder for what can be drawn, as .svg files")
       .addOption(threads())
       .option(...DEVICE)
       .option("--json", "one JSON object on standard output")

@@ -1,9 +1,10 @@
 /** Scores of a classifier. K labels */
-import { accuracy, f1, type Numbers, type Running } from "../metrics/index.ts";
+import { accuracy, confusionMatrix, f1, type Numbers, type Running } from "../metrics/index.ts";
+import { confusion } from "../pictures/index.ts";
 import type { Scores } from "../train/index.ts";
 import { rowOf } from "./batched.ts";
 import type { Labelled } from "./classify.ts";
-import type { Scorer } from "./task.ts";
+import type { Pictures, Scorer } from "./task.ts";
 
 /** Probabilities in double precision. */
 export function softmax(logits: ArrayLike<number>): number[] {
@@ -19,20 +20,28 @@ export const likeliest = (numbers: readonly number[]): number => numbers.indexOf
 
 /** Loss, accuracy and F1 of probabilities, one text after another. */
 export class ClassTally {
+  readonly #counts: Running<[Numbers, Numbers], number[][]>;
   readonly #accuracy = accuracy().running();
   readonly #f1: Running<[Numbers, Numbers]>;
   #loss = 0;
   #total = 0;
   constructor(K: number) {
     this.#f1 = f1({ classes: K }).running();
+    this.#counts = confusionMatrix(K).running();
   }
 
   add(probabilities: readonly number[], label: number): void {
     const predicted = [likeliest(probabilities)];
     this.#accuracy.add(predicted, [label]);
     this.#f1.add(predicted, [label]);
+    this.#counts.add(predicted, [label]);
     this.#loss -= Math.log(Math.max(probabilities[label] ?? 0, Number.MIN_VALUE));
     this.#total++;
+  }
+
+  /** Rows the right labels, columns the predicted ones. */
+  get counts(): number[][] {
+    return this.#counts.value;
   }
 
   /** The mean of -log p of the right label in nats, accuracy, and the mean of F1 over all labels. */
@@ -41,14 +50,18 @@ export class ClassTally {
   }
 }
 
-/** Scores of logits [B, K]. */
-export function classScorer(K: number): Scorer<Labelled> {
-  const found = new ClassTally(K);
+/** Scores of logits [B, K], and a picture of which labels are taken for which. */
+export function classScorer(labels: readonly string[]): Scorer<Labelled> {
+  const found = new ClassTally(labels.length);
   return {
     add(examples, { logits }) {
       if (!logits) throw new Error("internal: a classifier without logits");
       for (const [i, { label }] of examples.entries()) found.add(softmax(rowOf(logits, i)), label);
     },
     scores: () => found.scores(),
+    pictures(): Pictures {
+      const drawn = confusion(labels, found.counts);
+      return drawn ? { confusion: drawn } : {};
+    },
   };
 }

@@ -184,7 +184,7 @@ function problem(encoding: Encoding, chosen: Options): Problem<"classes", Labell
       return { loss: crossEntropy(logits, targets), accuracy: right.mean() };
     },
     measure: (model, { ids, lengths }) => ({ logits: model.forward({ ids, lengths }).logits }),
-    scorer: () => classScorer(labels.length),
+    scorer: () => classScorer(labels),
     baselines: async (train, test, watch) => ({
       "majority label": majority(train, test, labels.length),
       "bag of words": await bagOfWords(train, test, {
@@ -204,7 +204,7 @@ export const classify: Task<"classes", Labelled, typeof options, Column> = {
   head: "classes",
   options,
   prediction,
-  defaults: { epochs: 5, batch: 32, lr: 1e-3 },
+  defaults: { epochs: 3, batch: 32, lr: 3e-3 },
   unit: "texts",
   scores: { loss: "lower", accuracy: "higher", f1: "higher" },
   best: "accuracy",

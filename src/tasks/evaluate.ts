@@ -4,6 +4,7 @@ import type { DataGiven } from "../data/index.ts";
 import { asStore, type FindOptions, openSource } from "../files/index.ts";
 import type { RunOptions } from "../runtime/index.ts";
 import type { Scores } from "../train/index.ts";
+import type { Pictures } from "./index.ts";
 import { measurement } from "./measure.ts";
 import { loadModel, type Opened } from "./open.ts";
 import { parseRecord, type TrainerRecord } from "./record.ts";
@@ -23,6 +24,8 @@ export interface Evaluated {
   readonly data: string;
   readonly examples: number;
   readonly scores: Scores;
+  /** What can be drawn: SVG texts by name. */
+  readonly pictures: Pictures;
   readonly baselines: Readonly<Record<string, Scores>>;
   /** Why there are no baselines, where there are none. */
   readonly note: string | undefined;
@@ -37,11 +40,11 @@ export async function evaluate(place: Store | string, options: EvaluateOptions):
   const data = await opened.problem.examples(source);
   const measured = await measurement(opened.problem, opened.model, batch, { device, threads });
   try {
-    const scores = await measured.run(opened.values, data);
+    const { scores, pictures } = await measured.run(opened.values, data);
     signal?.throwIfAborted();
     const others =
       options.baselines === false ? { baselines: {}, note: undefined } : await compare(store, opened, data, options);
-    return { task: opened.task.name, data: source.name, examples: data.size, scores, ...others };
+    return { task: opened.task.name, data: source.name, examples: data.size, scores, pictures, ...others };
   } finally {
     await measured.release();
   }

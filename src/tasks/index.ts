@@ -65,4 +65,4 @@ export async function requireHead({ modelType, heads }: Architecture, { name, he
   );
 }
 
-export type { Description, Predictor, Problem, Scorer, Split, Task, Watch } from "./task.ts";
+export type { Description, Pictures, Predictor, Problem, Scorer, Split, Task, Watch } from "./task.ts";

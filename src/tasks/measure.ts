@@ -4,12 +4,18 @@ import type { Head, Heads } from "../models/index.ts";
 import type { Feeds, RunOptions } from "../runtime/index.ts";
 import type { Scores } from "../train/index.ts";
 import { RowProgram } from "./batched.ts";
-import type { Problem } from "./task.ts";
+import type { Pictures, Problem } from "./task.ts";
+
+/** What was measured of a model. */
+export interface Measured {
+  readonly scores: Scores;
+  readonly pictures: Pictures;
+}
 
 /** A model whose scores can be taken with any values. */
 export interface Measurement {
-  /** Scores over all of `data`, or over `most` examples spread over it. */
-  run(values: Feeds, data: Dataset<unknown>, most?: number): Promise<Scores>;
+  /** Scores over all of `data`, or over `most` examples spread over it, and what can be drawn of them. */
+  run(values: Feeds, data: Dataset<unknown>, most?: number): Promise<Measured>;
   release(): Promise<void>;
 }
 
@@ -36,7 +42,7 @@ export async function measurement<H extends Head>(
         const examples = indices.slice(from, from + batch).map((index) => data.at(index));
         scorer.add(examples, await program.run(values, problem.collate(examples)));
       }
-      return scorer.scores();
+      return { scores: scorer.scores(), pictures: scorer.pictures?.() ?? {} };
     },
     release: () => program.release(),
   };

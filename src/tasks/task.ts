@@ -89,6 +89,9 @@ export interface Problem<H extends Head = Head, E = unknown, B extends string = 
   open(model: Heads[H], values: Feeds, run: RunOptions): Promise<Predictor>;
 }
 
+/** SVG texts by name, without an ending. */
+export type Pictures = Readonly<Record<string, string>>;
+
 export interface Split<E> {
   readonly train: Dataset<E>;
   readonly validation: Dataset<E>;
@@ -98,6 +101,8 @@ export interface Split<E> {
 export interface Scorer<E> {
   add(examples: readonly E[], measured: Feeds): void;
   scores(): Scores;
+  /** What can be drawn of it: SVG by name. */
+  pictures?(): Pictures;
 }
 
 /** A model that answers. */

@@ -6,6 +6,7 @@ import type { DataGiven } from "../data/index.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { asStore, type FindOptions, openSource } from "../files/index.ts";
 import { loadArchitecture } from "../models/index.ts";
+import { curves } from "../pictures/index.ts";
 import { type Feeds, initialValues, type RunOptions } from "../runtime/index.ts";
 import { checked, divide, meant } from "../schema.ts";
 import {
@@ -14,6 +15,7 @@ import {
   type History,
   loop,
   Run,
+  type Scores,
   type Stepper,
   stoppable,
   type TrainingEvent,
@@ -25,7 +27,7 @@ import { type Measurement, measurement } from "./measure.ts";
 import { readDescription } from "./open.ts";
 import { batchesOf, epochOf, type Plan, plan, scheduleOf, stepOptions, withDefaults } from "./plan.ts";
 import { parseRecord, type TrainerRecord } from "./record.ts";
-import type { Task, Watch } from "./task.ts";
+import type { Pictures, Task, Watch } from "./task.ts";
 
 /** Where a training runs and is kept, whatever is trained. */
 export interface Place extends FindOptions {
@@ -264,6 +266,7 @@ async function* steps(
     unit: task.unit,
     best: was?.best ?? undefined,
   };
+  let pictures: Pictures = {};
   const source = loop(stepper, {
     steps: settings.steps,
     from,
@@ -276,7 +279,12 @@ async function* steps(
     epoch: epochOf(made),
     evaluate: {
       every: settings.evalEvery,
-      run: (final) => measured.run(lasting(made, stepper), data.validation, final ? undefined : QUICK_EVALUATION),
+      async run(final) {
+        const most = final ? undefined : QUICK_EVALUATION;
+        const found = await measured.run(lasting(made, stepper), data.validation, most);
+        pictures = found.pictures;
+        return found.scores;
+      },
       best: task.best,
       better: task.scores[task.best] ?? "lower",
       patience: settings.patience ?? undefined,
@@ -287,8 +295,21 @@ async function* steps(
     where: store?.where,
   });
   const history = yield* logged(store, source);
+  await store?.savePictures?.({ ...pictures, ...(await drawCurves(store, task)) });
   const values = lasting(made, stepper);
   return { ...history, open: () => problem.open(model, values, run) };
+}
+
+/** Loss and deciding score over all steps, those before a resumption included, as the log has them. */
+async function drawCurves(store: Store, { name, best }: Task): Promise<Pictures> {
+  const events = (await store.readLog?.()) ?? [];
+  const points = (kind: string, value: (event: Json) => unknown) =>
+    events.filter(({ event }) => event === kind).map((event) => [Number(event.step), Number(value(event))] as const);
+  const drawn = curves(`${name}: loss of the training batches, and ${best} on the validation data`, [
+    { name: "loss", points: points("step", ({ loss }) => loss) },
+    { name: `validation ${best}`, points: points("evaluate", ({ scores }) => (scores as Scores)[best]) },
+  ]);
+  return drawn ? { curves: drawn } : {};
 }
 
 /** Every event goes into the run's log as well, but single steps only now and then. */

@@ -211,8 +211,14 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   "a row that is too long": ["train lstm --task classify --data ragged.csv", /expected 2 columns.* got 3 in row 3/],
   "quotes in the middle of a cell": ["train lstm --task classify --data quotes.csv", /quotes\.csv: .*quote.* in row 2/],
   "a table without rows": ["train lstm --task classify --data header.csv", /expected at least one row, got none/],
-  "lines that are no JSON": ["train lstm --task classify --data broken.jsonl", /broken.jsonl, line 2: expected a JSON object/],
-  "lines that are no objects": ["train lstm --task classify --data list.jsonl", /list.jsonl, line 2: expected a JSON object/],
+  "lines that are no JSON": [
+    "train lstm --task classify --data broken.jsonl",
+    /broken.jsonl, line 2: expected a JSON object/,
+  ],
+  "lines that are no objects": [
+    "train lstm --task classify --data list.jsonl",
+    /list.jsonl, line 2: expected a JSON object/,
+  ],
   "an example without its label": [
     "train lstm --task classify --data gap.jsonl",
     /gap\.jsonl: expected text or a number in column label of example 2, got nothing/,

@@ -69,7 +69,14 @@ describe("training", () => {
     expect(err).not.toContain("descent generate");
     const files = ["config.json", "model.safetensors", "task.json", "tokenizer.json"];
     expect([...contents(out).keys()]).toEqual(
-      [...files, ...files.map((name) => `best/${name}`), "run.jsonl", "training-state.safetensors"].sort(),
+      [
+        ...files,
+        ...files.map((name) => `best/${name}`),
+        "run.jsonl",
+        "training-state.safetensors",
+        "confusion.svg",
+        "curves.svg",
+      ].sort(),
     );
     expect(JSON.parse(readFileSync(`${out}/task.json`, "utf8"))).toMatchObject({ task: "classify" });
     expect(JSON.parse(readFileSync(`${out}/config.json`, "utf8"))).toMatchObject({

@@ -45,7 +45,7 @@ describe("a training", () => {
     expect([...contents("runs/gpt-1").keys()]).toEqual(
       ["config.json", "model.safetensors", "task.json", "tokenizer.json"]
         .flatMap((file) => [file, `best/${file}`])
-        .concat("run.jsonl", "training-state.safetensors")
+        .concat("run.jsonl", "training-state.safetensors", "curves.svg")
         .sort(),
     );
   });

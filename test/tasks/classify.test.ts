@@ -118,7 +118,7 @@ describe("scores", () => {
     );
 
   test("are a hand count: 3 labels, 6 texts, the last label never right", () => {
-    const scorer = classScorer(3);
+    const scorer = classScorer(Array.from({ length: 3 }, (_, k) => String(k)));
     const labels = [0, 0, 0, 1, 1, 2];
     const examples = labels.map((label) => ({ ids: Int32Array.of(), label }));
     scorer.add(examples.slice(0, 4), { logits: sure([0, 0, 1, 1], 3) });
@@ -131,7 +131,7 @@ describe("scores", () => {
   });
 
   test("of a model that knows nothing the loss is ln K", () => {
-    const scorer = classScorer(4);
+    const scorer = classScorer(Array.from({ length: 4 }, (_, k) => String(k)));
     scorer.add([{ ids: Int32Array.of(), label: 3 }], { logits: host([7, 7, 7, 7], [1, 4]) });
     expect(scorer.scores()).toEqual({ loss: Math.log(4), accuracy: 0, f1: 0 });
   });
@@ -159,7 +159,8 @@ describe("evaluate", () => {
 
   test("accuracy, F1 and loss are what one counts from the predictions", async () => {
     const { scores, ...rest } = await evaluate("run", { data: "test.csv", baselines: false, batch: 5 });
-    expect(rest).toEqual({ task: "classify", data: "test.csv", examples: 47, baselines: {}, note: undefined });
+    expect(rest).toMatchObject({ task: "classify", data: "test.csv", examples: 47, baselines: {}, note: undefined });
+    expect(rest.pictures.confusion).toMatch(/^<svg [\s\S]*>bad<[\s\S]*<\/svg>\n$/);
     const model = await open("run", { task: "classify" });
     const answers = await listOf(
       model.predict(

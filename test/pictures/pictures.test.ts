@@ -1,0 +1,66 @@
+/** Pictures are well-formed SVG whose numbers are those that were given. */
+import { describe, expect, test } from "vitest";
+import { confusion, curves } from "../../src/pictures/index.ts";
+
+/** Opening and closing tags match, and nothing else looks like a tag. */
+function requireWellFormed(svg: string): void {
+  const open: string[] = [];
+  for (const [, close, name = "", self] of svg.matchAll(/<(\/?)([a-z]+)[^<>]*?(\/?)>/g)) {
+    if (close) expect(open.pop()).toBe(name);
+    else if (!self) open.push(name);
+  }
+  expect(open).toEqual([]);
+  expect(svg.replace(/<\/?[a-z]+[^<>]*>/g, "")).not.toMatch(/[<>]/);
+}
+
+const polylines = (svg: string) =>
+  [...svg.matchAll(/points="([^"]*)"/g)].map(([, points = ""]) =>
+    points.split(" ").map((point) => point.split(",").map(Number)),
+  );
+
+describe("curves", () => {
+  test("a line goes from corner to corner", () => {
+    const svg = curves("a title", [{ name: "line", points: [[0, 1], [5, 2], [10, 3]] }]) ?? ""; // biome-ignore format: points
+    requireWellFormed(svg);
+    const [[first, middle, last] = []] = polylines(svg);
+    expect([first, last]).toEqual([
+      [56, 288],
+      [624, 28],
+    ]);
+    expect(middle).toEqual([340, 158]); // half way in both directions
+    expect(svg).toContain("line 3");
+  });
+  test("many points are means of their neighbours, in order", () => {
+    const points = Array.from({ length: 100_000 }, (_, i) => [i, i % 2] as const);
+    const [[...shown] = []] = polylines(curves("", [{ name: "", points }]) ?? "");
+    expect(shown.length).toBe(500);
+    expect(new Set(shown.map(([, y]) => y)).size).toBe(1); // every mean is 1/2
+  });
+  test("values that are not finite are left out; of nothing there is no picture", () => {
+    const points = [[0, Number.NaN], [1, 2], [2, Number.POSITIVE_INFINITY], [3, 4]] as const; // biome-ignore format: points
+    expect(polylines(curves("", [{ name: "", points }]) ?? "")[0]).toHaveLength(2);
+    expect(curves("", [{ name: "", points: [[0, Number.NaN]] }])).toBeUndefined();
+    expect(curves("", [])).toBeUndefined();
+  });
+  test("a single value", () => requireWellFormed(curves("one", [{ name: "one", points: [[3, 3]] }]) ?? "<"));
+});
+
+describe("confusion", () => {
+  const cells = (svg: string) => [...svg.matchAll(/fill-opacity="([^"]*)"/g)].map(([, share]) => Number(share));
+  test("a cell is as dark as its share of its row", () => {
+    const svg = confusion(["no", "yes"], [[3, 1], [0, 0]]) ?? ""; // biome-ignore format: a matrix
+    requireWellFormed(svg);
+    expect(cells(svg)).toEqual([0.75, 0.25, 0, 0]);
+    expect(svg.match(/>3</)).not.toBeNull();
+  });
+  test("labels of others are text, whatever they hold", () => {
+    const svg = confusion(['<script x="1">&', "\u0000\u001b[31m"], [[1, 0], [0, 1]]) ?? ""; // biome-ignore format: a matrix
+    requireWellFormed(svg);
+    expect(svg).not.toContain("<script");
+    expect([...svg].filter((letter) => letter < " " && letter !== "\n")).toEqual([]);
+  });
+  test("of more labels than anybody reads there is none", () => {
+    const labels = Array.from({ length: 41 }, (_, k) => String(k));
+    expect(confusion(labels, labels.map(() => labels.map(() => 1)))).toBeUndefined(); // biome-ignore format: short
+  });
+});
