@@ -43,10 +43,10 @@ export interface Recurrence<S> {
   fromRecord(tensors: Readonly<Record<string, Tensor>>): S;
 }
 
-function body<S>(recurrence: Recurrence<S>, config: RecurrentConfig) {
+function body<S>(recurrence: Recurrence<S>, config: RecurrentConfig, deviation?: number) {
   const { vocab_size: V, embedding_dim: I, hidden_size: H, num_layers, dropout, bidirectional } = config;
   const layers = recurrence.layers(I, H, { layers: num_layers, dropout, bidirectional });
-  return { embedding: Embedding(V, I), layers };
+  return { embedding: Embedding(V, I, deviation), layers };
 }
 
 function causal<S>(recurrence: Recurrence<S>, config: RecurrentConfig): CausalModel {
@@ -72,12 +72,15 @@ function causal<S>(recurrence: Recurrence<S>, config: RecurrentConfig): CausalMo
 /** h [L·D, B, H] -> the last layer's, both directions side by side [B, D·H]. */
 const lastLayer = (h: Tensor, D: number): Tensor => h.slice(0, -D).rearrange("d b h -> b (d h)");
 
+/** Initial embeddings of a classifier are small, so that a word that is hardly ever seen says little. */
+const WORD_DEVIATION = 0.1;
+
 const POOLING = { mean: meanOf, max: maxOf } as const;
 
 function classes<S>(recurrence: Recurrence<S>, config: RecurrentConfig): ClassesModel {
   const { vocab_size: V, hidden_size: H, bidirectional, dropout, pooling = "mean" } = config;
   const D = bidirectional ? 2 : 1;
-  const { embedding, layers } = body(recurrence, config);
+  const { embedding, layers } = body(recurrence, config, WORD_DEVIATION);
   const classifier = Linear(D * H, classCount(config));
   const drop = Dropout(dropout);
   const pooled = (hs: Tensor, state: S, lengths: Tensor): Tensor => {

@@ -204,7 +204,7 @@ export const classify: Task<"classes", Labelled, typeof options, Column> = {
   head: "classes",
   options,
   prediction,
-  defaults: { epochs: 3, batch: 32, lr: 3e-3 },
+  defaults: { epochs: 3, batch: 32 },
   unit: "texts",
   scores: { loss: "lower", accuracy: "higher", f1: "higher" },
   best: "accuracy",

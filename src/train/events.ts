@@ -32,6 +32,8 @@ export type TrainingEvent =
       readonly terms: Scores;
       /** The norm of all gradients before clipping. */
       readonly gradNorm: number;
+      /** The same of groups of parameters that ask for theirs. */
+      readonly norms: Scores;
       readonly lr: number;
       /** Passes over the training examples so far; undefined where examples are drawn. */
       readonly epoch: number | undefined;

@@ -164,6 +164,7 @@ async function oneStep(
     loss: result.loss,
     terms: result.terms,
     gradNorm: result.gradNorm,
+    norms: result.norms,
     lr,
     epoch: epoch?.(step),
     perSecond: progress.units / progress.stepping,
