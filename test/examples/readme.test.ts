@@ -43,19 +43,32 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
     write: /^The [\s\S]{80,}$/,
     gradient: /^0\.4199\d*,1,0\.4199\d*$/,
   },
+  "docs/guide/coming-from-keras.md": { net: /^true \[1,2\]\n/ },
+  "docs/guide/coming-from-pytorch.md": { net: /^true fc1\.weight fc1\.bias fc2\.weight fc2\.bias$/ },
   "docs/guide/export.md": { lower: /^x f32\[N, 3\] -> y f32\[N, 2\], operator set 21$/ },
+  "docs/guide/fine-tuning.md": { from: /^accuracy 1$/, groups: /^true true$/ },
   "docs/guide/getting-started.md": {
     tensor: /^Tensor\(f32\[N\], sqrt\)\n5,13$/,
-    line: /^y = 2\.00 x \+ 1\.00$/,
+    line: /^y = 2\.00 x \+ 1\.00\n21\.0$/,
+    ready: /^accuracy 1\nthe film was dull: bad$/,
   },
   "docs/guide/numbers-and-determinism.md": { stream: /^true\n[0-4]( [0-4]){4}$/ },
+  "docs/guide/own-data.md": {
+    csv: /^tall$/,
+    dataset: /^accuracy 0\.9\d$/,
+    batches: /^y = 2\.00 x \+ 1\.00$/,
+    order: /^0,1,2,3,4,5 4$/,
+  },
   "docs/guide/own-models.md": {
     layers:
       /^blocks\.0\.norm\.weight blocks\.0\.norm\.bias blocks\.0\.up\.weight .* head\.bias\nTensor\(f32\[B, 2\], \w+\)$/,
+    fit: /^97 parameters, 1200 steps at most\ntrue true\n\[2,1\] true$/,
     scan: /^states 1 1\.5 1\.75 1\.875\n∂ last \/ ∂ x 0\.125 0\.25 0\.5 1$/,
     recompute: /^-?[\d.]+ -?[\d.]+$/,
     step: /^true true body\nbody\.weight body\.bias head\.weight head\.bias$/,
   },
+  "docs/guide/padding-and-masking.md": { lengths: /^true\ntrue$/, mask: /^true$/ },
+  "docs/guide/saving-and-loading.md": { weights: /^21\.0\ntrue$/, store: /^10\n21 40$/ },
   "docs/guide/training.md": {
     both: /^\d+ parameters\nstep 20: \d\.\d+\nstep 40: \d\.\d+\n40 steps, validation loss \d\.\d+$/,
     resume: /^stopped after 15\ndone after 40$/,
