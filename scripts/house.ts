@@ -1,11 +1,16 @@
 /**
- * The rules of the house: who may import whom, how large a file may be, what may not occur.
+ * The rules of the house that Biome does not know: what pages and examples owe each other, and how long functions are.
+ * Who may import whom, sizes and what may not occur is said in biome.json and scripts/*.grit.
  * A rule is a function from files to findings; `test/house.test.ts` runs each on the repository and on a bad example.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { isBuiltin } from "node:module";
 import { basename, dirname, join, posix } from "node:path";
-import { functionLengths, type Import, imports, lineAt, mask, type Source } from "./source.ts";
+import { parseSync, Visitor } from "vite";
+
+export interface Source {
+  readonly path: string;
+  readonly text: string;
+}
 
 export interface Finding {
   readonly file: string;
@@ -15,138 +20,21 @@ export interface Finding {
 
 export type Rule = (files: readonly Source[]) => Finding[];
 
-/** From the order in which a step is processed to that in which a model is used. Names on one line are one group. */
-const GROUPS: readonly (readonly string[])[] = [
-  ["errors"],
-  ["schema"],
-  ["tensor", "graph"],
-  ["onnx"],
-  ["runtime"],
-  ["nn"],
-  ["metrics"],
-  ["pictures"],
-  ["optim"],
-  ["models"],
-  ["checkpoint"],
-  ["tokenizers"],
-  ["stories"],
-  ["data"],
-  ["files"],
-  ["train"],
-  ["generate"],
-  ["tasks"],
-  ["worker"],
-  ["experiments"],
-  ["cli"],
-  ["index", "browser"],
-];
-
 const PROVIDERS = /\b(webgpu|wasm|cuda)\b/g;
-const ENVIRONMENT = new Set(["DESCENT_DATA", "XDG_CACHE_HOME", "HOME", "NO_COLOR", "FORCE_COLOR", "CI"]);
-const ENGINE_FILES = ["src/runtime/node.ts", "src/runtime/browser.ts", "src/runtime/webgpu.ts"];
-/** Names the engine's types for all others, and imports nothing of it that runs. */
-const ENGINE_TYPES = "src/runtime/session.ts";
-const NODE_FILES = /^src\/(runtime\/node[^/]*\.ts|cli\/.*|(.*\/)?node-[^/]*\.ts)$/;
-
-/** Part of the path after `src/`, up to the next slash or the ending. */
-const groupName = (path: string) => /^src\/([^/.]+)/.exec(path)?.[1] ?? "";
-const groupOf = (path: string) => GROUPS.findIndex((names) => names.includes(groupName(path)));
+/** Line of the character at `index`, counted from 1. */
+const lineAt = (text: string, index: number): number => text.slice(0, index).split("\n").length;
 const isSource = ({ path }: Source) => path.startsWith("src/") && path.endsWith(".ts");
 const lines = (text: string) => text.replace(/\n$/, "").split("\n").length;
 
-/** Files of the repository that an import leads to; none for a package. */
-function targets(from: string, specifier: string): string[] {
-  if (specifier === "#runtime") return ENGINE_FILES;
-  if (specifier === "#files") return ["src/files/node-files.ts", "src/files/browser-files.ts"];
-  return specifier.startsWith(".") ? [posix.join(posix.dirname(from), specifier)] : [];
-}
-
-/** One finding for each import in `src` of which `complaint` has something to say. */
-function eachImport(
-  files: readonly Source[],
-  complaint: (file: string, found: Import) => string | undefined,
-): Finding[] {
-  return files.filter(isSource).flatMap((file) =>
-    imports(file).flatMap((found) => {
-      const message = complaint(file.path, found);
-      return message ? [{ file: file.path, line: found.line, message }] : [];
-    }),
-  );
-}
-
-/** One finding for each match of `pattern` in the code of a file; `raw` looks into comments and strings as well. */
-function eachMatch(
-  files: readonly Source[],
-  pattern: RegExp,
-  message: (match: RegExpMatchArray) => string,
-  raw = false,
-) {
+/** One finding for each match of `pattern` in the text of a file. */
+function eachMatch(files: readonly Source[], pattern: RegExp, message: (match: RegExpMatchArray) => string) {
   return files.flatMap(({ path, text }) =>
-    [...(raw ? text : mask(text)).matchAll(pattern)].map((match) => ({
+    [...text.matchAll(pattern)].map((match) => ({
       file: path,
       line: lineAt(text, match.index),
       message: message(match),
     })),
   );
-}
-
-/** Every folder of `src` has its place in the order. */
-export const knownGroups: Rule = (files) =>
-  files
-    .filter((file) => isSource(file) && groupOf(file.path) < 0)
-    .map(({ path }) => ({
-      file: path,
-      line: 1,
-      message: `"${groupName(path)}" has no place in the order of groups`,
-    }));
-
-/** Imports go only to the same group or an earlier one. */
-export const importDirection: Rule = (files) =>
-  eachImport(files, (file, { specifier }) => {
-    const later = targets(file, specifier).find((target) => groupOf(target) > groupOf(file));
-    if (later) return `${groupName(file)} may not import ${groupName(later)} ("${specifier}"), which comes later`;
-    const outside = targets(file, specifier).find((target) => !target.startsWith("src/"));
-    return outside && `"${specifier}" leads out of src`;
-  });
-
-/** No two files form a circle. What `import type` names is gone before anything runs, so it does not count. */
-export const noCycles: Rule = (files) => {
-  const paths = new Set(files.filter(isSource).map(({ path }) => path));
-  const edges = new Map<string, { to: string; line: number }[]>();
-  for (const file of files.filter(isSource)) {
-    const values = imports(file).filter(({ typeOnly }) => !typeOnly);
-    const all = values.flatMap(({ specifier, line }) => targets(file.path, specifier).map((to) => ({ to, line })));
-    edges.set(
-      file.path,
-      all.filter(({ to }) => paths.has(to)),
-    );
-  }
-  return circles(edges).map(({ path, line }) => ({
-    file: path[0] ?? "",
-    line,
-    message: `imports form a circle: ${path.join(" -> ")}`,
-  }));
-};
-
-/** Circles of a directed graph, one for each edge that closes one in a walk in depth. */
-function circles(edges: ReadonlyMap<string, readonly { to: string; line: number }[]>) {
-  const found: { path: string[]; line: number }[] = [];
-  const done = new Set<string>();
-  const visit = (node: string, trail: readonly string[]) => {
-    if (done.has(node)) return;
-    for (const { to } of edges.get(node) ?? []) {
-      const start = [...trail, node].indexOf(to);
-      if (start < 0) visit(to, [...trail, node]);
-      else {
-        const path = [...[...trail, node].slice(start), to];
-        const line = edges.get(to)?.find((edge) => edge.to === path[1])?.line ?? 1;
-        found.push({ path, line });
-      }
-    }
-    done.add(node);
-  };
-  for (const node of edges.keys()) visit(node, []);
-  return found;
 }
 
 /** Layers and models do not know on what they run. */
@@ -155,41 +43,29 @@ export const noProviders: Rule = (files) =>
     files.filter(({ path }) => /^src\/(nn|models)\//.test(path)),
     PROVIDERS,
     ([name]) => `"${name}" is a provider: what differs between devices, runtime answers`,
-    true,
   );
 
-/** ONNX Runtime is imported in three files only, its types in a fourth. */
-export const engineInTwoFiles: Rule = (files) =>
-  eachImport(files, (file, { specifier, typeOnly }) =>
-    /^onnxruntime-/.test(specifier) && !ENGINE_FILES.includes(file) && !(file === ENGINE_TYPES && typeOnly)
-      ? `"${specifier}" is for ${ENGINE_FILES.join(" and ")} only`
-      : undefined,
-  );
-
-/** Node's own modules are imported only where nothing else can run. */
-export const nodeModules: Rule = (files) =>
-  eachImport(files, (file, { specifier }) =>
-    (specifier.startsWith("node:") || isBuiltin(specifier)) && !NODE_FILES.test(file)
-      ? `"${specifier}" is for src/runtime/node*.ts, node-*.ts and src/cli only`
-      : undefined,
-  );
-
-/** Lines that a file may have. */
-function limit(path: string): number | undefined {
-  if (/^examples\/[^/]*\.ts$/.test(path)) return 59;
-  if (!path.startsWith("src/")) return undefined;
-  if (basename(path) === "index.ts") return 80;
-  return path.startsWith("src/models/") ? 250 : 500;
+/**
+ * Lengths in lines of the functions of a file: declarations, methods, arrows with a body, and arrows that are given a
+ * name by `const`. A callback of one expression does not count.
+ */
+export function functionLengths({ path, text }: Source): number[] {
+  const lengths: number[] = [];
+  const add = ({ start, end }: { start: number; end: number }) => {
+    lengths.push(text.slice(start, end).split("\n").length);
+  };
+  new Visitor({
+    FunctionDeclaration: add,
+    FunctionExpression: add,
+    ArrowFunctionExpression: (arrow) => {
+      if (!arrow.expression) add(arrow);
+    },
+    VariableDeclarator: ({ init }) => {
+      if (init?.type === "ArrowFunctionExpression" && init.expression) add(init);
+    },
+  }).visit(parseSync(path, text).program);
+  return lengths;
 }
-
-export const fileSizes: Rule = (files) =>
-  files.flatMap(({ path, text }) => {
-    const most = limit(path);
-    const count = lines(text);
-    return most === undefined || count <= most
-      ? []
-      : [{ file: path, line: most + 1, message: `${count} lines, at most ${most} allowed` }];
-  });
 
 export interface Sizes {
   readonly files: number;
@@ -219,35 +95,12 @@ export const lockfile: Rule = (files) =>
     files.filter(({ path }) => path === "package-lock.json"),
     /"resolved": *"https?:/g,
     () => "holds the address of a registry; install with omit-lockfile-registry-resolved=true",
-    true,
   );
-
-export const noMathRandom: Rule = (files) =>
-  eachMatch(files.filter(isSource), /\bMath\s*\.\s*random\b/g, () => "noise comes from a named stream with a seed");
 
 export const noUtils: Rule = (files) =>
   files
     .filter(({ path }) => /(^|\/)utils?\.[cm]?[jt]s$/.test(path))
     .map(({ path }) => ({ file: path, line: 1, message: "name a file after its main export" }));
-
-/** Options are arguments. The environment says only where the user's files are, and how the terminal is. */
-export const environment: Rule = (files) =>
-  files
-    .filter(({ path }) => /^(src|examples)\/.*\.ts$/.test(path))
-    .flatMap(({ path, text }) =>
-      [...mask(text).matchAll(/\bprocess\s*\.\s*env\b|\bimport\.meta\.env\b|\benv\b[^;]*from "\s*"/g)].flatMap(
-        (match) => {
-          const rest = text.slice(match.index + match[0].length);
-          const name = /^\??\.(\w+)|^(?:\?\.)?\["(\w+)"\]/.exec(rest);
-          const read = name?.[1] ?? name?.[2];
-          if (match[0].includes("from") && !/"(node:)?process"/.test(text.slice(match.index).split(";")[0] ?? ""))
-            return [];
-          if (read !== undefined && ENVIRONMENT.has(read)) return [];
-          const what = read === undefined ? "the environment as a whole" : `the variable ${read}`;
-          return [{ file: path, line: lineAt(text, match.index), message: `reads ${what}; make it an option` }];
-        },
-      ),
-    );
 
 /** A reader finds every example from the table in the README. */
 export const examplesListed: Rule = (files) => {
