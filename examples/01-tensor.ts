@@ -1,4 +1,4 @@
-/** A tensor holds no numbers: it records what is to be done with them, and knows every shape before anything runs. */
+/** A tensor holds no numbers: it records operations, and knows every shape before anything runs. */
 import { array, input, run, tensor } from "descent-ml";
 
 // x is fed when the graph runs, w is fixed. "N" is a size that is not known yet.
@@ -23,7 +23,7 @@ const { result } = await run(
 );
 console.log(`computed: [${result?.shape}] ${result?.data.join(" ")}`);
 
-// What does not fit is refused in the line that says it, not when it runs.
+// A wrong shape is an error in the line that causes it, not when it runs.
 try {
   x.matmul(x);
 } catch (error) {

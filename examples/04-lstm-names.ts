@@ -1,4 +1,4 @@
-/** An LSTM reads made-up names letter by letter and writes new ones of the same kind. */
+/** An LSTM reads made-up names letter by letter and generates new ones of the same kind. */
 import { stream, train } from "descent-ml";
 
 // The language of the names: one to three open syllables, then a closing one.
@@ -28,7 +28,7 @@ for await (const event of training)
   if (event.event === "evaluate") console.log(`step ${event.step}  validation loss ${event.scores.loss?.toFixed(3)}`);
 const model = await (await training).open();
 
-// A name begins after a line feed. What is written ends where the next one would begin.
+// A name begins after a line feed. The last one may be cut off, so it is dropped.
 let text = "";
 for await (const piece of model.generate("\n", { tokens: 120, temperature: 0.9, seed: 3 })) text += piece;
 const written = text.split("\n").slice(0, -1);

@@ -1,4 +1,4 @@
-/** A small GPT learns the built-in stories for five hundred steps, is kept in a folder, and writes from there. */
+/** A small GPT trains on the built-in stories for five hundred steps, is saved in a folder, and generates text from there. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** A recurrent cell of one's own under `scan`: the minimal gated unit learns to add two numbers that lie far apart. */
+/** Your own recurrent cell under `scan`: the minimal gated unit learns to add two numbers that lie far apart. */
 import {
   adam,
   array,
@@ -36,7 +36,7 @@ const model = module("Adder", { cell: MinimalGatedUnit(2, H), out: Linear(H, 1) 
   return out(last).squeeze(1);
 });
 
-/** B sequences of T numbers, two of them marked, one in each half: what is asked for is their sum. */
+/** B sequences of T numbers, two of them marked, one in each half: the target is their sum. */
 function batch(step: number) {
   const random = stream(0, step, "adding");
   const numbers = random.fillUniform(new Float32Array(B * T));

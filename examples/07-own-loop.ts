@@ -1,4 +1,4 @@
-/** A training loop of one's own: batches, validation, early stopping and the best weights are a dozen plain lines. */
+/** Your own training loop: batches, validation, early stopping and the best weights are a dozen plain lines. */
 import {
   adamW,
   compile,
@@ -50,7 +50,7 @@ for (let i = 1; i <= 5000 && i - best.step <= 500; i++) {
   if (i % 50 !== 0) continue;
   const result = await measure.run({ ...validation, ...step.parameters });
   const error = Number(result.error?.data[0]);
-  // The step writes into the same buffers again, so what is to be kept is copied.
+  // The step writes into the same buffers again, so the best weights are copied.
   if (error < best.error) best = { error, step: i, weights: structuredClone(step.parameters) };
   if (i % 500 === 0) console.log(`step ${i}  validation error ${error.toFixed(5)}`);
 }
