@@ -78,7 +78,7 @@ export function toFile(values: Feeds, names: FileNames): [string, StoredTensor][
 
 /** What could not be found, and the names of the file that were read. */
 class Reading {
-  readonly complaints: string[] = [];
+  readonly missing: string[] = [];
   readonly unread: Set<string>;
   readonly #tensors: Tensors;
   constructor(tensors: Tensors) {
@@ -91,7 +91,7 @@ class Reading {
     const found = [name, bare].find((candidate) => this.#tensors.has(candidate));
     const tensor = found === undefined ? undefined : this.#tensors.get(found);
     if (found === undefined || !tensor) {
-      this.complaints.push(`missing ${bare}${nearest(bare, this.unread)}`);
+      this.missing.push(bare);
       return undefined;
     }
     this.unread.delete(found);
@@ -144,14 +144,15 @@ export function reconcile(
   const surplus = [...reading.unread]
     .filter((name) => !names.ignore?.test(name))
     .map((name) => `unexpected ${quoted(name)}`);
-  return { values, absent, complaints: [...reading.complaints, ...misshapen, ...surplus] };
+  const missing = reading.missing.map((name) => `missing ${name}${nearest(name, reading.unread)}`);
+  return { values, absent, complaints: [...missing, ...misshapen, ...surplus] };
 }
 
 /** Throws one CheckpointError that lists what does not fit, at most eight things of it. */
 export function requireFit(complaints: readonly string[], what: string): void {
   if (complaints.length === 0) return;
   throw new CheckpointError(
-    `weights: the file does not fit the ${what} model: ${listed(complaints)}; check config.json against the file`,
+    `weights: the file does not fit the ${what} model: ${listed(complaints)}; check the model's configuration against the file`,
   );
 }
 

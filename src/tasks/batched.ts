@@ -3,10 +3,12 @@ import { namedBuffers, namedParameters } from "../nn/index.ts";
 import type { Named } from "../onnx/index.ts";
 import { compile, type Feeds, type Program, type RunOptions } from "../runtime/index.ts";
 import { input } from "../tensor/index.ts";
-import type { BatchSpecs } from "../train/index.ts";
+import { type BatchSpecs, mapNames } from "../train/index.ts";
 
 /** Everything that a model's file holds: parameters and buffers by name. */
 export const namedState = (parts: object): Named => ({ ...namedParameters(parts), ...namedBuffers(parts) });
+
+const PREFIX = "row.";
 
 /** A graph from batches to tensors with one row for each example, the weights fed. */
 export class RowProgram {
@@ -25,11 +27,12 @@ export class RowProgram {
     const batch = Object.fromEntries(
       Object.entries(specs).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]),
     );
-    return new RowProgram(await compile({ ...batch, ...namedState(parts) }, outputs(batch), run));
+    const measured = mapNames(outputs(batch), (name) => PREFIX + name); // it may be called as an input is
+    return new RowProgram(await compile({ ...batch, ...namedState(parts) }, measured, run));
   }
 
-  run(values: Feeds, batch: Feeds): Promise<Feeds> {
-    return this.#program.run({ ...values, ...batch });
+  async run(values: Feeds, batch: Feeds): Promise<Feeds> {
+    return mapNames(await this.#program.run({ ...values, ...batch }), (name) => name.slice(PREFIX.length));
   }
   release(): Promise<void> {
     return this.#program.release();

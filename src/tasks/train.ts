@@ -210,11 +210,10 @@ function startOf({ plan: { parameters, buffers, settings }, saved, from }: Sessi
 async function* session(opened: Promise<Session>): AsyncGenerator<TrainingEvent, Trained> {
   const current = await opened;
   const start = performance.now();
-  const stepper = await createStep(stepOptions(current.plan), () => startOf(current), current.run);
+  const { plan: made, run } = current;
+  const stepper = await createStep(stepOptions(made), () => startOf(current), run, made.sizes);
   try {
-    const { problem, model, settings } = current.plan;
-    await stepper.prepare(current.plan.sizes);
-    const measured = await measurement(problem, model, settings.batch, current.run);
+    const measured = await measurement(made.problem, made.model, made.settings.batch, run);
     try {
       return yield* kept(current, stepper, measured, (performance.now() - start) / 1000);
     } finally {

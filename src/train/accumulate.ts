@@ -7,7 +7,7 @@
 import type { Spec } from "../graph/index.ts";
 import { deviceOf, type Feeds, loadEngine, type OrtTensor, type Program, type RunOptions } from "../runtime/index.ts";
 import { bytesPerElement, sizeOf, type Tensor } from "../tensor/index.ts";
-import { namedSizes, type Sizes } from "./buckets.ts";
+import { fixSizes, namedSizes, type Sizes } from "./buckets.ts";
 import { replaceable } from "./in-place.ts";
 import { requireMemory } from "./memory.ts";
 import { gradientName, nextName } from "./names.ts";
@@ -174,7 +174,7 @@ export class PartedStep extends CarryingStep {
 
 /**
  * The training step that `options` describe, compiled where the sizes of the batch are numbers, and otherwise when
- * they are known. `start` may be a function, which is called when the step is known to fit into memory, and whose
+ * they are known; `sizes` are those of the largest batch, for a batch whose sizes have names. `start` may be a function, which is called when the step is known to fit into memory, and whose
  * values then belong to the step; otherwise they are copied. Throws ConfigError for options and start values that do
  * not make sense, for a loss that reads what is in none of `batch`, `parameters`, `frozen` and `buffers`, and for a
  * step that needs more memory than there is.
@@ -183,17 +183,19 @@ export async function createStep<B extends BatchSpecs>(
   options: StepOptions<B>,
   start: StartValues | (() => StartValues),
   run: RunOptions = {},
+  sizes: Sizes = {},
 ): Promise<CarryingStep> {
   const plan = planStep(options);
-  const fixed = namedSizes(plan.options.batch).length === 0;
+  const batch = fixSizes(plan.options.batch, sizes);
+  const fixed = namedSizes(batch).length === 0;
   const parted = isAccumulated(plan) || (deviceOf(run) === "cpu" && isLarge(plan));
   if (typeof start !== "function") requireStart(plan, start);
   const trace = parted ? PartedStep.trace : traceWhole;
-  const first = fixed ? requireMemory(trace(plan, plan.options.batch)) : undefined;
+  const first = fixed ? requireMemory(trace(plan, batch)) : undefined;
   const values = typeof start === "function" ? start() : copyOf(start);
   requireStart(plan, values);
   const context = { engine: await loadEngine(run.device, run.threads), run, first };
   const step = parted ? new PartedStep(plan, values, context) : new WholeStep(plan, values, context);
-  if (fixed) await step.prepare();
+  if (fixed) await step.prepare(sizes);
   return step;
 }

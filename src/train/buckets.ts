@@ -44,7 +44,7 @@ function sizesOf(specs: BatchSpecs, feeds: Feeds): Sizes {
 }
 
 /** `specs` with numbers for names. */
-const fix = (specs: BatchSpecs, sizes: Sizes): BatchSpecs =>
+export const fixSizes = (specs: BatchSpecs, sizes: Sizes): BatchSpecs =>
   Object.fromEntries(
     Object.entries(specs).map(([name, { shape, dtype }]) => [
       name,
@@ -68,7 +68,7 @@ export class Buckets {
 
   /** The program for `sizes`. */
   async at(sizes: Sizes): Promise<Bucket> {
-    const batch = fix(this.#specs, sizes);
+    const batch = fixSizes(this.#specs, sizes);
     const missing = namedSizes(batch)[0];
     if (missing !== undefined)
       throw new ConfigError(`step: expected a number for the size ${missing}, got none; give it`);

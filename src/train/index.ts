@@ -17,4 +17,4 @@ export {
 } from "./settings.ts";
 export type { StartValues } from "./start.ts";
 export type { StepAt, Stepper, StepResult } from "./step.ts";
-export { traceStep } from "./trace.ts";
+export { mapNames, traceStep } from "./trace.ts";

@@ -50,7 +50,7 @@ describe("prefix", () => {
     expect(() => read(file, values, names)).toThrow(CheckpointError);
     expect(() => read(file, values, names)).toThrow(
       'weights: the file does not fit the toy model: missing wte.weight (did you mean "wte.wieght"?); ' +
-        '"score.weight" is [1, 3], expected [1, 2]; unexpected "wte.wieght"; check config.json against the file',
+        '"score.weight" is [1, 3], expected [1, 2]; unexpected "wte.wieght"; check the model\'s configuration against the file',
     );
     const { absent, values: found } = reconcile(file, parametersOf(values), names);
     expect([absent, found]).toEqual([["wte.weight"], {}]);
@@ -167,7 +167,7 @@ describe("one parameter out of several tensors", () => {
     const gate = { "gate.weight": iota([2]) };
     const file = (tensors: Record<string, HostTensor>) => entriesOf({ ...gate, ...tensors });
     expect(() => read(file({ "experts.0.weight": first }), values, stacked)).toThrow(
-      /^weights: the file does not fit the toy model: missing experts\.1\.weight[^;]*; check config\.json/,
+      /^weights: the file does not fit the toy model: missing experts\.1\.weight[^;]*; check the model's configuration/,
     );
     const wide = file({
       "experts.0.weight": host([0, 1, 2, 3], [2, 2]),

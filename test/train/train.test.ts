@@ -186,7 +186,7 @@ test("a step that cannot fit into memory is refused before anything is made", as
     ...tiny,
     batch: 65536,
     accumulate: 1,
-    config: { n_embd: 4096, n_head: 2, n_layer: 1 },
+    config: { n_embd: 4096, n_head: 2, n_layer: 4 },
     store,
   });
   await expect(Promise.resolve(run)).rejects.toThrow(
