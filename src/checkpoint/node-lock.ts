@@ -14,7 +14,7 @@ import { CheckpointError, quoted } from "../errors.ts";
 import { parseJson } from "./json-scanner.ts";
 import { makeFolder, readFileBounded, reason } from "./node-files.ts";
 
-export const LOCK = "run.lock";
+const LOCK = "run.lock";
 /** Milliseconds for which a lock that cannot be read may still be on its way to the disk. */
 const ARRIVING = 10_000;
 /** How often a lock that is gone when it is looked at is tried again. */

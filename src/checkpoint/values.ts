@@ -44,7 +44,7 @@ function fromBFloat16(halves: Uint16Array): Float32Array {
 }
 
 /** IEEE 754 binary16: sign, 5 bits exponent with bias 15, 10 bits fraction. */
-export function fromHalf(half: number): number {
+function fromHalf(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >>> 10) & 31;
   const fraction = half & 1023;

@@ -39,7 +39,7 @@ export async function loadTask(name: string): Promise<Task> {
 }
 
 /** The first task that asks for `head`. */
-export async function taskWith(head: Head): Promise<Task | undefined> {
+async function taskWith(head: Head): Promise<Task | undefined> {
   for (const name of taskNames()) {
     const task = await loadTask(name);
     if (task.head === head) return task;

@@ -11,12 +11,15 @@ import { type Feeds, initialValues, type RunOptions } from "../runtime/index.ts"
 import { checked, divide, meant } from "../schema.ts";
 import {
   checkTraining,
+  countOf,
   createStep,
   type History,
+  lasting,
   loop,
   Run,
   type Scores,
   type Stepper,
+  startingAt,
   stoppable,
   type TrainingEvent,
   type TrainingInput,
@@ -69,7 +72,7 @@ const HERE = ["task", "data", "val", "config", "from", "store", "device", "threa
 const ALSO = [...HERE, "onProgress", "onNote"];
 
 /** Options that are not for the place: the task's and the training's. Throws ConfigError on keys of neither. */
-export function divideOptions(task: Task, given: Json): { options: Json; training: Json } {
+function divideOptions(task: Task, given: Json): { options: Json; training: Json } {
   const rest = Object.fromEntries(
     Object.entries(given).filter(([key, value]) => !ALSO.includes(key) && value !== undefined),
   );
@@ -178,12 +181,6 @@ function record({ plan: made, run }: Session, step: number, best: TrainerRecord[
   };
 }
 
-/** The values that a run keeps for others: the moving averages, where there are any. */
-const lasting = ({ settings }: Plan, { parameters, averages, buffers }: Stepper): Feeds => ({
-  ...(settings.average > 0 ? { ...parameters, ...averages } : parameters),
-  ...buffers,
-});
-
 /** Saves the state, then the weights for others. */
 const saver =
   (session: Session, store: Store, stepper: Stepper) =>
@@ -191,20 +188,16 @@ const saver =
     const { parameters, buffers, slots, averages } = stepper;
     const trainer = { ...record(session, step, best ?? null) };
     if (kind === "last") await store.saveState({ parameters, buffers, slots, averages, trainer });
-    await store.saveWeights(kind, toFile(lasting(session.plan, stepper), session.plan.architecture.files));
+    await store.saveWeights(kind, toFile(lasting(stepper), session.plan.architecture.files));
   };
 
 /** Examples that are looked at on the way; at the end it is all of them. */
 const QUICK_EVALUATION = 256;
 
-const count = (values: Feeds): number => Object.values(values).reduce((sum, { data }) => sum + data.length, 0);
-
 function startOf({ plan: { parameters, buffers, settings }, saved, from }: Session) {
   if (saved) return saved;
   const values = from ?? initialValues({ ...parameters, ...buffers }, settings.seed);
-  const pick = (names: object) =>
-    Object.fromEntries(Object.keys(names).map((name) => [name, values[name] as Feeds[string]]));
-  return { parameters: pick(parameters), buffers: pick(buffers) };
+  return startingAt(values, { parameters, buffers });
 }
 
 async function* session(opened: Promise<Session>): AsyncGenerator<TrainingEvent, Trained> {
@@ -255,12 +248,11 @@ async function* steps(
     await save?.("last", 0, undefined);
   }
   const from = was?.step ?? 0;
-  const parameters = count(stepper.parameters);
   yield {
     event: "start",
     step: from,
     steps: settings.steps,
-    parameters,
+    parameters: countOf(stepper.parameters),
     compileSeconds,
     unit: task.unit,
     best: was?.best ?? undefined,
@@ -280,7 +272,7 @@ async function* steps(
       every: settings.evalEvery,
       async run(final) {
         const most = final ? undefined : QUICK_EVALUATION;
-        const found = await measured.run(lasting(made, stepper), data.validation, most);
+        const found = await measured.run(lasting(stepper), data.validation, most);
         pictures = found.pictures;
         return found.scores;
       },
@@ -295,7 +287,7 @@ async function* steps(
   });
   const history = yield* logged(store, source);
   await store?.savePictures?.({ ...pictures, ...(await drawCurves(store, task)) });
-  const values = lasting(made, stepper);
+  const values = lasting(stepper);
   return { ...history, open: () => problem.open(model, values, run) };
 }
 

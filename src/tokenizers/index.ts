@@ -1,3 +1,4 @@
+/** Text -> ids and back. */
 export { type BpeModel, bpeTokenizer } from "./bpe.ts";
 export { type BpeTraining, trainBpe } from "./bpe-train.ts";
 export { charTokenizer, trainChar } from "./char.ts";

@@ -9,11 +9,13 @@ import type { Tensor } from "../tensor/index.ts";
 import { createStep } from "./accumulate.ts";
 import { type Columns, type Example, following, fromColumns, ordered, stackRows } from "./columns.ts";
 import type { History, TrainingEvent } from "./events.ts";
-import { Fitted, type Values } from "./fitted.ts";
+import { Fitted } from "./fitted.ts";
 import type { ParameterGroup } from "./groups.ts";
-import { type Batches, loop } from "./loop.ts";
+import { type Batches, type Evaluation, loop } from "./loop.ts";
 import type { BatchSpecs, LossTerms } from "./plan.ts";
 import { Run, stoppable } from "./run.ts";
+import { startingAt } from "./start.ts";
+import { countOf, lasting } from "./step.ts";
 
 /** The tensors of a batch by name. */
 export type BatchTensors = Readonly<Record<string, Tensor>>;
@@ -144,6 +146,31 @@ const specsOf = (feeds: Feeds): BatchSpecs =>
     ]),
   );
 
+/** The compiled step of a model, which starts at `values` or initial ones. */
+function stepOf<N extends string, E>(model: object, batch: Feeds, options: FitOptions<N, E>) {
+  const { seed = 0, optimizer = adam(), clip, groups, average, device, threads } = options;
+  const [parameters, buffers] = [namedParameters(model), namedBuffers(model)];
+  const values = { ...initialValues({ ...parameters, ...buffers }, seed), ...options.values };
+  const loss = options.loss as (batch: BatchTensors) => Tensor | LossTerms;
+  return createStep(
+    { parameters, buffers, batch: specsOf(batch), loss, optimizer, clip, groups, average },
+    startingAt(values, { parameters, buffers }),
+    { device, threads },
+  );
+}
+
+/** How the validation data are measured: after every pass, or as `evalEvery` says. */
+function evaluation<N extends string, E>(
+  fitted: Fitted,
+  { validation, perEpoch }: Supply,
+  options: FitOptions<N, E>,
+): Evaluation | undefined {
+  if (!validation) return undefined;
+  const { best = "loss", better = best === "loss" ? "lower" : "higher", patience } = options;
+  const every = options.evalEvery ?? perEpoch ?? 100;
+  return { every, run: () => fitted.evaluate(validation), best, better, patience };
+}
+
 async function* fitting<N extends string, E>(
   model: object,
   data: FitData<E>,
@@ -151,55 +178,32 @@ async function* fitting<N extends string, E>(
   signal: AbortSignal,
 ): AsyncGenerator<TrainingEvent, Fitted & History> {
   requireOptions(options);
-  const { seed = 0, lr = 1e-3, device, threads, optimizer = adam(), clip, groups, average, patience } = options;
+  const { seed = 0, lr = 1e-3, patience } = options;
   const started = performance.now();
   const supply = supplyOf(data, options);
+  const { steps, perEpoch } = supply;
   const first = (await supply.batches(1)) ?? [];
   const [batch] = first;
   if (!batch) throw new ConfigError("fit: expected at least one batch, got none");
-  const [parameters, buffers] = [namedParameters(model), namedBuffers(model)];
-  const values = { ...initialValues({ ...parameters, ...buffers }, seed), ...options.values };
-  const pick = (names: object) =>
-    Object.fromEntries(Object.keys(names).map((name) => [name, values[name] as Feeds[string]]));
-  const loss = options.loss as (batch: BatchTensors) => Tensor | LossTerms;
-  const step = await createStep(
-    { parameters, buffers, batch: specsOf(batch), loss, optimizer, clip, groups, average },
-    { parameters: pick(parameters), buffers: pick(buffers) },
-    { device, threads },
-  );
-  const state = (): Values => ({
-    ...step.parameters,
-    ...(average === undefined ? {} : step.averages),
-    ...step.buffers,
-  });
-  const fitted = new Fitted(model, state, options as FitOptions<string, never>, supply.collate);
+  const step = await stepOf(model, batch, options);
+  const fitted = new Fitted(model, () => lasting(step), options as FitOptions<string, never>, supply.collate);
   try {
-    const count = Object.values(step.parameters).reduce((sum, { data }) => sum + data.length, 0);
-    const compileSeconds = (performance.now() - started) / 1000;
     yield {
       event: "start",
       step: 0,
-      steps: supply.steps,
-      parameters: count,
-      compileSeconds,
+      steps,
+      parameters: countOf(step.parameters),
+      compileSeconds: (performance.now() - started) / 1000,
       unit: "examples",
       best: undefined,
     };
-    const { best = "loss", better = best === "loss" ? "lower" : "higher" } = options;
-    const { perEpoch, validation } = supply;
     const history = yield* loop(step, {
-      steps: supply.steps,
+      steps,
       seed,
       schedule: typeof lr === "number" ? constantRate(lr) : lr,
       batches: (n) => (n === 1 ? first : supply.batches(n)),
       epoch: perEpoch === undefined ? undefined : (n) => n / perEpoch,
-      evaluate: validation && {
-        every: options.evalEvery ?? perEpoch ?? 100,
-        run: () => fitted.evaluate(validation),
-        best,
-        better,
-        patience,
-      },
+      evaluate: evaluation(fitted, supply, options),
       keep: patience === undefined ? undefined : () => fitted.remember(),
       signal,
     });

@@ -15,6 +15,6 @@ export {
   trainingSchema,
   trainingSettings,
 } from "./settings.ts";
-export type { StartValues } from "./start.ts";
-export type { StepAt, Stepper, StepResult } from "./step.ts";
+export { type StartValues, startingAt } from "./start.ts";
+export { countOf, lasting, type StepAt, type Stepper, type StepResult } from "./step.ts";
 export { mapNames, traceStep } from "./trace.ts";

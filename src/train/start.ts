@@ -19,6 +19,13 @@ export interface StartValues {
   readonly averages?: Feeds | undefined;
 }
 
+/** Where parameters and buffers start, from the values of both by name. */
+export function startingAt(values: Feeds, { parameters, buffers }: Record<"parameters" | "buffers", object>) {
+  const pick = (names: object): Feeds =>
+    Object.fromEntries(Object.keys(names).map((name) => [name, values[name] as HostTensor]));
+  return { parameters: pick(parameters), buffers: pick(buffers) } satisfies StartValues;
+}
+
 /** Throws ConfigError or ShapeError unless `values` has each of `specs`, and nothing else. */
 function requireExact(kind: string, specs: Readonly<Record<string, Spec>>, values: unknown): void {
   if (typeof values !== "object" || values === null)

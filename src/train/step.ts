@@ -56,6 +56,20 @@ export interface Stepper {
   release(): Promise<void>;
 }
 
+/** The values that a training is for: the moving averages where there are any, else the parameters, and the buffers. */
+export const lasting = ({
+  parameters,
+  averages,
+  buffers,
+}: Pick<Stepper, "parameters" | "averages" | "buffers">): Feeds => ({
+  ...parameters,
+  ...averages,
+  ...buffers,
+});
+
+/** How many numbers `values` hold together. */
+export const countOf = (values: Feeds): number => Object.values(values).reduce((sum, { data }) => sum + data.length, 0);
+
 export type Results = Readonly<Record<string, OrtTensor>>;
 const scalarOf = (tensor: OrtTensor | undefined): number => Number((tensor?.data as Float32Array | undefined)?.[0]);
 
@@ -79,7 +93,6 @@ export abstract class CarryingStep implements Stepper {
   #bytes = 0;
   #running = false;
   #released = false;
-
   #first: FittingGraph | undefined;
 
   /** `first` is the graph of the first batch, where it is known. */

@@ -210,7 +210,7 @@ function met(k: number, i: number, count: number, { stride, dilation }: Window) 
 }
 
 /** All index vectors below `sizes`, the last one running fastest. */
-export const everyPlace = (sizes: readonly number[]): number[][] =>
+const everyPlace = (sizes: readonly number[]): number[][] =>
   sizes.reduce<number[][]>(
     (places, size) => places.flatMap((place) => Array.from({ length: size }, (_, k) => [...place, k])),
     [[]],
