@@ -92,7 +92,7 @@ export class Peer {
       this.#complaint = (this.#complaint + data).slice(-2000);
     });
     this.#child.on("error", (error) => this.#fail(error.message));
-    this.#child.stdin?.on("error", () => undefined); // the end of the process tells more
+    this.#child.stdin?.on("error", () => undefined); // the end of the process says more
     this.#closed = new Promise((resolve) => {
       this.#child.on("close", (code, signal) => {
         running.delete(this);

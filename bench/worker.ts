@@ -19,7 +19,7 @@ export interface WorkerRequest {
   readonly profile?: { readonly prefix: string; readonly steps: number };
 }
 
-/** What the answer tells besides what every peer tells. */
+/** What the answer holds besides what every peer reports. */
 export interface WorkerAnswer {
   /** Tracing, differentiating and writing the model. */
   readonly traceMs: number;

@@ -4,11 +4,11 @@
  *   config.json  tokenizer.json  model.safetensors      the model, as others read it
  *   task.json                                           what it was trained for
  *   best/                                               the same, where the validation score was best
- *   training-state.safetensors                          all that going on needs: weights, optimizer, step, options
+ *   training-state.safetensors                          all that resuming needs: weights, optimizer, step, options
  *   run.jsonl                                           what happened, one event a line; its first line is the mark of
  *                                                       a folder that was begun here
  *
- * Every file is written whole or not at all. Going on reads the training state alone, so it does not matter between
+ * Every file is written whole or not at all. Resuming reads the training state alone, so it does not matter between
  * which two files a run was killed.
  */
 import { constants } from "node:fs";
@@ -194,7 +194,7 @@ export async function requireFree(folder: string): Promise<void> {
   if (!names) return;
   if (names.includes(STATE))
     throw new CheckpointError(
-      `run ${folder}: there is a run already; go on with --resume ${folder}, or choose another folder with --out`,
+      `run ${folder}: there is a run already; continue it with --resume ${folder}, or choose another folder with --out`,
     );
   const found = names.filter((name) => !TEMPORARY.test(name) && !LOCKS.test(name));
   const foreign = found.find((name) => !UNFINISHED.has(name)) ?? found[0];
@@ -222,7 +222,7 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Whether `folder` holds a run that can be gone on with. */
+/** Whether `folder` holds a run that can be resumed. */
 export const isRun = (folder: string): Promise<boolean> =>
   stat(join(folder, STATE)).then(
     (found) => found.isFile(),

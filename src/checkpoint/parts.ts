@@ -15,7 +15,7 @@ const strides = ({ shape }: HostTensor, axis: number) => ({
 const resized = (shape: readonly number[], axis: number, size: number) =>
   shape.map((dim, i) => (i === axis ? size : dim));
 
-/** `count` steps of `axis` from `start` on. Past the end it is shorter, which its shape tells. */
+/** `count` steps of `axis` from `start` on. Past the end it is shorter, as its shape shows. */
 export function partOf(whole: HostTensor, axis: number, start: number, count: number): HostTensor {
   const { outer, inner, size } = strides(whole, axis);
   const taken = Math.max(0, Math.min(count, size - start));

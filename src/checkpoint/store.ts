@@ -4,7 +4,7 @@ import type { StoredTensor } from "./safetensors.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** All that going on needs. */
+/** All that resuming needs. */
 export interface SavedState {
   readonly parameters: Feeds;
   /** What a model carries that is not trained. */

@@ -25,7 +25,7 @@ export const toFloat64 = (name: string, tensor: StoredTensor): Float64Array =>
 
 /**
  * Throws CheckpointError where a number is NaN or infinite. x · 0 is 0 for every finite x and NaN for all others, so that
- * one pass without branches tells.
+ * one pass without branches finds out.
  */
 export function requireFinite(name: string, values: Float32Array | Float64Array): void {
   let sum = 0;

@@ -6,7 +6,7 @@ import type { IO } from "./io.ts";
 
 export interface Display {
   header(rows: readonly (readonly [string, string])[]): void;
-  /** What goes on before the first step. */
+  /** Notes on what happens before the first step. */
   note(text: string): void;
   show(event: TrainingEvent): void;
   /** Leaves the terminal in order; what is printed afterwards stands on lines of its own. */

@@ -8,7 +8,7 @@ export const ExitCode = { ok: 0, failure: 1, usage: 2, SIGHUP: 129, SIGINT: 130,
 /** Something went wrong at run time that is not the fault of what was given. */
 export class RunFailure extends Error {}
 
-/** What a person can put right by giving something else. */
+/** Errors that another input would avoid. */
 const INPUT = new Set(["config", "data", "tokenizer", "shape", "checkpoint", "device"]);
 /** Troubles of the machine, whatever was given. */
 const MACHINE = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EIO", "EMFILE", "ENFILE", "ENOMEM"]);

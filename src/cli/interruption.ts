@@ -1,4 +1,4 @@
-/** Ctrl-C, TERM and HUP: once to stop after the step at hand, twice to stop at once. */
+/** Ctrl-C, TERM and HUP: once to stop after the current step, twice to stop at once. */
 import { ExitCode } from "./failure.ts";
 import type { IO, Stop } from "./io.ts";
 
@@ -23,7 +23,7 @@ export function listen(io: IO): Interruption {
     if (received === undefined) {
       received = signal;
       controller.abort();
-      if (signal !== "SIGHUP") say(io, `stopping after the step at hand; a second ${NAMES[signal]} ends at once`);
+      if (signal !== "SIGHUP") say(io, `stopping after the current step; a second ${NAMES[signal]} ends at once`);
     } else if (signal !== "SIGHUP") {
       // A terminal that closes sends SIGHUP more than once, and there is time to save.
       say(io, "ended at once; what was saved last is whole");

@@ -73,7 +73,7 @@ const terminal = () => ({
 
 /**
  * After the first signal the system itself ends the process at the next SIGTERM, also while the engine computes and no
- * listener is called. What came with the first is still told.
+ * listener is called. What came with the first is still printed.
  */
 function onSignal(listener: (signal: Stop) => void): () => void {
   const heard = (signal: Stop) => {

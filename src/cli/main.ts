@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command `descent`. All but messages is imported where a failure can be told in one line. */
+/** The command `descent`. All but messages is imported where a failure can be reported in one line. */
 import { printable } from "../errors.ts";
 
 function end(error: unknown): never {

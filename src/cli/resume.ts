@@ -1,4 +1,4 @@
-/** Whether the command line wants something else than the run it goes on with. */
+/** Whether the command line differs from the run that it resumes. */
 import { resolve } from "node:path";
 import type { Json } from "../checkpoint/index.ts";
 import { ConfigError } from "../errors.ts";
@@ -15,7 +15,7 @@ function* differences(had: Json, given: Json, path: string, { out, from }: Train
   if (out !== undefined && resolve(out) !== resolve(path)) yield `its own folder, not --out ${out}`;
 }
 
-/** A run goes on as it began: only the number of steps may change. Throws ConfigError naming all that differs. */
+/** A run is resumed as it began: only the number of steps may change. Throws ConfigError naming all that differs. */
 export async function requireSame(
   record: TrainerRecord,
   path: string,

@@ -3,7 +3,7 @@
 /** A finite list of examples that are made when they are asked for. */
 export interface Dataset<E> {
   readonly size: number;
-  /** Equal for equal content: tells whether a resumed training reads what it read before. */
+  /** Equal for equal content: says whether a resumed training reads what it read before. */
   readonly digest: string;
   at(index: number): E;
   /** How long example `index` is, where lengths differ; batches are then made of examples of like length. */

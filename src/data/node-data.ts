@@ -128,7 +128,7 @@ function checked(bytes: Uint8Array, name: string, set: TextSet, source: string):
   if (got === set.sha256) return bytes;
   throw new DataError(
     `data set ${name}: expected SHA-256 ${set.sha256}, got ${got} (${bytes.length} of ${set.bytes} bytes) from ${source}; ` +
-      "it was changed or damaged on the way: try again, or give your own file by its path",
+      "it was changed or damaged in transit: try again, or give your own file by its path",
   );
 }
 

@@ -1,5 +1,5 @@
 /**
- * Which examples a batch holds: a pure function of seed and number, so that a training that goes on sees what it would
+ * Which examples a batch holds: a pure function of seed and number, so that a resumed training sees what it would
  * have seen. Batches are counted from 0 through the whole training.
  */
 import { ConfigError } from "../errors.ts";

@@ -1,4 +1,4 @@
-/** Values of a model of one's own in one file, as safetensors with the paths of its parameters as names. */
+/** Values of a model of your own in one file, as safetensors with the paths of its parameters as names. */
 import { files } from "#files";
 import { fromFile, readSafetensors, type StoredTensor, toFile, writeSafetensors } from "../checkpoint/index.ts";
 import { ConfigError } from "../errors.ts";

@@ -90,7 +90,7 @@ export class IdGenerator {
     if (!Number.isInteger(tokens) || tokens < 0 || tokens > 1e9)
       throw new ConfigError(`tokens: expected a whole number from 0 to 1000000000, got ${tokens}`);
     if (prompt.length === 0)
-      throw new ConfigError("prompt: expected at least one token, got none; give some text to go on from");
+      throw new ConfigError("prompt: expected at least one token, got none; give some text to continue");
     const context = this.#model.context ?? Number.POSITIVE_INFINITY;
     const text = [...prompt];
     let fresh = prompt.length > context ? prompt.slice(-context) : prompt;

@@ -62,7 +62,7 @@ function candidates(
 export function sample(logits: ArrayLike<number>, options: SampleOptions, position: number): number {
   if (Number.isNaN(logits[0]) || logits[likeliest(logits)] === Number.POSITIVE_INFINITY)
     throw new CheckpointError(
-      "sample: the model gives logits that are not finite; its weights are spoilt, take another checkpoint",
+      "sample: the model gives logits that are not finite; its weights are not finite, take another checkpoint",
     );
   if (options.temperature === 0) return likeliest(logits);
   const kept = candidates(logits, options);

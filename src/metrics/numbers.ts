@@ -22,7 +22,7 @@ export const meanAbsoluteError = (): Metric => meanOf("meanAbsoluteError", Math.
 export const rootMeanSquaredError = (): Metric => meanOf("rootMeanSquaredError", (d) => d * d, Math.sqrt);
 
 /**
- * 1 - Σ (prediction - target)²/Σ (target - mean)²: 1 where all is told, 0 for the mean. Of targets that are all alike 1
+ * 1 - Σ (prediction - target)²/Σ (target - mean)²: 1 where all is explained, 0 for the mean. Of targets that are all alike 1
  * where the predictions are right and 0 otherwise, of fewer than two NaN, as scikit-learn's.
  */
 export const r2 = (): Metric =>

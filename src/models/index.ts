@@ -16,7 +16,7 @@ const MODEL_TYPES: Readonly<Record<string, string>> = { gpt2: "gpt" };
 /** The names of all architectures. */
 export const modelNames = (): string[] => [...registry.keys()];
 
-/** Adds an architecture of one's own under its `model_type`. */
+/** Adds an architecture of your own under its `model_type`. */
 export const addModel = (architecture: Architecture): void =>
   void registry.set(architecture.modelType, async () => architecture);
 

@@ -1,4 +1,4 @@
-/** What plain JavaScript may pass where types promise otherwise is told in one line, where a layer is made or called. */
+/** Checks of what plain JavaScript may pass despite the types: an error of one line where a layer is made or called. */
 import { ConfigError, nearest, quoted, shown } from "../errors.ts";
 import { isTensor, requireRecord, requireTensor } from "../tensor/index.ts";
 

@@ -1,4 +1,4 @@
-/** First values of parameters. Every parameter draws from a stream of its own, keyed by its name. */
+/** Initial values of parameters. Every parameter draws from a stream of its own, keyed by its name. */
 import type { Initializer } from "../graph/index.ts";
 
 /** Every element the same. */

@@ -23,7 +23,7 @@ export interface MultiheadAttentionOptions<B extends boolean = boolean> {
   readonly dropout?: number;
 }
 
-/** What a call may be told: the options of `attention`, and keys and values from elsewhere. */
+/** Options of a call: those of `attention`, and keys and values from elsewhere. */
 export interface MultiheadAttentionCall extends Omit<AttentionOptions, "dropout" | "scale"> {
   /** [B, S, E]. Default: the queries. */
   readonly key?: Tensor;

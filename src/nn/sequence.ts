@@ -25,7 +25,7 @@ import {
   rnnStep,
 } from "./recurrent.ts";
 
-/** What all recurrent layers may be told. */
+/** Options of all recurrent layers. */
 export interface RecurrentOptions {
   /** Layers, each reading the outputs of the one before. Default 1. */
   readonly layers?: number;
@@ -35,7 +35,7 @@ export interface RecurrentOptions {
   readonly dropout?: number;
 }
 
-/** What a call may be told. */
+/** Options of a call. */
 export interface SequenceOptions<S> {
   /** Where to start: tensors [L·D, B, H], layer by layer, forward before backward. Default zeros. */
   readonly state?: S;
@@ -155,11 +155,11 @@ function recurrent<S extends Tree>(kind: Kind<S>, I: number, H: number, options:
   );
 }
 
-/** What an RNN may be told. */
+/** Options of an RNN. */
 export interface RNNOptions extends RecurrentOptions, RNNCellOptions {}
-/** What an LSTM may be told. */
+/** Options of an LSTM. */
 export interface LSTMOptions extends RecurrentOptions, LSTMCellOptions {}
-/** What a GRU may be told. */
+/** Options of a GRU. */
 export interface GRUOptions extends RecurrentOptions, GRUCellOptions {}
 
 const alone = (h: Tensor): Tensor => h;

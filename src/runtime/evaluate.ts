@@ -1,4 +1,4 @@
-/** For short programs: numbers in, numbers out, compiling on the way. */
+/** For short programs: numbers in, numbers out, compiling them first. */
 import { ConfigError, DTypeError, quoted, ShapeError, shown } from "../errors.ts";
 import { freeLeaves, type Named, requireNamed } from "../onnx/index.ts";
 import { type DType, flatten, hostArray, type Nested, type Tensor } from "../tensor/index.ts";

@@ -17,7 +17,7 @@ export function fillNoise(
   else draw.fillNormal(out);
 }
 
-/** The first values of parameters and buffers: each draws from the stream of its name at step 0. */
+/** The initial values of parameters and buffers: each draws from the stream of its name at step 0. */
 export function initialValues(parameters: Readonly<Record<string, Tensor>>, seed: number): Record<string, HostTensor> {
   return Object.fromEntries(
     Object.entries(requireRecord("initialValues", "parameters by name", parameters)).map(([name, tensor]) => [

@@ -85,7 +85,7 @@ export function loadWeb(device: Device, threads: number): Promise<Engine> {
   return starting;
 }
 
-/** Checks what can be told before the engine starts, and loads its code. */
+/** Checks what can be known before the engine starts, and loads its code. */
 async function prepare(device: Device, threads: number): Promise<{ build: Build; web: WebEngine }> {
   const build = builds.get(device);
   if (!build) throw new DeviceError(`device "${device}" is not part of this page; add: import "descent-ml/${device}"`);

@@ -103,7 +103,7 @@ function labelsOf(rows: readonly { label: string }[], name: string): string[] {
   return labels.sort((a, b) => (numeric ? Number(a) - Number(b) : a < b ? -1 : 1));
 }
 
-/** What tells labels and lengths from texts. */
+/** Turns texts into ids and labels into classes. */
 class Encoding {
   readonly tokenizer: Tokenizer;
   readonly labels: readonly string[];

@@ -25,7 +25,7 @@ const registry = new Map<string, () => Promise<Task>>(Object.entries(builtIn));
 /** The names of all tasks. */
 export const taskNames = (): string[] => [...registry.keys()];
 
-/** Adds a task of one's own. */
+/** Adds a task of your own. */
 export const addTask = (task: Task): void => void registry.set(task.name, async () => task);
 
 /** The task called `name`. Throws ConfigError with the nearest known one. */

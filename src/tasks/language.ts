@@ -1,5 +1,5 @@
 /**
- * Language modelling: from running text to a model that goes on with any.
+ * Language modelling: from running text to a model that continues any.
  *
  * B windows · T ids in a window
  */
@@ -23,7 +23,7 @@ const options = z.strictObject({
 type Options = z.output<typeof options>;
 
 const prediction = z.strictObject({
-  tokens: whole(1, 1e9).default(200).describe("how many to write"),
+  tokens: whole(1, 1e9).default(200).describe("how many to generate"),
   temperature: real(0, 100).default(0.8).describe("0 takes the likeliest token, 1 samples as the model says"),
   topK: whole(1, 1e9).optional().describe("choose among the k likeliest tokens"),
   topP: z.number().gt(0).max(1).optional().describe("choose among the likeliest that reach this probability together"),
@@ -131,7 +131,7 @@ function problem(tokenizer: Tokenizer, { context: T }: Options): Problem<"causal
 /** Language modelling as a task. */
 export const language: Task<"causal", Window, typeof options, "ids" | "targets"> = {
   name: "language",
-  about: "go on with text: next tokens after any prompt",
+  about: "continue text: next tokens after any prompt",
   head: "causal",
   options,
   prediction,
@@ -158,7 +158,7 @@ export interface Continuation {
   readonly text: string;
 }
 
-/** A causal model with its tokenizer, ready to go on with text. */
+/** A causal model with its tokenizer, ready to continue text. */
 export class TextGenerator implements Predictor<unknown, Continuation> {
   readonly tokenizer: Tokenizer;
   readonly #create: () => Promise<IdGenerator>;

@@ -1,4 +1,4 @@
-/** Everything that is fixed before the first step, for a new training and for one that goes on alike. */
+/** Everything that is fixed before the first step, for a new training and for a resumed one alike. */
 import type { Json } from "../checkpoint/index.ts";
 import { batchesPerEpoch, type Dataset, draws, epochs, type Order, type Source } from "../data/index.ts";
 import { ConfigError, quoted } from "../errors.ts";

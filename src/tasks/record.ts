@@ -1,4 +1,4 @@
-/** What the training state of a run says besides weights: enough to go on exactly, and to say what the run is. */
+/** What the training state of a run says besides weights: enough to resume exactly, and to say what the run is. */
 import { z } from "zod";
 import type { Json } from "../checkpoint/index.ts";
 import { CheckpointError } from "../errors.ts";

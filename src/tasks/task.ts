@@ -14,7 +14,7 @@ import type { BatchSpecs, LossTerms, Scores, TrainingInput } from "../train/inde
 
 type Tensors<N extends string> = { readonly [K in N]: Tensor };
 
-/** What is told and what may stop while a task learns from its data, before the first step. */
+/** Progress notes and a signal while a task learns from its data, before the first step. */
 export interface Watch {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((note: string) => void) | undefined;

@@ -1,4 +1,4 @@
-/** Training any architecture for any task: planned, compiled, run, measured, saved, and gone on with. */
+/** Training any architecture for any task: planned, compiled, run, measured, saved, and resumed. */
 
 import type { z } from "zod";
 import { type Json, reconcile, requireFit, type SavedState, type Store, toFile } from "../checkpoint/index.ts";
@@ -39,7 +39,7 @@ export interface Place extends FindOptions {
   readonly device?: RunOptions["device"];
   /** Threads inside one operation. Default: all processors. */
   readonly threads?: number | undefined;
-  /** What goes on before the first step. */
+  /** Notes on what happens before the first step. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
@@ -93,7 +93,7 @@ interface Session {
   readonly place: () => Promise<Store | undefined>;
   readonly run: RunOptions;
   readonly signal: AbortSignal;
-  /** What the training goes on from. */
+  /** What a resumed training starts from. */
   readonly saved: SavedState | undefined;
   readonly from: Feeds | undefined;
 }
@@ -191,7 +191,7 @@ const saver =
     await store.saveWeights(kind, toFile(lasting(stepper), session.plan.architecture.files));
   };
 
-/** Examples that are looked at on the way; at the end it is all of them. */
+/** Examples measured during training; at the end it is all of them. */
 const QUICK_EVALUATION = 256;
 
 function startOf({ plan: { parameters, buffers, settings }, saved, from }: Session) {
@@ -336,7 +336,7 @@ export function train<T extends string = string>(
   return new Run(session(open()) as AsyncGenerator<TrainingEvent, Trained<T>>, stop);
 }
 
-/** What may differ when a training goes on. */
+/** What may differ when a training is resumed. */
 export interface ResumeOptions extends FindOptions {
   /** The training and validation data again; by default read from where they were. */
   readonly data?: DataGiven | undefined;
@@ -345,7 +345,7 @@ export interface ResumeOptions extends FindOptions {
   readonly steps?: number | undefined;
 }
 
-/** Goes on with the run in `place` where its last checkpoint was, to the same end as if it had never stopped. */
+/** Resumes the run in `place` from its last checkpoint, to the same end as if it had never stopped. */
 export function resume(place: Store | string, options: ResumeOptions = {}): Run<TrainingEvent, Trained> {
   const { signal, stop } = stoppable(options.signal);
   return new Run(session(openSaved(asStore(place), options, signal)), stop);

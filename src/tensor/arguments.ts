@@ -1,4 +1,4 @@
-/** What plain JavaScript may pass where types promise otherwise is told in one line, where the call is made. */
+/** Checks of what plain JavaScript may pass despite the types: an error of one line where the call is made. */
 import { ConfigError, nearest, quoted, ShapeError, shown } from "../errors.ts";
 import type { Dim, Shape } from "./dim.ts";
 

@@ -38,7 +38,7 @@ export function input(name: string, shape: Shape, dtype: DType = "f32"): Tensor 
   return leaf(record("input", [], { spec: { shape, dtype }, name }));
 }
 
-/** What is learnt. Its name is its path in the model; its first values come from `init`. */
+/** What is learnt. Its name is its path in the model; its initial values come from `init`. */
 export function parameter(shape: readonly number[], init: Initializer, dtype: "f32" | "f64" = "f32"): Tensor {
   requireSpec("parameter", shape, dtype);
   requireInit("parameter", init);
@@ -47,7 +47,7 @@ export function parameter(shape: readonly number[], init: Initializer, dtype: "f
 
 /**
  * What a model carries but does not learn by gradient, such as running statistics. Its name is its path in the model;
- * its first values come from `init`, and `update` gives it the next ones.
+ * its initial values come from `init`, and `update` gives it the next ones.
  */
 export function buffer(
   shape: readonly number[],

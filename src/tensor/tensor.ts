@@ -118,7 +118,7 @@ export class Tensor implements Spec {
   rsqrt(): Tensor {
     return this.like(1).div(this.sqrt());
   }
-  /** log 1/(1 + e^-x), right where the sigmoid is too small to be told from 0. */
+  /** log 1/(1 + e^-x), right where the sigmoid is too small to differ from 0. */
   logSigmoid(): Tensor {
     return this.neg().softplus().neg();
   }
@@ -333,7 +333,7 @@ export class Tensor implements Spec {
   gather(indices: Tensor, axis = 0): Tensor {
     return recordOne("gather", [this, indices], { axis: normalizeAxis(axis, this.rank, "gather") });
   }
-  /** This tensor's whole numbers tell where in zeros [size, ..] each row of `rows` is added; rows for places outside are dropped. */
+  /** This tensor's whole numbers say where in zeros [size, ..] each row of `rows` is added; rows for places outside are dropped. */
   scatterAdd(rows: Tensor, size: Dim): Tensor {
     requireShape("scatterAdd", [size]);
     return recordOne("scatterAdd", [this, rows], { axis: 0, size });

@@ -148,7 +148,7 @@ export class PartedStep extends CarryingStep {
     return result;
   }
 
-  /** The second part. If the engine fails in the middle, the state is of no use: nothing goes on from it. */
+  /** The second part. If the engine fails in the middle, the state is of no use: nothing can continue from it. */
   async #runUpdate(pieces: readonly Piece[], feeds: Results): Promise<void> {
     try {
       for (const { program, changed, over } of pieces) {

@@ -1,4 +1,4 @@
-/** Examples as people have them in memory: columns of numbers, rows of a data set, or batches that come by themselves. */
+/** Examples as people have them: columns of numbers, a data set, or an iterable of batches. */
 import { type Dataset, digest, type Order } from "../data/index.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { array, type Feeds, type HostTensor } from "../runtime/index.ts";

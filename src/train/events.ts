@@ -1,4 +1,4 @@
-/** What a training reports while it goes on, and in the end. */
+/** What a training reports while it runs, and in the end. */
 
 /** Measurements by name, such as `loss` and `accuracy`. */
 export type Scores = Readonly<Record<string, number>>;
@@ -9,7 +9,7 @@ export interface Best {
   readonly step: number;
 }
 
-/** What happened, told apart by `event`. */
+/** What happened; `event` says which kind. */
 export type TrainingEvent =
   | {
       readonly event: "start";

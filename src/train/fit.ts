@@ -1,4 +1,4 @@
-/** Training a model of one's own in one call: data in memory, a loss, and the usual rest. */
+/** Training a model of your own in one call: data, a loss, and the usual options. */
 import { batchesPerEpoch, type Dataset, divided, epochs as passes } from "../data/index.ts";
 import { ConfigError } from "../errors.ts";
 import { namedBuffers, namedParameters } from "../nn/index.ts";
@@ -20,10 +20,10 @@ import { countOf, lasting } from "./step.ts";
 /** The tensors of a batch by name. */
 export type BatchTensors = Readonly<Record<string, Tensor>>;
 
-/** Examples in memory or made on demand, or batches that come by themselves. */
+/** Examples in memory or made on demand, or an iterable of batches. */
 export type FitData<E> = Columns | Dataset<E> | Iterable<Feeds> | AsyncIterable<Feeds>;
 
-/** How a model of one's own is trained. `N` are the names of what a batch holds, `E` what an example is. */
+/** How a model of your own is trained. `N` are the names of what a batch holds, `E` what an example is. */
 export interface FitOptions<N extends string = string, E = Example> {
   /** The scalar to be made small, alone or beside named others, which are reported. */
   loss(batch: { readonly [K in N]: Tensor }): Tensor | LossTerms;
@@ -101,7 +101,7 @@ const isStream = <E>(data: FitData<E>): data is Iterable<Feeds> | AsyncIterable<
 interface Supply {
   readonly batches: (step: number) => Batches | Promise<Batches | undefined>;
   readonly steps: number;
-  /** Steps in one pass; undefined where batches come by themselves. */
+  /** Steps in one pass; undefined for an iterable of batches. */
   readonly perEpoch: number | undefined;
   readonly collate: (rows: readonly never[]) => Feeds;
   /** What is only measured. */
@@ -123,7 +123,9 @@ function supplyOf<N extends string, E>(data: FitData<E>, options: FitOptions<N, 
   const collate = (options.collate ?? stackRows) as Supply["collate"];
   if (isStream(data)) {
     if (typeof measured === "number")
-      throw new ConfigError("fit: batches that come by themselves have no share to be measured; give validation data");
+      throw new ConfigError(
+        "fit: a share of an iterable's batches cannot be held out, got validation as a number; give validation data",
+      );
     const validation = measured as Supply["validation"];
     const all = steps ?? Number.POSITIVE_INFINITY;
     return { batches: following(data), steps: all, perEpoch: undefined, collate, validation };
@@ -214,7 +216,7 @@ async function* fitting<N extends string, E>(
 }
 
 /**
- * Trains `model` on `data`: columns of numbers, a data set, or batches that come by themselves. Iterate over the result
+ * Trains `model` on `data`: columns of numbers, a data set, or an iterable of batches. Iterate over the result
  * for its events, await it for the fitted model with its history, or do both. Throws ConfigError and DataError before the
  * first step, NonFiniteError during training.
  *

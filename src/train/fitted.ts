@@ -1,4 +1,4 @@
-/** A model of one's own with values: to predict with, to measure, to keep. */
+/** A model of your own with values: to predict with, to measure, to keep. */
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors.ts";
 import { namedBuffers, namedParameters } from "../nn/index.ts";

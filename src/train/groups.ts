@@ -36,7 +36,7 @@ export function treatments(
   for (const group of groups)
     if (!names.some((name) => matches(group, name)))
       throw new ConfigError(
-        `step: group ${group.match} matches none of the ${names.length} parameters (${names.slice(0, 3).join(", ")}${names.length > 3 ? " ..." : ""}); mend the pattern`,
+        `step: group ${group.match} matches none of the ${names.length} parameters (${names.slice(0, 3).join(", ")}${names.length > 3 ? " ..." : ""}); correct the pattern`,
       );
   return Object.fromEntries(
     Object.entries(parameters).map(([name, { rank }]) => [

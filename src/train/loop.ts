@@ -1,6 +1,6 @@
 /**
  * The training loop, for any model: batch, step, report, evaluate, save. All that is random or ordered is a function of
- * seed and step, so a training that went on from a checkpoint is the training that was never interrupted.
+ * seed and step, so a training resumed from a checkpoint is the training that was never interrupted.
  */
 import { NonFiniteError } from "../errors.ts";
 import type { Schedule } from "../optim/index.ts";
@@ -11,7 +11,7 @@ import type { Stepper, StepResult } from "./step.ts";
 /** The micro-batches of a step: one, or as many as gradients are accumulated over. */
 export type Batches = readonly Feeds[];
 
-/** How a model is measured on the way, and which measurement decides. */
+/** How a model is measured during training, and which measurement decides. */
 export interface Evaluation {
   /** Steps between two measurements. */
   readonly every: number;
@@ -24,7 +24,7 @@ export interface Evaluation {
   readonly patience?: number | undefined;
 }
 
-/** What goes on beside the steps. */
+/** What happens beside the steps. */
 export interface LoopOptions {
   /** Steps in all, those before `from` included. */
   readonly steps: number;

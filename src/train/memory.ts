@@ -1,4 +1,4 @@
-/** Whether a training step fits, told before it is tried: a process that runs out of memory is ended without a word. */
+/** Whether a training step fits, checked before it is tried: a process that runs out of memory is killed without a message. */
 import { ConfigError } from "../errors.ts";
 import { sortNodes } from "../graph/index.ts";
 import { type Named, simplifyNamed } from "../onnx/index.ts";

@@ -35,7 +35,7 @@ export interface StepOptions<B extends BatchSpecs = BatchSpecs> {
   readonly accumulate?: number | undefined;
   /** Parameters that are treated in another way, by name. */
   readonly groups?: readonly ParameterGroup[] | undefined;
-  /** Decay d of a moving average of the weights, a' = d·a + (1-d)·p', which starts at their first values. */
+  /** Decay d of a moving average of the weights, a' = d·a + (1-d)·p', which starts at their initial values. */
   readonly average?: number | undefined;
 }
 

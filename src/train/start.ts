@@ -1,4 +1,4 @@
-/** The values that a step starts from, held against what it is made of. */
+/** The values that a step starts from, checked against its parameters and buffers. */
 import { ConfigError, nearest, ShapeError } from "../errors.ts";
 import type { Spec } from "../graph/index.ts";
 import type { Feeds, HostTensor } from "../runtime/index.ts";

@@ -45,7 +45,7 @@ describe("prefix", () => {
     }
   });
 
-  test("what is missing and what is too much is told by the names of the file", () => {
+  test("what is missing and what is too much is named as in the file", () => {
     const file = entriesOf({ "wte.wieght": iota([2, 2]), "score.weight": iota([1, 3]) });
     expect(() => read(file, values, names)).toThrow(CheckpointError);
     expect(() => read(file, values, names)).toThrow(

@@ -343,7 +343,7 @@ test("without a command there is help, and what is missing in the last line", as
   );
 });
 
-test("a task that the model cannot do is told with the models that can", async () => {
+test("a task that the model cannot do is refused, with the models that can", async () => {
   addTask({ ...classify, name: "unheard", head: "unheard" as "classes" });
   await refused(["train", "gpt", "--task", "unheard"], /task unheard: gpt2 cannot do it.*no head "unheard"; choose/);
   addModel({ ...lstm, modelType: "reader", heads: { classes: lstm.heads.classes } } as unknown as Architecture);

@@ -113,7 +113,7 @@ describe("training", () => {
     const trained = ROWS.length - Math.round(ROWS.length / 10);
     expect(lines(out).at(-1)).toMatchObject({ event: "done", step: Math.round((2 * trained) / 12) });
   });
-  test("goes on to the end of a training that was never stopped", async () => {
+  test("resumes to the end of a training that was never stopped", async () => {
     const line = `train lstm ${SMALL} --data rows.tsv --set dropout=0.2 --eval-every 5 --steps 20 --quiet`.split(" ");
     await descent([...line, "--out", "whole"]);
     const onOut = (text: string, send: (name: "SIGINT") => void) => text.includes('"step","step":7,') && send("SIGINT");

@@ -79,7 +79,7 @@ const ATTACKS = {
   "a zip file": () => Buffer.from("PK\x03\x04 pretending"),
 };
 
-describe("a run is not gone on with when", () => {
+describe("a run is not resumed when", () => {
   test.each(Object.entries(DAMAGE))("its state has %s", async (_, change) => {
     spoil(STATE, change);
     await refused("train gpt --resume bad --steps 9", /bad\/training-state|safetensors/);
@@ -171,7 +171,7 @@ describe("a full disk", () => {
     if (mounted) execFileSync("umount", [disk]);
   });
 
-  test("stops a training with exit code 1; the last checkpoint is whole and can be gone on with", async (context) => {
+  test("stops a training with exit code 1; the last checkpoint is whole and can be resumed", async (context) => {
     if (!mounted) return context.skip();
     cpSync("good", join(disk, "run"), { recursive: true });
     const before = contents("good");

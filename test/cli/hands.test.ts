@@ -112,7 +112,7 @@ describe("weights as others write them", () => {
     expect((await descent(["export", "bad", "--to", "onnx"])).code).toBe(0);
   });
 
-  test("of 64 bits, write the same text", async () => {
+  test("of 64 bits, generate the same text", async () => {
     copy();
     changed((values) => ({ dtype: "F64", data: bytesOf(Float64Array.from(values)) }));
     expect(await generated("bad")).toBe(await generated("text"));
@@ -158,7 +158,7 @@ describe("signals", () => {
   test("S1: Ctrl-C says what it does, and what a second one does", async () => {
     const { code, err } = await signalled(endless("--out", "bad"), "SIGINT");
     expect(code).toBe(130);
-    expect(err).toContain("\ndescent: stopping after the step at hand; a second Ctrl-C ends at once\n");
+    expect(err).toContain("\ndescent: stopping after the current step; a second Ctrl-C ends at once\n");
   });
 
   test("S1: the second Ctrl-C ends at once and says so", async () => {
@@ -187,7 +187,7 @@ describe("signals", () => {
   });
 });
 
-test("too few files to open are told in one line", async () => {
+test("too few files to open are an error of one line", async () => {
   const line = `ulimit -n 22; "${process.execPath}" "${command.main}" info text; echo "$?"`;
   expect(execFileSync("bash", ["-c", `{ ${line}; } 2>&1`], { encoding: "utf8" })).toMatch(
     /^descent: [^\n]*EMFILE[^\n]*\n1\n$/,

@@ -1,4 +1,4 @@
-/** A training that was killed and gone on with ends byte for byte where one ends that was left alone. */
+/** A training that was killed and resumed ends byte for byte like one that was left alone. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-/** Trainings that are killed at random moments and gone on with, to compare with one that was not. */
+/** Trainings that are killed at random moments and resumed, to compare with one that was not. */
 import { existsSync, mkdirSync, readFileSync, watch } from "node:fs";
 import { join } from "node:path";
 import { stream } from "../../src/runtime/index.ts";

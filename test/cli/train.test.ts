@@ -1,4 +1,4 @@
-/** What the commands do when all goes well: train, watch, stop, go on, write, export, tell. */
+/** What the commands do when all goes well: train, watch, stop, resume, generate, export, inform. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -135,7 +135,7 @@ describe("stopped", () => {
   test.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
-  ] as const)("by %s: finishes the step, saves, and goes on to the same end", async (signal, code) => {
+  ] as const)("by %s: finishes the step, saves, and resumes to the same end", async (signal, code) => {
     await train(`${whole} --out whole-${signal}`);
     const stopped = await stopAfter(11, signal, signal);
     expect(stopped.code).toBe(code);
@@ -158,7 +158,7 @@ describe("stopped", () => {
     expect((await train("gpt --steps 9 --json --out twice", { onOut })).code).toBe(130);
   });
 
-  test("goes on with the same options spelled out, and for more steps", async () => {
+  test("resumes with the same options spelled out, and for more steps", async () => {
     const all = ["train", "gpt", "--resume", "SIGINT", ...TINY, "--data", "text.txt", "--steps", "33", "--json"];
     const { code, out } = await descent(all);
     expect(code).toBe(0);

@@ -117,7 +117,7 @@ describe("the language task", () => {
     expect(other.files["tokenizer.json"]).toEqual(problem.files["tokenizer.json"]);
   });
 
-  it("validation text of one's own: all of the first text is trained on", async () => {
+  it("separate validation text: all of the first text is trained on", async () => {
     const problem = await learn(text, {});
     const { train, validation } = await problem.split(source(text), source("a cat on a mat", "val"), 0);
     expect([train.size, validation.size]).toEqual([text.length - 8, 1]);

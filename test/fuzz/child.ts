@@ -37,7 +37,7 @@ export class Child {
     child.stderr.on("data", (data: Buffer) => {
       this.#complaint = (this.#complaint + data).slice(-1000);
     });
-    child.stdin.on("error", () => undefined); // the end of the process tells more
+    child.stdin.on("error", () => undefined); // the end of the process says more
     child.on("error", (error) => this.#fail(child, new Died("crash", error.message)));
     child.on("close", (code, signal) =>
       this.#fail(child, new Died("crash", `ended with ${signal ?? code} ${this.#complaint.trim().split("\n").at(-1)}`)),

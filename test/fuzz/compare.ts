@@ -1,4 +1,4 @@
-/** Descent's numbers held against PyTorch's float64, as far as rounding leaves them in one place. */
+/** Descent's numbers compared with PyTorch's float64, as far as rounding leaves them in one place. */
 import { fuzz } from "../tolerances.ts";
 import type { Float, Numbers, Outcome } from "./evaluate.ts";
 

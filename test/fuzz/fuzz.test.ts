@@ -1,4 +1,4 @@
-/** Random programs held against themselves: `npm run fuzz` holds them against PyTorch, test/long/ takes many more. */
+/** Random programs checked against themselves: `npm run fuzz` compares them with PyTorch, test/long/ takes many more. */
 import { expect, test } from "vitest";
 import { DescentError } from "../../src/errors.ts";
 import { ops, sortNodes } from "../../src/graph/index.ts";

@@ -5,7 +5,7 @@
  *
  * Compares results, gradients and second derivatives in float64 and float32 with PyTorch's float64, and prints what
  * differs as a small program in both languages. A refusal (DescentError) where PyTorch has numbers is counted apart.
- * Without --python, programs are held against themselves (oracles.ts). Programs that hold a row named by --without are
+ * Without --python, programs are checked against themselves (oracles.ts). Programs that hold a row named by --without are
  * passed over, so that a known fault does not hide others.
  */
 import { existsSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * What a program is held against where there is no PyTorch: its own graph run node by node, the engine without its
+ * What a program is compared with where there is no PyTorch: its own graph run node by node, the engine without its
  * optimisations, and central differences. How far a small change of the inputs moves a result says how well each can agree.
  */
 import { DescentError } from "../../src/errors.ts";

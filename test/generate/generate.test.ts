@@ -1,4 +1,4 @@
-/** Choosing ids and writing text. */
+/** Choosing ids and generating text. */
 import { expect, test } from "vitest";
 import { CheckpointError, ConfigError, DataError, TokenizerError } from "../../src/errors.ts";
 import { IdGenerator, type SampleOptions, sample } from "../../src/generate/index.ts";
@@ -44,7 +44,7 @@ test("top-k and top-p leave out the unlikely", () => {
   expect(draws({ temperature: 1, topP: 0.8 }).filter((n) => n > 0)).toHaveLength(2);
 });
 
-test("the same seed writes the same, another seed does not", () => {
+test("the same seed generates the same, another seed does not", () => {
   const text = (seed: number) =>
     Array.from({ length: 50 }, (_, i) => sample(logits, { temperature: 1, seed }, i)).join("");
   expect(text(1)).toBe(text(1));
@@ -52,7 +52,7 @@ test("the same seed writes the same, another seed does not", () => {
 });
 
 test.each(["rnn", "lstm", "gru", "gpt"])(
-  "%s goes on writing past its context, and repeats itself for a seed",
+  "%s continues past its context, and repeats itself for a seed",
   async (name) => {
     const architecture = await loadArchitecture(name);
     const sizes =
@@ -98,7 +98,7 @@ test("options out of range and an empty prompt are refused", async () => {
   await expect(next(Int32Array.of(), {})).rejects.toThrow(/prompt: expected at least one token/);
 });
 
-/** A model trained for a few steps, ready to go on with text. */
+/** A model trained for a few steps, ready to continue text. */
 async function trained(name: string, text: string, options: Partial<TrainOptions<"language">>): Promise<TextGenerator> {
   const data = { name: "text", text };
   const predictor = await (await train(name, { task: "language", data, context: 8, batch: 2, ...options })).open();
@@ -153,7 +153,7 @@ test("a character comes when it is whole, and what is left of one at the end", a
   expect(pieces.slice(0, -1).filter((piece) => piece.endsWith("\ufffd"))).toEqual([]);
 });
 
-test("what cannot be gone on with is refused", async () => {
+test("what cannot be continued is refused", async () => {
   const model = await tinyRNN(5);
   const weights = initialValues(namedParameters(model.parts), 0);
   const generator = TextGenerator.open(trainChar("abcde"), model, weights, {});
@@ -203,7 +203,7 @@ test("foreign configurations are read, and refused where they change the mathema
   expect(() => gru.read({ model_type: "gru", vocab_size: 5, nonlinearity: "relu" })).toThrow(ConfigError);
 });
 
-test("a model with more rows than its tokenizer has tokens writes tokens only; spoilt weights are told", async () => {
+test("a model with more rows than its tokenizer has tokens generates tokens only; weights that are not finite are an error", async () => {
   const text = builtInText(0, 4000);
   const vocab_size = trainChar(text).vocabSize + 500;
   const model = await trained("rnn", text, { config: { hidden_size: 8, embedding_dim: 4, vocab_size }, steps: 1 });

@@ -54,14 +54,14 @@ describe("what a rule leaves", () => {
     expect(sortNodes(simplify([sum])).filter(({ op }) => op === "noise")).toHaveLength(2);
   });
 
-  test("attributes that JSON cannot spell are told apart", () => {
+  test("attributes that JSON cannot spell stay distinct", () => {
     const pads = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, -0, 0].map((value) =>
       c.pad([1], [0], value),
     );
     expect(new Set(simplify(pads)).size).toBe(5);
   });
 
-  test("constants of other types and signs are told apart", () => {
+  test("constants of other types and signs stay distinct", () => {
     const [zero, minus, double] = [scalar(0), scalar(-0), scalar(0, "f64").cast("f32")];
     const results = simplify([c.div(zero), c.div(minus), c.div(double)]);
     expect(new Set(results).size).toBe(3);

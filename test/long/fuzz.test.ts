@@ -1,4 +1,4 @@
-/** Four thousand random programs held against themselves; the short version is test/fuzz/fuzz.test.ts. */
+/** Four thousand random programs checked against themselves; the short version is test/fuzz/fuzz.test.ts. */
 import { expect, test } from "vitest";
 import { generate } from "../fuzz/generate.ts";
 import { ownJudge } from "../fuzz/judge.ts";

@@ -56,7 +56,7 @@ describe("walking", () => {
   });
 });
 
-describe("first values", () => {
+describe("initial values", () => {
   test("of whole numbers are rounded towards zero", () => {
     const values = initialValues(
       {

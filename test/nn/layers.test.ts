@@ -88,7 +88,7 @@ describe("parameters", () => {
   });
 });
 
-describe("first values", () => {
+describe("initial values", () => {
   const layer = {
     a: parameter([400, 50], uniformInit(0.5)),
     b: parameter([400, 50], normalInit(2)),

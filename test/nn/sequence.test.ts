@@ -1,4 +1,4 @@
-/** Recurrent layers over rows of different lengths. Their numbers are held against PyTorch in parity.test.ts. */
+/** Recurrent layers over rows of different lengths. Their numbers are compared with PyTorch's in parity.test.ts. */
 import { describe, expect, test } from "vitest";
 import { DTypeError, ShapeError } from "../../src/errors.ts";
 import { gradient, scan, simplify, sortNodes } from "../../src/graph/index.ts";

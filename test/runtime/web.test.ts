@@ -81,13 +81,13 @@ test("threads without a file of their own are refused where memory can be shared
   }
 });
 
-test("a device that the page did not import is told how to be", async () => {
+test("a device that the page did not import is refused with the import to add", async () => {
   await expect(web.loadWeb("webgpu", 1)).rejects.toThrow(
     /"webgpu" is not part of this page; add: import "descent-ml\/webgpu"/,
   );
 });
 
-test("what keeps the engine from starting is told in one line, with the place where its files are looked for", async () => {
+test("what keeps the engine from starting is reported in one line, with the place where its files are looked for", async () => {
   const message =
     "no available backend found. ERR: [wasm] RuntimeError: Aborted(404). Build with -sASSERTIONS for more info.";
   web.provide("wasm", { load: async () => failing(message), name: "ort", ...filled });

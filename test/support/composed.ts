@@ -1,4 +1,4 @@
-/** Other spellings of operations that have no float64 kernel, so that their gradients can be held against differences. */
+/** Other spellings of operations that have no float64 kernel, so that their gradients can be compared with differences. */
 import { sortNodes, substitute } from "../../src/graph/index.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
 

@@ -1,4 +1,4 @@
-/** Gradients held against central differences: (f(x + h) - f(x - h)) / 2h for every element of every input. */
+/** Gradients compared with central differences: (f(x + h) - f(x - h)) / 2h for every element of every input. */
 import { gradient } from "../../src/graph/index.ts";
 import { type HostTensor, stream } from "../../src/runtime/index.ts";
 import { isFloat, type Tensor, tensor } from "../../src/tensor/index.ts";

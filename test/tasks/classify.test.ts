@@ -1,4 +1,4 @@
-/** Classification of texts: it learns, padding changes nothing, it goes on exactly, and its scores are what one counts. */
+/** Classification of texts: it learns, padding changes nothing, it resumes exactly, and its scores are what one counts. */
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Row } from "../../src/data/index.ts";

@@ -1,4 +1,4 @@
-/** An architecture and a task of one's own, a file each: everything works without another line changed. */
+/** An architecture and a task of your own, a file each: everything works without another line changed. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
@@ -110,7 +110,7 @@ describe("in the library", () => {
     expect(names(step.outputs)).toEqual(expect.arrayContaining(["loss", "gradNorm", "weight.next", "bias.next"]));
   });
 
-  test("models that cannot do it are told apart from those that can", async () => {
+  test("models that cannot do it are refused, with those that can", async () => {
     await expect(Promise.resolve(train("gru", { task: "products", data }))).rejects.toThrow(
       'task products: gru cannot do it, as it has no head "pairs"; choose bilinear',
     );

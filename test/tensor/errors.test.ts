@@ -1,4 +1,4 @@
-/** Mistakes are told where they are made, in one line. */
+/** Mistakes are errors of one line, where they are made. */
 import { describe, expect, test } from "vitest";
 import { ConfigError, DTypeError, GradientError, ShapeError } from "../../src/errors.ts";
 import { gradient, scan } from "../../src/graph/index.ts";

@@ -111,7 +111,7 @@ describe("batches of several sizes", () => {
     await step.release();
   });
 
-  test("are told where two feeds give one name two sizes", async () => {
+  test("are refused where two feeds give one name two sizes", async () => {
     const step = await createStep(slope(), { parameters: { w: f64([0]) } });
     await expect(step.run([feeds([1, 2], [1])], at(1))).rejects.toThrow(
       /step: "B" is 1 in "y" and 2 in another feed; feed the same size/,
@@ -174,7 +174,7 @@ describe("buffers", () => {
     expect(first(step.buffers, "mean")).toBeCloseTo(running, 14);
   });
 
-  test.each([1, 3])("and all else go on bit for bit from what was saved, %i micro-batches a step", async (count) => {
+  test.each([1, 3])("and all else continue bit for bit from what was saved, %i micro-batches a step", async (count) => {
     const { options, start } = centred(count);
     const average = { ...options, average: 0.9 };
     const batches = (i: number) => xs.slice(0, count).map((x) => ({ x: f64(x.map((value) => value * i)) }));
@@ -426,7 +426,7 @@ describe("start values and feeds are refused by name", () => {
   });
 });
 
-describe("options that make no sense are told in one line", () => {
+describe("options that make no sense are refused in one line", () => {
   const good = slope();
   const start = { parameters: { w: f64([0]) } };
   test.each([
@@ -455,7 +455,7 @@ describe("options that make no sense are told in one line", () => {
     [
       { ...good, groups: [{ match: /bias/ }] },
       start,
-      /group \/bias\/ matches none of the 1 parameters \(w\); mend the pattern/,
+      /group \/bias\/ matches none of the 1 parameters \(w\); correct the pattern/,
     ],
     [{ ...good, groups: [{ match: /w/, freeze: true }] }, start, /no parameter is left to train/],
     [{ ...good, parameters: {} }, start, /no parameter is left to train/],

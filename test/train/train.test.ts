@@ -59,7 +59,7 @@ test("a training can be iterated over and awaited, and is the same both ways", a
   expect(first.trainLoss).toBeCloseTo(first.losses.reduce((a, b) => a + b, 0) / 6, 10);
 });
 
-test("a training whose events are left stops after its step, is saved, and goes on from there", async () => {
+test("a training whose events are left stops after its step, is saved, and resumes from there", async () => {
   const store = memory();
   const run = train("gpt", { ...tiny, steps: 6, store });
   for await (const event of run) if (event.event === "step" && event.step === 2) break;
@@ -220,7 +220,7 @@ test("an average of the weights is what is measured and kept, by its formula", a
   expect(plain.scores?.loss).not.toBe(history.scores?.loss);
 });
 
-test("an average goes on with the same bits after an interruption", async () => {
+test("an average continues with the same bits after an interruption", async () => {
   const options = { ...small, steps: 6, average: 0.9 } as const;
   const [whole, parted] = [memory(), memory()];
   await train("rnn", { ...options, store: whole });
@@ -292,7 +292,7 @@ test("weights that are spoilt never replace a checkpoint", async () => {
   expect(saved).toEqual([1, 2]);
 });
 
-describe("measured on the way", () => {
+describe("measured during training", () => {
   /** Measures these numbers, one after the other, and at the end whatever is left. */
   const measuring = (scores: number[], rest: Partial<Evaluation> = {}): Evaluation => ({
     every: 1,
@@ -418,7 +418,7 @@ describe("batches", () => {
     expect(counted).toEqual([1]);
   });
 
-  test("passes over the data are told", async () => {
+  test("passes over the data are reported", async () => {
     const epoch = (step: number) => step / 2;
     const { events } = await looped(await lineStep(), { steps: 3, batches: four, epoch });
     expect(events.map((event) => event.event === "step" && event.epoch)).toEqual([0.5, 1, 1.5]);

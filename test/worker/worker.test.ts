@@ -123,7 +123,7 @@ test("errors arrive as the classes they were thrown as", async () => {
   await expect(ask("foreign")).rejects.toThrow(RangeError);
 });
 
-test("what cannot be sent, and what nobody answers, is told in one line", async () => {
+test("what cannot be sent, and what nobody answers, is an error of one line", async () => {
   const ask = connected();
   await expect(ask("uncloneable")).rejects.toThrow(/worker: what "uncloneable" gave cannot be sent/);
   await expect(ask("withModel")).rejects.toThrow(/worker: what "withModel" gave cannot be sent \(its "model": /);

@@ -3,7 +3,7 @@ import type { HostArray } from "../../tensor/dtype.ts";
 import type { Spec } from "../node.ts";
 import type { Op } from "../op.ts";
 
-/** Fills `out` with the first values of a parameter or buffer. `draw` gives random numbers of the parameter's own stream. */
+/** Fills `out` with the initial values of a parameter or buffer. `draw` gives random numbers of the parameter's own stream. */
 export type Initializer = (out: Float32Array | Float64Array, shape: readonly number[], draw: Draw) => void;
 
 /** The two distributions that everything random is made of. */
