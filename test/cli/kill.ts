@@ -18,8 +18,8 @@ export interface Killing {
   readonly train: readonly string[];
   readonly kills: number;
   readonly seed: number;
-  /** Milliseconds from the first event of a whole training to its end. */
-  readonly span: number;
+  /** Events of a whole training. */
+  readonly events: number;
 }
 
 /** Kills a process while a checkpoint is on its way to the disk. */
@@ -36,12 +36,22 @@ function killAfter({ process }: Running, milliseconds: number): void {
   process.on("close", () => clearTimeout(timer));
 }
 
+/** After so many events, however long they take. */
+function killAtEvent({ process }: Running, count: number): void {
+  let seen = 0;
+  process.stdout?.on("data", (data) => {
+    seen += String(data).split("\n").length - 1;
+    if (seen >= count) process.kill("SIGKILL");
+  });
+}
+
 /** Before the first event, in the middle of steps and evaluations, or in a save. */
-function killSometime(running: Running, folder: string, { span }: Killing, kind: number, moment: number): string {
+function killSometime(running: Running, folder: string, { events }: Killing, kind: number, moment: number): string {
+  const count = 1 + Math.floor(moment * 0.4 * events);
   if (kind < 0.4) killInSave(running, folder);
   else if (kind < 0.5) killAfter(running, moment * 500);
-  else running.process.stdout?.once("data", () => killAfter(running, moment * 0.4 * span));
-  return kind < 0.4 ? "in a save" : kind < 0.5 ? "in the beginning" : `${Math.round(moment * 0.4 * span)} ms on`;
+  else killAtEvent(running, count);
+  return kind < 0.4 ? "in a save" : kind < 0.5 ? "in the beginning" : `after ${count} events`;
 }
 
 /** Trains into `out`, killed at most `kills` times, to the end. The result says when it was killed. */
