@@ -191,8 +191,8 @@ const saver =
     await store.saveWeights(kind, toFile(lasting(stepper), session.plan.architecture.files));
   };
 
-/** Examples measured during training; at the end it is all of them. */
-const QUICK_EVALUATION = 256;
+/** Examples measured during training, by the order in which they come; at the end it is all of them. */
+const QUICK_EVALUATION = { draws: 256, epochs: 2000 } as const;
 
 function startOf({ plan: { parameters, buffers, settings }, saved, from }: Session) {
   if (saved) return saved;
@@ -225,7 +225,7 @@ async function* kept(
   compileSeconds: number,
 ): AsyncGenerator<TrainingEvent, Trained> {
   const store = await current.place();
-  const lock = await store?.lock?.();
+  const lock = current.saved ? undefined : await store?.lock?.(); // a resumed run is locked already
   try {
     return yield* steps({ ...current, store }, stepper, measured, compileSeconds);
   } finally {
@@ -271,7 +271,7 @@ async function* steps(
     evaluate: {
       every: settings.evalEvery,
       async run(final) {
-        const most = final ? undefined : QUICK_EVALUATION;
+        const most = final ? undefined : QUICK_EVALUATION[problem.order];
         const found = await measured.run(lasting(stepper), data.validation, most);
         pictures = found.pictures;
         return found.scores;
@@ -348,7 +348,17 @@ export interface ResumeOptions extends FindOptions {
 /** Resumes the run in `place` from its last checkpoint, to the same end as if it had never stopped. */
 export function resume(place: Store | string, options: ResumeOptions = {}): Run<TrainingEvent, Trained> {
   const { signal, stop } = stoppable(options.signal);
-  return new Run(session(openSaved(asStore(place), options, signal)), stop);
+  async function* locked(): AsyncGenerator<TrainingEvent, Trained> {
+    const store = asStore(place);
+    // Before its state is read: what another process saves later would be lost. Where there is no run, nothing is made.
+    const lock = (await store.loadTrainer()) && (await store.lock?.());
+    try {
+      return yield* session(openSaved(store, options, signal));
+    } finally {
+      await lock?.[Symbol.asyncDispose]();
+    }
+  }
+  return new Run(locked(), stop);
 }
 
 async function openSaved(store: Store, options: ResumeOptions, signal: AbortSignal): Promise<Session> {
