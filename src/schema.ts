@@ -1,6 +1,6 @@
 /** Options and configurations described once: the check, its messages, the flags of the command and their help. */
 import { z } from "zod";
-import { ConfigError, nearest, quoted } from "./errors.ts";
+import { ConfigError, nearest, quoted, shown } from "./errors.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -85,12 +85,7 @@ export function meant(key: string, known: readonly string[]): string {
   return other !== undefined && known.includes(other) ? ` (did you mean "${other}"?)` : nearest(key, known);
 }
 
-const shown = (value: unknown): string =>
-  typeof value === "number"
-    ? String(value)
-    : typeof value === "string"
-      ? quoted(value)
-      : (JSON.stringify(value) ?? "nothing").slice(0, 80);
+const got = (value: unknown): string => (value === undefined ? "nothing" : shown(value));
 
 function complaint(issue: z.core.$ZodIssue, fields: Record<string, Field>, values: Values, what: string): string {
   const known = Object.keys(fields);
@@ -102,7 +97,7 @@ function complaint(issue: z.core.$ZodIssue, fields: Record<string, Field>, value
   const expected = issue.code === "custom" ? issue.message : `expected ${fields[key]?.expected ?? "another value"}`;
   const value = values[key];
   const hint = typeof value === "string" ? nearest(value, fields[key]?.choices ?? []) : "";
-  return `${what}: ${key}: ${expected}, got ${shown(value)}${hint}`;
+  return `${what}: ${key}: ${expected}, got ${got(value)}${hint}`;
 }
 
 /** Checks `values` and fills in defaults. Throws ConfigError naming the key, what it expects and what it got. */
@@ -111,6 +106,20 @@ export function checked<S extends z.ZodObject>(schema: S, values: Values, what: 
   if (result.success) return result.data;
   const fields = fieldsOf(schema);
   throw new ConfigError(result.error.issues.map((issue) => complaint(issue, fields, values, what)).join("; "));
+}
+
+/** Options as an object, where `given` is one. Throws ConfigError. */
+export function requireRecord(given: unknown, what: string): asserts given is object {
+  if (typeof given !== "object" || given === null)
+    throw new ConfigError(`${what}: expected options by name, got ${got(given)}; give an object`);
+}
+
+/** Throws ConfigError on what is given as a signal and cannot stop anything. */
+export function requireSignal(signal: unknown, what: string): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw new ConfigError(
+    `${what}: expected signal to be an AbortSignal, got ${got(signal)}; give the signal of an AbortController`,
+  );
 }
 
 /** Checks each value that the schema has a key for, one by one, whatever else is missing. Throws ConfigError. */

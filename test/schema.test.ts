@@ -49,7 +49,7 @@ describe("a value that is not allowed is named, with what it may be", () => {
     [{ deep: "yes" }, 'toy: deep: expected true or false, got "yes"'],
     [{ deep: 1 }, "toy: deep: expected true or false, got 1"],
     [{ column: 3 }, "toy: column: expected text, got 3"],
-    [{ column: [1, 2] }, "toy: column: expected text, got [1,2]"],
+    [{ column: [1, 2] }, "toy: column: expected text, got [1, 2]"],
     [{ count: undefined }, "toy: count: expected a whole number from 0 to 5, got nothing"],
   ])("%j", (values, say) => expect(() => check(values)).toThrow(new ConfigError(say)));
 
@@ -152,9 +152,10 @@ describe("settings of a training", () => {
     expect(settings({ epochs: 0.04 }).steps).toBe(1);
     expect(settings({ epochs: 2 }, 3.4).steps).toBe(7);
     expect(Object.keys(settings({ epochs: 2 }))).not.toContain("epochs");
+    expect(settings({ epochs: 1, accumulate: 4 }).steps).toBe(3); // 10 batches: no example is left out
     const asked: number[] = [];
     trainingSettings({ epochs: 1, batch: 4, accumulate: 3 }, (batch) => asked.push(batch));
-    expect(asked).toEqual([12]); // examples of one step
+    expect(asked).toEqual([4]); // examples of one batch
     expect(() => settings({ epochs: 1, steps: 2 })).toThrow(
       "option: steps and epochs: expected one of them, got 2 and 1; leave one out",
     );

@@ -1,5 +1,5 @@
 /** Where examples come from: what is in memory, or a file or named set that Node reads. */
-import { ConfigError } from "../errors.ts";
+import { ConfigError, DataError, quoted, shown } from "../errors.ts";
 
 /** A value of each named column. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -28,13 +28,36 @@ export function asSource(given: DataGiven, open: (name: string) => Source): Sour
   if (typeof given === "string") return open(given);
   if (typeof given !== "object" || given === null || typeof given.name !== "string")
     throw new ConfigError(
-      `data: expected the name of a file or set, { name, text } or { name, rows }, got ${JSON.stringify(given)?.slice(0, 80) ?? typeof given}`,
+      `data: expected the name of a file or set, { name, text } or { name, rows }, got ${shown(given)}`,
     );
   const { name } = given;
+  if ("rows" in given && !Array.isArray(given.rows))
+    throw new ConfigError(`data ${quoted(name)}: expected rows to be a list of objects, got ${shown(given.rows)}`);
   if ("rows" in given) return { name, format: "jsonl", text: async () => lines(given.rows) };
-  if (typeof given.text === "function") return given as Source;
+  const { text: read } = given as Source;
+  if (typeof read === "function")
+    return {
+      name,
+      format: String((given as Source).format),
+      text: async () => requireText(await read.call(given), name),
+    };
   const { text } = given as { text: string };
+  requireText(text, name);
   return { name, format: formatOf(name), text: async () => text };
 }
 
-const lines = (rows: readonly Row[]): string => rows.map((row) => JSON.stringify(row)).join("\n");
+function requireText(text: unknown, name: string): string {
+  if (typeof text === "string") return text;
+  throw new ConfigError(`data ${quoted(name)}: expected text, got ${shown(text)}; give a string`);
+}
+
+/** Rows as JSON Lines. Throws DataError on what JSON cannot spell. */
+function lines(rows: readonly Row[]): string {
+  try {
+    return rows.map((row) => JSON.stringify(row)).join("\n");
+  } catch (cause) {
+    throw new DataError("data: expected rows of texts and numbers, got values that JSON cannot spell; convert them", {
+      cause,
+    });
+  }
+}

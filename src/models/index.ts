@@ -1,5 +1,5 @@
 /** The registry: name -> architecture, imported when it is asked for. */
-import { ConfigError, nearest } from "../errors.ts";
+import { ConfigError, nearest, shown } from "../errors.ts";
 import type { Architecture } from "./architecture.ts";
 import type { Head } from "./heads.ts";
 
@@ -22,11 +22,11 @@ export const addModel = (architecture: Architecture): void =>
 
 /** The architecture called `name`, a `model_type` or a common name. Throws ConfigError with the nearest known one. */
 export async function loadArchitecture(name: string): Promise<Architecture> {
-  const load = registry.get(MODEL_TYPES[name] ?? name);
+  const load = registry.get(typeof name === "string" ? (MODEL_TYPES[name] ?? name) : name);
   if (load) return load();
   const known = modelNames();
   throw new ConfigError(
-    `model: expected one of ${known.join(", ")}, got ${JSON.stringify(name)?.slice(0, 80)}${nearest(String(name), known)}; choose one of them`,
+    `model: expected one of ${known.join(", ")}, got ${shown(name)}${typeof name === "string" ? nearest(name, known) : ""}; choose one of them`,
   );
 }
 

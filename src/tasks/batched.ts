@@ -1,4 +1,5 @@
 /** Inputs one by one, answers batch by batch: what predictors and measurements share. */
+import { DataError, shown } from "../errors.ts";
 import { namedBuffers, namedParameters } from "../nn/index.ts";
 import type { Named } from "../onnx/index.ts";
 import { compile, type Feeds, type Program, type RunOptions } from "../runtime/index.ts";
@@ -37,6 +38,14 @@ export class RowProgram {
   release(): Promise<void> {
     return this.#program.release();
   }
+}
+
+/** `inputs`, where they come one by one. Throws DataError. */
+export function several<T>(inputs: Iterable<T> | AsyncIterable<T>): Iterable<T> | AsyncIterable<T> {
+  const given: unknown = inputs;
+  if (typeof given === "object" && given !== null && (Symbol.iterator in given || Symbol.asyncIterator in given))
+    return inputs;
+  throw new DataError(`predict: expected a list of inputs, got ${shown(given)}; put one input in brackets`);
 }
 
 /** Items in groups of `size`, the last of them smaller. */

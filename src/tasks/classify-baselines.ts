@@ -50,7 +50,7 @@ export async function bagOfWords(
   { vocabulary: V, labels: K, signal }: BagOptions,
 ): Promise<Scores> {
   const model = BagOfWords(V, K);
-  const longest = Math.max(...all(train).map(({ ids }) => ids.length), 1);
+  const longest = all(train).reduce((most, { ids }) => Math.max(most, ids.length), 1);
   const batch = {
     ids: { shape: ["B", "T"], dtype: "i32" },
     lengths: { shape: ["B"], dtype: "i32" },

@@ -18,14 +18,14 @@ import {
   TEXT_COLUMNS,
   textDigest,
 } from "../data/index.ts";
-import { CheckpointError, ConfigError, DataError } from "../errors.ts";
+import { CheckpointError, ConfigError, DataError, shown } from "../errors.ts";
 import type { ClassesModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import type { Feeds, RunOptions } from "../runtime/index.ts";
 import { stream } from "../runtime/index.ts";
-import { checked, real, whole } from "../schema.ts";
+import { checked, real, requireRecord, whole } from "../schema.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "../tokenizers/index.ts";
-import { grouped, RowProgram, rowOf } from "./batched.ts";
+import { grouped, RowProgram, rowOf, several } from "./batched.ts";
 import { bagOfWords, majority } from "./classify-baselines.ts";
 import { classScorer, softmax } from "./classify-scores.ts";
 import type { Predictor, Problem, Task, Watch } from "./task.ts";
@@ -253,12 +253,11 @@ export class Classifier implements Predictor<unknown, Classification> {
   }
 
   /** A label for each text: a string, or a record with the column of text. */
-  async *predict(
-    inputs: Iterable<unknown> | AsyncIterable<unknown>,
-    { signal, onProgress: _, ...given }: Json & Watch = {},
-  ) {
+  async *predict(inputs: Iterable<unknown> | AsyncIterable<unknown>, options: Json & Watch = {}) {
+    requireRecord(options, "predict");
+    const { signal, onProgress: _, ...given } = options;
     const { top, batch } = checked(prediction, given, "option");
-    for await (const group of grouped(inputs, batch)) {
+    for await (const group of grouped(several(inputs), batch)) {
       signal?.throwIfAborted();
       const texts = group.map((input) => this.#text(input));
       const rows = texts.map((text) => this.#encoding.ids(text));
@@ -279,7 +278,7 @@ export class Classifier implements Predictor<unknown, Classification> {
     const value = [...named, ...first].find((found) => typeof found === "string" || typeof found === "number");
     if (value !== undefined) return String(value);
     throw new DataError(
-      `text: expected a string or a record with ${asked ?? TEXT_COLUMNS.slice(0, 3).join(", ")}, got ${JSON.stringify(input)?.slice(0, 80) ?? typeof input}`,
+      `text: expected a string or a record with ${asked ?? TEXT_COLUMNS.slice(0, 3).join(", ")}, got ${shown(input)}`,
     );
   }
 
@@ -293,7 +292,8 @@ export class Classifier implements Predictor<unknown, Classification> {
   }
 
   line({ label, labels }: Classification): string {
-    const shown = Object.entries(labels).map(([name, probability]) => `${name}\t${probability.toFixed(4)}`);
+    const order = Object.entries(labels).sort(([, a], [, b]) => b - a); // keys that are numbers come first in a record
+    const shown = order.map(([name, probability]) => `${name}\t${probability.toFixed(4)}`);
     return shown.length > 1 ? shown.join("\t") : (shown[0] ?? label);
   }
 

@@ -1,8 +1,10 @@
 /** Scores of a run on data, beside those of naive baselines. */
+import { z } from "zod";
 import type { Store } from "../checkpoint/index.ts";
 import type { DataGiven } from "../data/index.ts";
 import { asStore, type FindOptions, openSource } from "../files/index.ts";
 import type { RunOptions } from "../runtime/index.ts";
+import { checked, requireRecord, requireSignal, whole } from "../schema.ts";
 import type { Scores } from "../train/index.ts";
 import type { Pictures } from "./index.ts";
 import { measurement } from "./measure.ts";
@@ -17,6 +19,8 @@ export interface EvaluateOptions extends FindOptions, RunOptions {
   /** Whether baselines are trained and measured as well. Default true. */
   readonly baselines?: boolean | undefined;
 }
+
+const measuring = z.object({ batch: whole(1, 65536).default(32) });
 
 /** What was measured. */
 export interface Evaluated {
@@ -33,7 +37,10 @@ export interface Evaluated {
 
 /** Measures the run in `place`. Throws CheckpointError, DataError. */
 export async function evaluate(place: Store | string, options: EvaluateOptions): Promise<Evaluated> {
-  const { device, threads, batch = 32, signal } = options;
+  requireRecord(options, "evaluate");
+  requireSignal(options.signal, "evaluate");
+  const { device, threads, signal } = options;
+  const { batch } = checked(measuring, { batch: options.batch }, "evaluate");
   const store = asStore(place);
   const opened = await loadModel(store);
   const source = openSource(options.data, options);

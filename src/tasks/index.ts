@@ -1,5 +1,5 @@
 /** The registry of tasks: name -> task, imported when it is asked for. */
-import { ConfigError, nearest } from "../errors.ts";
+import { ConfigError, nearest, shown } from "../errors.ts";
 import { type Architecture, type Head, modelsWith } from "../models/index.ts";
 import type { Classifier } from "./classify.ts";
 import type { TextGenerator } from "./language.ts";
@@ -34,7 +34,7 @@ export async function loadTask(name: string): Promise<Task> {
   if (load) return load();
   const known = taskNames();
   throw new ConfigError(
-    `task: expected one of ${known.join(", ")}, got ${JSON.stringify(name)?.slice(0, 80)}${nearest(String(name), known)}; choose one of them`,
+    `task: expected one of ${known.join(", ")}, got ${shown(name)}${typeof name === "string" ? nearest(name, known) : ""}; choose one of them`,
   );
 }
 

@@ -6,13 +6,14 @@
 import { z } from "zod";
 import type { Json } from "../checkpoint/index.ts";
 import { type Dataset, requireVariety, splitText, windows } from "../data/index.ts";
-import { CheckpointError, ConfigError, DataError } from "../errors.ts";
+import { CheckpointError, ConfigError, DataError, shown } from "../errors.ts";
 import { type GenerateOptions, IdGenerator } from "../generate/index.ts";
 import type { CausalModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import type { Feeds, HostTensor, RunOptions } from "../runtime/index.ts";
-import { checked, real, whole } from "../schema.ts";
+import { checked, real, requireRecord, whole } from "../schema.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar } from "../tokenizers/index.ts";
+import { several } from "./batched.ts";
 import type { Predictor, Problem, Scorer, Task, Watch } from "./task.ts";
 
 const options = z.strictObject({
@@ -196,12 +197,11 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
   }
 
   /** What follows each prompt: a text, or a record with `prompt` or `text`. */
-  async *predict(
-    inputs: Iterable<unknown> | AsyncIterable<unknown>,
-    { signal, onProgress: _, ...given }: Json & Watch = {},
-  ) {
+  async *predict(inputs: Iterable<unknown> | AsyncIterable<unknown>, options: Json & Watch = {}) {
+    requireRecord(options, "predict");
+    const { signal, onProgress: _, ...given } = options;
     const chosen = checked(prediction, given, "option");
-    for await (const input of inputs) {
+    for await (const input of several(inputs)) {
       const prompt = promptOf(input);
       let text = "";
       for await (const piece of this.generate(prompt, { ...chosen, signal })) text += piece;
@@ -223,6 +223,6 @@ function promptOf(input: unknown): string {
   const prompt = record.prompt ?? record.text;
   if (typeof prompt === "string" && prompt !== "") return prompt;
   throw new DataError(
-    `prompt: expected some text, or { "prompt": text }, got ${JSON.stringify(input)?.slice(0, 80)}; give at least one character`,
+    `prompt: expected some text, or { "prompt": text }, got ${shown(input)}; give at least one character`,
   );
 }

@@ -1,10 +1,10 @@
 /** Runs and checkpoints, opened: what they are, their weights, and a predictor. */
 import { fromFile, type Json, type Store } from "../checkpoint/index.ts";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, shown } from "../errors.ts";
 import { asStore } from "../files/index.ts";
 import { type Architecture, build, type Head, type Heads, loadArchitecture } from "../models/index.ts";
 import type { Feeds, RunOptions } from "../runtime/index.ts";
-import { checked } from "../schema.ts";
+import { checked, requireRecord } from "../schema.ts";
 import { namedState } from "./batched.ts";
 import { defaultTask, loadTask, type PredictorOf } from "./index.ts";
 import type { Description, Problem, Task } from "./task.ts";
@@ -70,10 +70,14 @@ export async function loadModel(place: Store | string): Promise<Opened> {
  */
 export async function open<T extends string = string>(
   place: Store | string,
-  { task, ...run }: RunOptions & { readonly task?: T } = {},
+  options: RunOptions & { readonly task?: T } = {},
 ): Promise<PredictorOf<T>> {
+  requireRecord(options, "open");
+  const { task, ...run } = options;
   const { problem, model, values, task: found } = await loadModel(place);
   if (task !== undefined && task !== found.name)
-    throw new CheckpointError(`open: expected a run for task ${task}, got one for ${found.name}; open it as that`);
+    throw new CheckpointError(
+      `open: expected a run for task ${typeof task === "string" ? task : shown(task)}, got one for ${found.name}; open it as that`,
+    );
   return (await problem.open(model, values, run)) as PredictorOf<T>;
 }

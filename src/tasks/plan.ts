@@ -85,7 +85,7 @@ export async function plan(ingredients: Ingredients): Promise<Plan> {
   requireSize(parameters);
   const seed = Number(training.seed ?? 0);
   const data = await problem.split(sources.train, sources.validation, seed);
-  const settings = trainingSettings(withDefaults(task, training), (batch) => data.train.size / batch);
+  const settings = trainingSettings(withDefaults(task, training), (batch) => batchesInPass(problem, data, batch));
   return {
     architecture,
     task,
@@ -102,6 +102,10 @@ export async function plan(ingredients: Ingredients): Promise<Plan> {
     sizes: largestSizes(problem, data.train, settings.batch),
   };
 }
+
+/** Batches in one pass over the training data; a last one of fewer examples counts, where batches pass over them. */
+const batchesInPass = ({ order }: Problem, { train: { size } }: Split<unknown>, batch: number): number =>
+  order === "draws" ? size / batch : batchesPerEpoch({ size, batch, seed: 0 });
 
 /** The task's defaults below what is given; its epochs give way to steps. */
 export function withDefaults({ defaults = {} }: Task, given: Json): Json {

@@ -3,12 +3,12 @@
 import type { z } from "zod";
 import { type Json, reconcile, requireFit, type SavedState, type Store, toFile } from "../checkpoint/index.ts";
 import type { DataGiven } from "../data/index.ts";
-import { CheckpointError, ConfigError } from "../errors.ts";
+import { CheckpointError, ConfigError, shown } from "../errors.ts";
 import { asStore, type FindOptions, openSource } from "../files/index.ts";
 import { loadArchitecture } from "../models/index.ts";
 import { curves } from "../pictures/index.ts";
 import { type Feeds, initialValues, type RunOptions } from "../runtime/index.ts";
-import { checked, divide, meant } from "../schema.ts";
+import { checked, divide, meant, requireRecord } from "../schema.ts";
 import {
   checkTraining,
   countOf,
@@ -100,7 +100,9 @@ interface Session {
 
 async function planNew(name: string, options: TrainOptions): Promise<{ plan: Plan; from: Feeds | undefined }> {
   if (typeof options !== "object" || options === null)
-    throw new ConfigError(`train: expected options { data, ... }, got ${options}; say at least what to learn from`);
+    throw new ConfigError(
+      `train: expected options { data, ... }, got ${shown(options)}; say at least what to learn from`,
+    );
   const architecture = await loadArchitecture(name);
   const task = options.task === undefined ? await defaultTask(architecture) : await loadTask(options.task);
   await requireHead(architecture, task);
@@ -330,7 +332,7 @@ export function train<T extends string = string>(
     const { store, device, threads } = options;
     const run = { device, threads };
     const place = async () =>
-      store === undefined ? undefined : typeof store === "function" ? await store() : asStore(store);
+      store === undefined ? undefined : asStore(typeof store === "function" ? await store() : store);
     return { plan: made, place, run, signal, saved: undefined, from };
   }
   return new Run(session(open()) as AsyncGenerator<TrainingEvent, Trained<T>>, stop);
@@ -347,6 +349,7 @@ export interface ResumeOptions extends FindOptions {
 
 /** Resumes the run in `place` from its last checkpoint, to the same end as if it had never stopped. */
 export function resume(place: Store | string, options: ResumeOptions = {}): Run<TrainingEvent, Trained> {
+  requireRecord(options, "resume");
   const { signal, stop } = stoppable(options.signal);
   async function* locked(): AsyncGenerator<TrainingEvent, Trained> {
     const store = asStore(place);

@@ -1,6 +1,6 @@
 /** Examples as people have them: columns of numbers, a data set, or an iterable of batches. */
 import { type Dataset, digest, type Order } from "../data/index.ts";
-import { ConfigError, DataError } from "../errors.ts";
+import { ConfigError, DataError, quoted, shown } from "../errors.ts";
 import { array, type Feeds, type HostTensor } from "../runtime/index.ts";
 import { emptyArray, formatShape, type Nested } from "../tensor/index.ts";
 
@@ -13,9 +13,28 @@ export type Example = Feeds;
 const isHost = (value: unknown): value is HostTensor =>
   typeof value === "object" && value !== null && "data" in value && "shape" in value && "dtype" in value;
 
-/** Nested lists as tensors. Throws ShapeError on lists of different lengths. */
-export const hostColumns = (columns: Columns): Feeds =>
-  Object.fromEntries(Object.entries(columns).map(([name, value]) => [name, isHost(value) ? value : array(value)]));
+/** `feeds`, where it is a record of host tensors. Throws DataError. */
+export function requireFeeds(feeds: unknown, what: string): Feeds {
+  const isTensor = (value: unknown) => isHost(value) && Array.isArray(value.shape) && ArrayBuffer.isView(value.data);
+  if (typeof feeds !== "object" || feeds === null || Object.keys(feeds).length === 0)
+    throw new DataError(
+      `data: expected ${what} of { data, shape, dtype } by name, got ${shown(feeds)}; use array(...)`,
+    );
+  const odd = Object.entries(feeds).find(([, value]) => !isTensor(value));
+  if (!odd) return feeds as Feeds;
+  throw new DataError(
+    `data: expected ${quoted(odd[0])} to be { data, shape, dtype } in ${what}, got ${shown(odd[1])}; use array(...)`,
+  );
+}
+
+/** Nested lists as tensors. Throws DataError on what is no record of them, ShapeError on lists of different lengths. */
+export function hostColumns(columns: Columns): Feeds {
+  if (typeof columns !== "object" || columns === null)
+    throw new DataError(`data: expected columns such as { x, y }, got ${shown(columns)}; give numbers by name`);
+  return Object.fromEntries(
+    Object.entries(columns).map(([name, value]) => [name, isHost(value) ? value : array(value)]),
+  );
+}
 
 /** Row `i` of a tensor, its numbers not copied. */
 function rowOf({ data, shape, dtype }: HostTensor, i: number): HostTensor {
@@ -26,8 +45,6 @@ function rowOf({ data, shape, dtype }: HostTensor, i: number): HostTensor {
 
 /** Columns of equal length as examples. Throws DataError where there are none or lengths differ. */
 export function fromColumns(columns: Columns): Dataset<Example> {
-  if (typeof columns !== "object" || columns === null)
-    throw new DataError(`data: expected columns such as { x, y }, got ${columns}; give numbers by name`);
   const feeds = hostColumns(columns);
   const sizes = Object.entries(feeds).map(([name, { shape }]) => [name, shape[0] ?? 0] as const);
   const [first] = sizes;
@@ -46,7 +63,7 @@ export function fromColumns(columns: Columns): Dataset<Example> {
 
 /** Examples side by side along a new first axis. Throws DataError where their shapes differ. */
 export function stackRows(rows: readonly Example[]): Feeds {
-  const [first = {}] = rows;
+  const [first = {}] = rows.map((row) => requireFeeds(row, "every example"));
   return Object.fromEntries(Object.keys(first).map((name) => [name, stackColumn(name, rows)]));
 }
 

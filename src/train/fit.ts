@@ -1,13 +1,14 @@
 /** Training a model of your own in one call: data, a loss, and the usual options. */
+import { z } from "zod";
 import { batchesPerEpoch, type Dataset, divided, epochs as passes } from "../data/index.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, shown } from "../errors.ts";
 import { namedBuffers, namedParameters } from "../nn/index.ts";
 import { adam, constantRate, type Optimizer, type Schedule } from "../optim/index.ts";
 import { type Feeds, initialValues, type RunOptions, stream } from "../runtime/index.ts";
-import { meant } from "../schema.ts";
+import { checkEach, meant, real, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { createStep } from "./accumulate.ts";
-import { type Columns, type Example, following, fromColumns, ordered, stackRows } from "./columns.ts";
+import { type Columns, type Example, following, fromColumns, ordered, requireFeeds, stackRows } from "./columns.ts";
 import type { History, TrainingEvent } from "./events.ts";
 import { Fitted } from "./fitted.ts";
 import type { ParameterGroup } from "./groups.ts";
@@ -82,18 +83,42 @@ const KEYS = new Set([
   ...["patience", "optimizer", "lr", "clip", "groups", "average", "values", "seed", "signal", "device", "threads"],
 ]);
 
+const numbers = z.strictObject({
+  epochs: real(0, 1e9).optional(),
+  steps: whole(1, 1e9).optional(),
+  batch: whole(1, 2 ** 31 - 1).optional(),
+  keepLast: z.boolean().optional(),
+  evalEvery: whole(1, 1e9).optional(),
+  best: z.string().optional(),
+  better: z.enum(["higher", "lower"]).optional(),
+  patience: whole(1, 1e9).optional(),
+  seed: whole(0, Number.MAX_SAFE_INTEGER).optional(),
+});
+
+/** Throws ConfigError where an option is of another kind than it must be. */
+function requireKinds(options: FitOptions): void {
+  checkEach(numbers, { ...options }, "fit");
+  for (const key of ["metrics", "collate"] as const)
+    if (options[key] !== undefined && typeof options[key] !== "function")
+      throw new ConfigError(`fit: expected ${key} to be a function, got ${shown(options[key])}`);
+  const { lr = 0 } = options;
+  if (typeof lr !== "function" && !(typeof lr === "number" && lr >= 0 && Number.isFinite(lr)))
+    throw new ConfigError(`fit: expected lr to be a number from 0 on or a function of the step, got ${shown(lr)}`);
+}
+
 function requireOptions(options: unknown): void {
   if (typeof options !== "object" || options === null || typeof (options as FitOptions).loss !== "function")
     throw new ConfigError("fit: expected options { loss, ... } with a function of the batch as loss, got none");
   const odd = Object.keys(options).find((key) => !KEYS.has(key));
   if (odd) throw new ConfigError(`fit: unknown option "${odd}"${meant(odd, [...KEYS])}`);
+  requireKinds(options as FitOptions);
   const { epochs, steps } = options as FitOptions;
   if (epochs !== undefined && steps !== undefined)
     throw new ConfigError(`fit: expected epochs or steps, got ${epochs} and ${steps}; leave one out`);
 }
 
 const isDataset = <E>(data: FitData<E>): data is Dataset<E> =>
-  typeof (data as Dataset<E>).at === "function" && typeof (data as Dataset<E>).size === "number";
+  typeof (data as Dataset<E> | undefined)?.at === "function" && typeof (data as Dataset<E>)?.size === "number";
 const isStream = <E>(data: FitData<E>): data is Iterable<Feeds> | AsyncIterable<Feeds> =>
   typeof data === "object" && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data);
 
@@ -142,7 +167,7 @@ function supplyOf<N extends string, E>(data: FitData<E>, options: FitOptions<N, 
 /** A batch's shapes, every axis with a name of its own: each set of sizes is compiled once. */
 const specsOf = (feeds: Feeds): BatchSpecs =>
   Object.fromEntries(
-    Object.entries(feeds).map(([name, { shape, dtype }]) => [
+    Object.entries(requireFeeds(feeds, "a batch")).map(([name, { shape, dtype }]) => [
       name,
       { shape: shape.map((_, axis) => (axis === 0 ? "B" : `${name.replace(/\W/g, "_")}_${axis}`)), dtype },
     ]),

@@ -87,7 +87,7 @@ export class Fitted implements AsyncDisposable {
   /** The loss, its terms and the metrics, means over all examples. */
   async evaluate(data: Columns | Dataset<never>): Promise<Scores> {
     const examples = (
-      typeof (data as Dataset<never>).at === "function" ? data : fromColumns(data as Columns)
+      typeof (data as Dataset<never> | undefined)?.at === "function" ? data : fromColumns(data as Columns)
     ) as Dataset<never>;
     const { batch = 32 } = this.#options;
     const sums: Record<string, number> = {};

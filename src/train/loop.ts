@@ -113,12 +113,17 @@ type End = "last step" | "interrupted" | "no better";
 /** Steps until the end, an interruption, or a value that is not finite, which throws NonFiniteError. */
 export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenerator<TrainingEvent, History> {
   const { steps, from = 0, evaluate, save, signal } = options;
+  const patience = evaluate?.patience ?? Number.POSITIVE_INFINITY;
   const progress = new Progress(options);
   let next = from < steps ? prepare(options, from + 1) : undefined;
   let end: End = "last step";
   while (progress.step < steps && next) {
     if (signal?.aborted) {
       end = "interrupted";
+      break;
+    }
+    if (progress.waited >= patience) {
+      end = "no better";
       break;
     }
     await progress.turn();
@@ -130,9 +135,6 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
     if (step === steps) break;
     if (evaluate && step % evaluate.every === 0) yield* measured(options, progress, false);
     if (save && step % save.every === 0) yield* saved(stepper, options, progress);
-    if (progress.waited < (evaluate?.patience ?? Number.POSITIVE_INFINITY)) continue;
-    end = "no better";
-    break;
   }
   return yield* finish(stepper, options, progress, end);
 }

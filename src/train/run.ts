@@ -1,5 +1,6 @@
 /** A training in progress: iterate over it for its events, await it for its history, or do both. */
 import { ConfigError } from "../errors.ts";
+import { requireSignal } from "../schema.ts";
 import type { TrainingEvent } from "./events.ts";
 
 /** What has been reported so far. */
@@ -83,6 +84,7 @@ export class Run<E, H> implements AsyncIterable<E>, PromiseLike<H> {
 
 /** A signal that follows `outer` and can be raised from inside as well. */
 export function stoppable(outer: AbortSignal | undefined): { signal: AbortSignal; stop: () => void } {
+  requireSignal(outer, "training");
   const own = new AbortController();
   return { signal: outer ? AbortSignal.any([outer, own.signal]) : own.signal, stop: () => own.abort() };
 }

@@ -51,10 +51,12 @@ function requirePattern(pattern: string | undefined): void {
   }
 }
 
-function stepsOf({ steps, epochs }: Given, stepsPerEpoch: number): number {
+/** A step takes `accumulate` batches, and the last step is taken though some of its batches belong to the next pass. */
+function stepsOf({ steps, epochs, accumulate }: Given, batchesPerEpoch: number): number {
   if (steps !== undefined && epochs !== undefined)
     throw new ConfigError(`option: steps and epochs: expected one of them, got ${steps} and ${epochs}; leave one out`);
-  return epochs === undefined ? (steps ?? STEPS) : Math.max(1, Math.round(epochs * stepsPerEpoch));
+  if (epochs === undefined) return steps ?? STEPS;
+  return Math.max(1, Math.ceil(Math.round(epochs * batchesPerEpoch) / accumulate));
 }
 
 /** The settings that were given, checked, without what depends on the data. Throws ConfigError. */
@@ -65,16 +67,16 @@ export function checkTraining(input: Readonly<Record<string, unknown>>): Given {
 }
 
 /**
- * Fills in everything, in the order of the schema: a training state depends on it byte for byte. `stepsPerEpoch` says
- * how many steps a batch of that size takes for one pass. Throws ConfigError naming the option, what it expects and
+ * Fills in everything, in the order of the schema: a training state depends on it byte for byte. `batchesPerEpoch` says
+ * how many batches of that size one pass takes. Throws ConfigError naming the option, what it expects and
  * what it got.
  */
 export function trainingSettings(
   input: Readonly<Record<string, unknown>>,
-  stepsPerEpoch: (batch: number) => number,
+  batchesPerEpoch: (batch: number) => number,
 ): TrainingSettings {
   const given = checkTraining(input);
-  const steps = stepsOf(given, given.epochs === undefined ? 0 : stepsPerEpoch(given.batch * given.accumulate));
+  const steps = stepsOf(given, given.epochs === undefined ? 0 : batchesPerEpoch(given.batch));
   const evalEvery = given.evalEvery ?? Math.min(250, Math.max(1, Math.ceil(steps / 10)));
   const filled: Record<string, unknown> = {
     ...given,

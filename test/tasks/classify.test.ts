@@ -101,6 +101,13 @@ test("interrupted and resumed, dropout and all, it ends with the same bits", asy
   await expect(Promise.resolve(resume(parted, { data: other, val, steps: 20 }))).rejects.toThrow(CheckpointError);
 });
 
+test("a pass leaves no example out, also where the last batch has fewer", async () => {
+  const epochs: (number | undefined)[] = [];
+  const run = train("rnn", { ...options, val: undefined, holdout: 0.25, epochs: 2, batch: 170, config: sizes.rnn });
+  for await (const event of run) if (event.event === "step") epochs.push(event.epoch);
+  expect(epochs).toEqual([0.5, 1, 1.5, 2]); // 180 examples in batches of 170 and 10
+});
+
 test("epochs pass over all examples; what is not validation is trained on", async () => {
   const epochs: (number | undefined)[] = [];
   const run = train("rnn", { ...options, val: undefined, holdout: 0.25, epochs: 2, batch: 9, config: sizes.rnn });
@@ -212,6 +219,12 @@ describe("evaluate", () => {
     expect(note).toMatch(/^no baselines: the training data cannot be read \(.*made up/);
     writeFileSync("made up", csv(learned.slice(1)));
     expect((await evaluate(store, { data: val })).note).toMatch(/^no baselines: /);
+  });
+
+  test("a line names the likeliest label first, also where labels are numbers", async () => {
+    const classifier = await open("run", { task: "classify" });
+    const labels = { "0": 0.1, "1": 0.7, "2": 0.2 };
+    expect(classifier.line({ text: "", label: "1", probability: 0.7, labels })).toBe("1\t0.7000\t2\t0.2000\t0\t0.1000");
   });
 
   test("a run for one task is not opened as another", async () => {

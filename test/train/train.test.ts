@@ -345,6 +345,14 @@ describe("measured during training", () => {
     expect(kept).toEqual(["best 2", "best 6", "last 10"]);
   });
 
+  test("patience at its end before an interruption: going on takes no further step", async () => {
+    const evaluate = measuring([1], { every: 2, patience: 2 });
+    const options = { steps: 100, from: 10, batches: four, evaluate, best: { score: 4, step: 6 } };
+    const { events, history } = await looped(await lineStep(), options);
+    expect(history).toMatchObject({ step: 10, losses: [], best: { score: 4, step: 6 } });
+    expect(events).toEqual([{ event: "stop", step: 10, reason: "no better loss in 2 evaluations" }]);
+  });
+
   test("at the end all is looked at, before that a part", async () => {
     const asked: boolean[] = [];
     const run = async (final: boolean) => {
