@@ -38,6 +38,15 @@ export function shown(value: unknown): string {
   return typeof name === "string" && name !== "Object" ? `a ${quoted(name).slice(1, -1)}` : "an object";
 }
 
+/** A value as JSON spells it, at most 80 characters of that, or as `shown` where JSON cannot. */
+export function spelled(value: unknown): string {
+  try {
+    return JSON.stringify(value)?.slice(0, 80) ?? shown(value);
+  } catch {
+    return shown(value);
+  }
+}
+
 const isPlain = (value: unknown): boolean => typeof value === "number" || typeof value === "string";
 
 /** What all errors here have in common. A message is one line that is safe to show, whatever names it quotes. */

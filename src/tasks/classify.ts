@@ -18,7 +18,7 @@ import {
   TEXT_COLUMNS,
   textDigest,
 } from "../data/index.ts";
-import { CheckpointError, ConfigError, DataError, shown } from "../errors.ts";
+import { CheckpointError, ConfigError, DataError, spelled } from "../errors.ts";
 import type { ClassesModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import type { Feeds, RunOptions } from "../runtime/index.ts";
@@ -278,7 +278,7 @@ export class Classifier implements Predictor<unknown, Classification> {
     const value = [...named, ...first].find((found) => typeof found === "string" || typeof found === "number");
     if (value !== undefined) return String(value);
     throw new DataError(
-      `text: expected a string or a record with ${asked ?? TEXT_COLUMNS.slice(0, 3).join(", ")}, got ${shown(input)}`,
+      `text: expected a string or a record with ${asked ?? TEXT_COLUMNS.slice(0, 3).join(", ")}, got ${spelled(input)}`,
     );
   }
 

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import type { Json } from "../checkpoint/index.ts";
 import { type Dataset, requireVariety, splitText, windows } from "../data/index.ts";
-import { CheckpointError, ConfigError, DataError, shown } from "../errors.ts";
+import { CheckpointError, ConfigError, DataError, spelled } from "../errors.ts";
 import { type GenerateOptions, IdGenerator } from "../generate/index.ts";
 import type { CausalModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
@@ -223,6 +223,6 @@ function promptOf(input: unknown): string {
   const prompt = record.prompt ?? record.text;
   if (typeof prompt === "string" && prompt !== "") return prompt;
   throw new DataError(
-    `prompt: expected some text, or { "prompt": text }, got ${shown(input)}; give at least one character`,
+    `prompt: expected some text, or { "prompt": text }, got ${spelled(input)}; give at least one character`,
   );
 }

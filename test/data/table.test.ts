@@ -147,7 +147,8 @@ describe("what people give", () => {
     ];
     expect((await readTable(asSource({ name: "mine", rows }, open))).rows).toEqual(rows);
     const own = source("own", "x");
-    expect(asSource(own, open)).toBe(own);
+    expect(asSource(own, open)).toMatchObject({ name: own.name, format: own.format });
+    expect(await asSource(own, open).text()).toBe("x");
   });
 
   test.each([undefined, null, 5, [], {}, { text: "x" }, { rows: [] }])("%j is refused", (given) => {
