@@ -2,7 +2,7 @@
  * Which examples a batch holds: a pure function of seed and number, so that a resumed training sees what it would
  * have seen. Batches are counted from 0 through the whole training.
  */
-import { ConfigError } from "../errors.ts";
+import { ConfigError, shown } from "../errors.ts";
 import { stream } from "../runtime/random.ts";
 
 /** The indices of batch number `n`. */
@@ -30,6 +30,9 @@ export interface EpochOptions extends Sizes {
 
 /** Batches in one pass over `size` examples. Throws ConfigError where there would be none. */
 export function batchesPerEpoch({ size, batch, last = "keep" }: EpochOptions): number {
+  for (const [name, value] of Object.entries({ size, batch }))
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new ConfigError(`epochs: expected ${name} to be a whole number from 1 on, got ${shown(value)}`);
   const count = last === "keep" ? Math.ceil(size / batch) : Math.floor(size / batch);
   if (count > 0) return count;
   throw new ConfigError(`batch: expected at most the ${size} examples there are, got ${batch}; make batches smaller`);

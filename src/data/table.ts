@@ -55,6 +55,12 @@ function requireWidth(cells: readonly (readonly string[])[], name: string): void
     );
 }
 
+function requireDistinct(columns: readonly string[], name: string): void {
+  const twice = columns.find((column, i) => columns.indexOf(column) !== i);
+  if (twice !== undefined)
+    throw new DataError(`table ${name}: expected every column once, got ${quoted(twice)} twice; rename one of them`);
+}
+
 /** Tabs separate in .tsv, where quotes are letters like any other; commas in .csv, where quotes enclose. */
 function delimited(text: string, { name, format }: Source, asked: readonly string[], naming: Header): Table {
   const tabs = format === "tsv" ? { delimiter: "\t", quoteChar: "\0" } : {};
@@ -65,6 +71,7 @@ function delimited(text: string, { name, format }: Source, asked: readonly strin
   const [first = []] = cells;
   const header = naming === "auto" ? isHeader(first, asked) : naming === "yes";
   const columns = header ? first.map((cell) => cell.trim()) : first.map((_, i) => String(i + 1));
+  requireDistinct(columns, name);
   const rows = cells.slice(header ? 1 : 0);
   return {
     name,

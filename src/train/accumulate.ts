@@ -39,8 +39,11 @@ interface Piece {
   readonly over: ReadonlySet<string>;
 }
 
-/** Bytes that a piece of the update changes at most, unless one parameter has more: the engine makes a copy of them. */
-const PIECE = 2 ** 24;
+/**
+ * Bytes that a piece of the update changes at most, unless one parameter has more. The engine makes a copy of them, and
+ * every piece is a call: of 16, 32, 64 and 1,024 MiB, 64 was the fastest and hardly larger (bench/LOG.md).
+ */
+const PIECE = 2 ** 26;
 /** Bytes of parameters, slots and averages from which on memory counts more than the time to hand over gradients. */
 const LARGE = 2 ** 26;
 

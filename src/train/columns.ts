@@ -87,15 +87,18 @@ export const ordered =
   (step: number): [Feeds] => [collate(Array.from(order(step - 1), (i) => data.at(i)))];
 
 /** The batches of an iterable, one by one; nothing after the last. Throws ConfigError where steps are asked for out of order. */
-export function following(
-  source: Iterable<Feeds> | AsyncIterable<Feeds>,
-): (step: number) => Promise<[Feeds] | undefined> {
+export function following(source: Iterable<Feeds> | AsyncIterable<Feeds>): {
+  readonly batches: (step: number) => Promise<[Feeds] | undefined>;
+  /** Tells the iterable that no more of it is wanted. */
+  readonly close: () => Promise<void>;
+} {
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   let last = 0;
-  return async (step) => {
+  const batches = async (step: number): Promise<[Feeds] | undefined> => {
     if (step !== ++last)
       throw new ConfigError(`data: an iterable gives its batches once, in order; step ${step} came after ${last - 1}`);
     const { done, value } = await iterator.next();
     return done ? undefined : [value];
   };
+  return { batches, close: async () => void (await iterator.return?.()) };
 }

@@ -129,6 +129,8 @@ interface Supply {
   /** Steps in one pass; undefined for an iterable of batches. */
   readonly perEpoch: number | undefined;
   readonly collate: (rows: readonly never[]) => Feeds;
+  /** Ends an iterable that has more batches than were wanted. */
+  readonly close?: () => Promise<void>;
   /** What is only measured. */
   readonly validation: Columns | Dataset<never> | undefined;
 }
@@ -153,7 +155,7 @@ function supplyOf<N extends string, E>(data: FitData<E>, options: FitOptions<N, 
       );
     const validation = measured as Supply["validation"];
     const all = steps ?? Number.POSITIVE_INFINITY;
-    return { batches: following(data), steps: all, perEpoch: undefined, collate, validation };
+    return { ...following(data), steps: all, perEpoch: undefined, collate, validation };
   }
   const whole = (isDataset(data) ? data : fromColumns(data as Columns)) as Dataset<never>;
   const [examples, validation] = split(whole, measured as Supply["validation"] | number, seed);
@@ -237,6 +239,7 @@ async function* fitting<N extends string, E>(
     return Object.assign(fitted.settle(patience !== undefined), history);
   } finally {
     await step.release();
+    await supply.close?.();
   }
 }
 

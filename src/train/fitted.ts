@@ -1,6 +1,6 @@
 /** A model of your own with values: to predict with, to measure, to keep. */
 import type { Dataset } from "../data/index.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, DataError } from "../errors.ts";
 import { namedBuffers, namedParameters } from "../nn/index.ts";
 import type { Named } from "../onnx/index.ts";
 import { compile, type Feeds, type HostTensor, type Program, type RunOptions } from "../runtime/index.ts";
@@ -89,6 +89,7 @@ export class Fitted implements AsyncDisposable {
     const examples = (
       typeof (data as Dataset<never> | undefined)?.at === "function" ? data : fromColumns(data as Columns)
     ) as Dataset<never>;
+    if (examples.size === 0) throw new DataError("evaluate: expected at least one example, got none");
     const { batch = 32 } = this.#options;
     const sums: Record<string, number> = {};
     for (let from = 0; from < examples.size; from += batch) {

@@ -73,6 +73,8 @@ class Progress {
   saved: number;
   best: Best | undefined;
   scores: Scores | undefined;
+  /** The step of the last measurement. */
+  measuredAt: number | undefined;
   /** Measurements since the best one. */
   waited: number;
   units = 0;
@@ -97,6 +99,7 @@ class Progress {
   /** Takes a measurement; whether it is the best so far. */
   measure(scores: Scores, { best, better }: Evaluation): boolean {
     this.scores = scores;
+    this.measuredAt = this.step;
     const score = scores[best] ?? Number.NaN;
     const before = this.best?.score;
     const isBest =
@@ -203,7 +206,7 @@ async function* finish(
   const { step, waited } = progress;
   if (end === "no better")
     yield { event: "stop", step, reason: `no better ${options.evaluate?.best} in ${waited} evaluations` };
-  if (end === "last step") yield* measured(options, progress, true);
+  if (end === "last step" && progress.measuredAt !== step) yield* measured(options, progress, true);
   if (step !== progress.saved || end === "last step") yield* saved(stepper, options, progress);
   if (end === "interrupted") yield { event: "interrupted", step };
   return {
