@@ -1,17 +1,17 @@
-/** The registry of tasks: name -> task, imported when it is asked for. */
+/**
+ * The registry of tasks. They are imported at once: a bundler that puts everything into one file (rolldown) leaves out
+ * the initialisation of modules that a dynamic import in code that is never called needs as well.
+ */
 import { ConfigError, nearest, shown } from "../errors.ts";
 import { type Architecture, type Head, modelsWith } from "../models/index.ts";
-import type { Classifier } from "./classify.ts";
-import type { TextGenerator } from "./language.ts";
+import { type Classifier, classify } from "./classify.ts";
+import { language, type TextGenerator } from "./language.ts";
 import type { Predictor, Task } from "./task.ts";
 
-const builtIn = {
-  language: async () => (await import("./language.ts")).language,
-  classify: async () => (await import("./classify.ts")).classify,
-} satisfies Record<string, () => Promise<Task>>;
+const builtIn = { language, classify } satisfies Record<string, Task>;
 
 /** The tasks that come with the library, by name. */
-export type Tasks = { [N in keyof typeof builtIn]: Awaited<ReturnType<(typeof builtIn)[N]>> };
+export type Tasks = typeof builtIn;
 
 /** What a task's model becomes when it is opened, by the name of the task. */
 export interface Predictors {
@@ -20,18 +20,18 @@ export interface Predictors {
 }
 export type PredictorOf<T extends string> = T extends keyof Predictors ? Predictors[T] : Predictor;
 
-const registry = new Map<string, () => Promise<Task>>(Object.entries(builtIn));
+const registry = new Map<string, Task>(Object.entries(builtIn));
 
 /** The names of all tasks. */
 export const taskNames = (): string[] => [...registry.keys()];
 
 /** Adds a task of your own. */
-export const addTask = (task: Task): void => void registry.set(task.name, async () => task);
+export const addTask = (task: Task): void => void registry.set(task.name, task);
 
 /** The task called `name`. Throws ConfigError with the nearest known one. */
 export async function loadTask(name: string): Promise<Task> {
-  const load = registry.get(name);
-  if (load) return load();
+  const task = registry.get(name);
+  if (task) return task;
   const known = taskNames();
   throw new ConfigError(
     `task: expected one of ${known.join(", ")}, got ${shown(name)}${typeof name === "string" ? nearest(name, known) : ""}; choose one of them`,
@@ -39,18 +39,12 @@ export async function loadTask(name: string): Promise<Task> {
 }
 
 /** The first task that asks for `head`. */
-async function taskWith(head: Head): Promise<Task | undefined> {
-  for (const name of taskNames()) {
-    const task = await loadTask(name);
-    if (task.head === head) return task;
-  }
-  return undefined;
-}
+const taskWith = (head: Head): Task | undefined => [...registry.values()].find((task) => task.head === head);
 
 /** What an architecture does when nobody says: the first task for the first of its heads that has one. */
 export async function defaultTask({ modelType, heads }: Architecture): Promise<Task> {
   for (const head of Object.keys(heads) as Head[]) {
-    const task = await taskWith(head);
+    const task = taskWith(head);
     if (task) return task;
   }
   throw new ConfigError(`task: there is none for ${modelType}, which has ${Object.keys(heads).join(", ")}`);
