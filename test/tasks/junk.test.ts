@@ -5,7 +5,6 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { listed } from "../../src/data/index.ts";
-import { DescentError } from "../../src/errors.ts";
 import { loadArchitecture } from "../../src/models/index.ts";
 import { Linear, meanSquaredError } from "../../src/nn/index.ts";
 import { adam } from "../../src/optim/index.ts";
@@ -15,13 +14,11 @@ import { exportForward, exportTraining } from "../../src/tasks/export.ts";
 import { loadTask } from "../../src/tasks/index.ts";
 import { loadModel, open } from "../../src/tasks/open.ts";
 import { resume, train } from "../../src/tasks/train.ts";
-import { input, type Tensor } from "../../src/tensor/index.ts";
+import type { Tensor } from "../../src/tensor/index.ts";
 import { type Fitted, fit as fitOwn } from "../../src/train/index.ts";
 import { workIn } from "../cli/support.ts";
+import { type Call, fault, parts, junk as usual } from "../support/junk.ts";
 import { memory } from "../support/runs.ts";
-
-type Call = readonly [name: string, call: (...values: never[]) => unknown, ...values: unknown[]];
-const parts = ([name, call, ...given]: Call) => [name, call, given] as const;
 
 /** A call for each of `options`, which is replaced, and one for all of them. */
 function each(name: string, call: (options: never) => unknown, options: Record<string, unknown>): Call[] {
@@ -141,28 +138,9 @@ const calls: readonly Call[] = [
 ];
 
 const junk: Readonly<Record<string, unknown>> = {
-  nothing: undefined,
-  null: null,
-  true: true,
-  NaN: Number.NaN,
-  "-7": -7,
+  ...usual,
   "0": 0,
-  "1.5": 1.5,
-  "3n": 3n,
-  "an empty text": "",
-  text: "abc\n",
-  "a symbol": Symbol("s"),
-  "an empty list": [],
-  "a list of null": [null],
-  "a list of lists": [[1], [2, 3], []],
-  "an object": { a: 1 },
   "an object of null": { a: null },
-  "an object without a prototype": Object.create(null),
-  "a function": () => 1,
-  "a date": new Date(0),
-  "a typed array": new Float32Array(2),
-  "a host tensor without numbers": { shape: [2, 3], dtype: "f32" },
-  "a tensor": input("other", [5, 7], "i64"),
   "what throws when it is read": { at: 1, size: 3 },
 };
 
@@ -178,14 +156,6 @@ async function outcome(action: () => unknown): Promise<unknown> {
   }
 }
 
-/** What is wrong with an outcome, if anything. */
-function fault(error: unknown): string | undefined {
-  if (error === undefined) return undefined;
-  if (!(error instanceof DescentError)) return `threw ${String(error)}`;
-  if (/\n/.test(error.message) || error.message.length > 600) return `said ${error.message}`;
-  return undefined;
-}
-
 describe("with what it takes, nothing is wrong", () => {
   test.each(calls.map(parts))("%s", async (_, call, given) => {
     expect(await outcome(() => call(...(given as never[])))).toBeUndefined();
@@ -197,7 +167,7 @@ describe.each(calls.map(parts))("%s", (_, call, given) => {
     const faults: string[] = [];
     for (const [what, value] of Object.entries(junk)) {
       const mixed = given.map((own, i) => (i === place ? value : own));
-      const wrong = fault(await outcome(() => call(...(mixed as never[]))));
+      const wrong = fault(await outcome(() => call(...(mixed as never[]))), 600);
       if (wrong !== undefined) faults.push(`${what}: ${wrong}`);
     }
     expect(faults).toEqual([]);

@@ -4,7 +4,6 @@
  */
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
-import { DescentError } from "../../src/errors.ts";
 import { gradient, recompute, scan, valueAndGradient } from "../../src/graph/index.ts";
 import { binaryOps, unaryOps } from "../../src/graph/ops/elementwise.ts";
 import { lower } from "../../src/onnx/index.ts";
@@ -23,9 +22,7 @@ import {
   tensor,
   zeros,
 } from "../../src/tensor/index.ts";
-
-type Call = readonly [name: string, call: (...values: never[]) => unknown, ...values: unknown[]];
-const parts = ([name, call, ...given]: Call) => [name, call, given] as const;
+import { type Call, fault, parts, junk as usual } from "../support/junk.ts";
 
 const x = input("x", [2, 3]);
 const y = input("y", [2, 3]);
@@ -127,30 +124,14 @@ const calls: readonly Call[] = [
   on(image, "averagePool", { kernel: [2], stride: [2], padding: [0] }),
 ];
 
+/** Characters of a message. */
+const MOST = 400;
+
 const junk: Readonly<Record<string, unknown>> = {
-  nothing: undefined,
-  null: null,
-  true: true,
-  NaN: Number.NaN,
-  "-7": -7,
-  "1.5": 1.5,
+  ...usual,
   "2 ** 40": 2 ** 40,
-  "3n": 3n,
-  "an empty text": "",
-  text: "abc\n",
-  "a symbol": Symbol("s"),
-  "an empty list": [],
-  "a list of null": [null],
   "a list of texts": ["x", "y"],
-  "a list of lists": [[1], [2, 3], []],
-  "an object": { a: 1 },
-  "an object without a prototype": Object.create(null),
-  "a function": () => 1,
-  "a date": new Date(0),
-  "a typed array": new Float32Array(2),
   "a tensor of text's shape": { shape: "abc", dtype: "f32", data: [1] },
-  "a host tensor without numbers": { shape: [2, 3], dtype: "f32" },
-  "a tensor": input("other", [5, 7], "i64"),
   "a list of tensors": [input("other", [5, 7], "i64")],
 };
 
@@ -161,14 +142,6 @@ async function outcome(action: () => unknown): Promise<unknown> {
   } catch (error) {
     return error;
   }
-  return undefined;
-}
-
-/** What is wrong with an error, if anything. */
-function fault(error: unknown): string | undefined {
-  if (error === undefined) return undefined;
-  if (!(error instanceof DescentError)) return `threw ${String(error)}`;
-  if (/\n/.test(error.message) || error.message.length > 400) return `said ${error.message}`;
   return undefined;
 }
 
@@ -191,13 +164,13 @@ describe.each(calls.map(parts))("%s", (_, call, given) => {
     for (const [what, value] of Object.entries(junk)) {
       const mixed = [...given];
       mixed[place] = value;
-      const wrong = fault(await outcome(() => call(...(mixed as never[]))));
+      const wrong = fault(await outcome(() => call(...(mixed as never[]))), MOST);
       if (wrong !== undefined) faults.push(`${what}: ${wrong}`);
     }
     expect(faults).toEqual([]);
   });
   test("without arguments", async () => {
-    expect(fault(await outcome(() => call()))).toBeUndefined();
+    expect(fault(await outcome(() => call()), MOST)).toBeUndefined();
   });
 });
 
