@@ -7,6 +7,8 @@ import { emit, type IO, quote } from "./io.ts";
 import { type Context, type Finished, type Prepared, resumeCommand } from "./prepared.ts";
 import { openingPrompt, pieces, stream } from "./sample.ts";
 
+/** Tokens in which the last word of a sample ends. */
+const LONGEST_WORD = 40;
 /** Characters of the sample. */
 const SAMPLE = 300;
 
@@ -37,7 +39,7 @@ async function sample(
   { io, flags, stop }: Context,
 ): Promise<string> {
   const prompt = openingPrompt(generator.tokenizer, data === "builtin" ? "The " : "\n");
-  const options = { tokens: SAMPLE, temperature: 0.5, signal: stop.signal };
+  const options = { tokens: SAMPLE + LONGEST_WORD, temperature: 0.5, signal: stop.signal };
   const source = pieces(generator, prompt, options, SAMPLE);
   if (!flags.quiet) io.err("\n");
   if (!flags.json) await stream(prompt, source, io);
