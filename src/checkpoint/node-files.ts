@@ -28,6 +28,13 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: "it is a folder, not a file",
 };
 
+/** Whether anything of that name is there and can be seen. */
+export const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
 /** `error` as one line for people, with the system's code. */
 export function reason(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : undefined;

@@ -19,6 +19,7 @@ import type { HostTensor } from "../runtime/index.ts";
 import { parseJson } from "./json-scanner.ts";
 import {
   append,
+  exists,
   makeFolder,
   readFileBounded,
   readStart,
@@ -215,12 +216,6 @@ async function createRun(folder: string, files: Readonly<Record<string, Json>>):
   for (const place of [folder, join(folder, "best")])
     for (const [name, content] of Object.entries(files)) await writeAtomic(join(place, name), text(content));
 }
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** Whether `folder` holds a run that can be resumed. */
 export const isRun = (folder: string): Promise<boolean> =>

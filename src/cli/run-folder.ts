@@ -1,16 +1,10 @@
 /** Where a new run is kept: the folder that was named, or the first free one of its model. */
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Store } from "../checkpoint/index.ts";
-import { makeFolder, reason } from "../checkpoint/node-files.ts";
+import { exists, makeFolder, reason } from "../checkpoint/node-files.ts";
 import { folder } from "../checkpoint/node-run.ts";
 import { CheckpointError } from "../errors.ts";
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** Makes `path` and says whether it is ours: another training may take the same name at the same time. */
 async function take(path: string): Promise<boolean> {

@@ -2,7 +2,7 @@
 import { files } from "#files";
 import { fromFile, readSafetensors, type StoredTensor, toFile, writeSafetensors } from "../checkpoint/index.ts";
 import { ConfigError } from "../errors.ts";
-import { namedBuffers, namedParameters } from "../nn/index.ts";
+import { namedState } from "../nn/index.ts";
 import type { Feeds } from "../runtime/index.ts";
 
 /** Writes the values of parameters and buffers whole or not at all: `saveWeights("net.safetensors", fitted.values)`. */
@@ -17,5 +17,5 @@ export async function saveWeights(path: string, values: Feeds): Promise<void> {
  */
 export async function loadWeights(path: string, model: object): Promise<Feeds> {
   const { tensors }: { tensors: ReadonlyMap<string, StoredTensor> } = readSafetensors(await files.read(path));
-  return fromFile(tensors, { ...namedParameters(model), ...namedBuffers(model) }, {}, "given");
+  return fromFile(tensors, namedState(model), {}, "given");
 }

@@ -14,6 +14,7 @@ export {
   module,
   namedBuffers,
   namedParameters,
+  namedState,
   nameOf,
   type Part,
   type Parts,

@@ -101,6 +101,12 @@ export const namedParameters = (model: object): Record<string, Tensor> => Object
 export const namedBuffers = (model: object): Record<string, Tensor> =>
   Object.fromEntries([...tensorsOf(model)].filter(([, { node }]) => node.op === "buffer"));
 
+/** Everything that a model's file holds: parameters and buffers by name. */
+export const namedState = (model: object): Record<string, Tensor> => ({
+  ...namedParameters(model),
+  ...namedBuffers(model),
+});
+
 /** `count` layers of one kind, as a list whose indices are part of the names. */
 export function times<T>(count: number, make: (index: number) => T): T[] {
   requireSizes("times", { count }, 0);

@@ -1,13 +1,10 @@
 /** Inputs one by one, answers batch by batch: what predictors and measurements share. */
 import { DataError, shown } from "../errors.ts";
-import { namedBuffers, namedParameters } from "../nn/index.ts";
+import { namedState } from "../nn/index.ts";
 import type { Named } from "../onnx/index.ts";
 import { compile, type Feeds, type Program, type RunOptions } from "../runtime/index.ts";
 import { input } from "../tensor/index.ts";
 import { type BatchSpecs, mapNames } from "../train/index.ts";
-
-/** Everything that a model's file holds: parameters and buffers by name. */
-export const namedState = (parts: object): Named => ({ ...namedParameters(parts), ...namedBuffers(parts) });
 
 const PREFIX = "row.";
 

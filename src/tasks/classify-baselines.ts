@@ -1,11 +1,10 @@
 /** How well texts are classified without a network. V words · K labels · B texts · T ids of the longest */
 import { type Dataset, epochs, padded } from "../data/index.ts";
-import { constantInit, crossEntropy, module } from "../nn/index.ts";
+import { constantInit, crossEntropy, module, namedState } from "../nn/index.ts";
 import { adam, linearDecay } from "../optim/index.ts";
 import { initialValues } from "../runtime/index.ts";
 import { arange, parameter, type Tensor } from "../tensor/index.ts";
 import { createStep, type Scores } from "../train/index.ts";
-import { namedState } from "./batched.ts";
 import type { Labelled } from "./classify.ts";
 import { ClassTally, softmax } from "./classify-scores.ts";
 import type { Watch } from "./task.ts";

@@ -29,6 +29,7 @@ import { grouped, RowProgram, rowOf, several } from "./batched.ts";
 import { bagOfWords, majority } from "./classify-baselines.ts";
 import { classScorer, softmax } from "./classify-scores.ts";
 import type { Predictor, Problem, Task, Watch } from "./task.ts";
+import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
 
 const options = z.strictObject({
   text: z
@@ -146,10 +147,7 @@ function problem(encoding: Encoding, chosen: Options): Problem<"classes", Labell
       },
     },
     accept({ vocabulary, context = Number.POSITIVE_INFINITY, classes }) {
-      if (vocabulary < tokenizer.vocabSize)
-        throw new ConfigError(
-          `vocab_size: expected at least the tokenizer's ${tokenizer.vocabSize}, got ${vocabulary}; leave it out`,
-        );
+      requireVocabulary(vocabulary, tokenizer);
       if (context < length)
         throw new ConfigError(`length: the model has ${context} positions, got ${length}; lower the length`);
       if (classes !== labels.length)
@@ -214,12 +212,12 @@ export const classify: Task<"classes", Labelled, typeof options, Column> = {
     const tokenizer = known ? await readTokenizer(known) : await learnTokenizer(texts, chosen, watch);
     return problem(new Encoding(tokenizer, labelsOf(rows, source.name), chosen.length), chosen);
   },
-  async reopen({ "tokenizer.json": json, "config.json": config = {} }, chosen) {
-    if (!json) throw new CheckpointError("tokenizer.json: expected one beside config.json, got none; copy it there");
-    const { id2label } = config as { id2label?: Readonly<Record<string, unknown>> };
+  async reopen(files, chosen) {
+    const tokenizer = await keptTokenizer(files);
+    const { id2label } = (files["config.json"] ?? {}) as { id2label?: Readonly<Record<string, unknown>> };
     if (!id2label) throw new CheckpointError("config.json: expected id2label, which names the labels, got none");
     const labels = Object.keys(id2label).map((_, i) => String(id2label[i] ?? i));
-    return problem(new Encoding(await readTokenizer(json), labels, chosen.length), chosen);
+    return problem(new Encoding(tokenizer, labels, chosen.length), chosen);
   },
 };
 

@@ -2,12 +2,10 @@
 import type { Store } from "../checkpoint/index.ts";
 import { ConfigError } from "../errors.ts";
 import { asStore } from "../files/index.ts";
-import type { Spec } from "../graph/index.ts";
-import { namedBuffers, namedParameters } from "../nn/index.ts";
+import { namedBuffers, namedParameters, namedState } from "../nn/index.ts";
 import { lower, type OnnxModel } from "../onnx/index.ts";
 import { input } from "../tensor/index.ts";
-import { traceStep } from "../train/index.ts";
-import { namedState } from "./batched.ts";
+import { fixSizes, traceStep } from "../train/index.ts";
 import { describe, loadModel } from "./open.ts";
 import { stepOptions } from "./plan.ts";
 import { parseRecord } from "./record.ts";
@@ -41,8 +39,6 @@ export async function exportTraining(place: Store | string): Promise<OnnxModel> 
   const store = asStore(place);
   const { problem, model } = await describe(store);
   const { settings, sizes } = parseRecord((await store.loadState()).trainer, store.where);
-  const whole: Readonly<Record<string, number>> = { ...sizes, B: settings.batch * settings.accumulate };
-  const fixed = ({ shape, dtype }: Spec): Spec => ({ shape: shape.map((dim) => whole[dim] ?? dim), dtype });
   const options = stepOptions({
     problem,
     model,
@@ -50,7 +46,7 @@ export async function exportTraining(place: Store | string): Promise<OnnxModel> 
     buffers: namedBuffers(model.parts),
     settings: { ...settings, accumulate: 1 },
   });
-  const batch = Object.fromEntries(Object.entries(options.batch).map(([name, spec]) => [name, fixed(spec)]));
+  const batch = fixSizes(options.batch, { ...sizes, B: settings.batch * settings.accumulate });
   const { inputs, outputs } = traceStep({ ...options, batch });
   return lower(inputs, outputs);
 }

@@ -15,6 +15,7 @@ import { checked, real, requireRecord, whole } from "../schema.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar } from "../tokenizers/index.ts";
 import { several } from "./batched.ts";
 import type { Predictor, Problem, Scorer, Task, Watch } from "./task.ts";
+import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
 
 const options = z.strictObject({
   context: whole(1, 1e6).default(64).describe("tokens in a sequence"),
@@ -98,8 +99,7 @@ function problem(tokenizer: Tokenizer, { context: T }: Options): Problem<"causal
     config: { vocab_size: V, n_positions: T },
     files: { "tokenizer.json": tokenizer.toJSON() as Json },
     accept({ vocabulary, context }) {
-      if (vocabulary < V)
-        throw new ConfigError(`vocab_size: expected at least the tokenizer's ${V}, got ${vocabulary}; leave it out`);
+      requireVocabulary(vocabulary, tokenizer);
       if (T > (context ?? Number.POSITIVE_INFINITY))
         throw new ConfigError(
           `context: the model has ${context} positions, got ${T}; raise n_positions or lower the context`,
@@ -146,10 +146,7 @@ export const language: Task<"causal", Window, typeof options, "ids" | "targets">
     const learn = () => learnTokenizer(text, splitText(text).train, chosen, watch);
     return problem(known ? await readTokenizer(known) : await learn(), chosen);
   },
-  async reopen({ "tokenizer.json": json }, chosen) {
-    if (!json) throw new CheckpointError("tokenizer.json: expected one beside config.json, got none; copy it there");
-    return problem(await readTokenizer(json), chosen);
-  },
+  reopen: async (files, chosen) => problem(await keptTokenizer(files), chosen),
 };
 
 /** What a prompt became. */

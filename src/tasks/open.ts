@@ -3,9 +3,9 @@ import { fromFile, type Json, type Store } from "../checkpoint/index.ts";
 import { CheckpointError, shown } from "../errors.ts";
 import { asStore } from "../files/index.ts";
 import { type Architecture, build, type Head, type Heads, loadArchitecture } from "../models/index.ts";
+import { namedState } from "../nn/index.ts";
 import type { Feeds, RunOptions } from "../runtime/index.ts";
 import { checked, requireRecord } from "../schema.ts";
-import { namedState } from "./batched.ts";
 import { defaultTask, loadTask, type PredictorOf } from "./index.ts";
 import type { Description, Problem, Task } from "./task.ts";
 

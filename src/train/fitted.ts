@@ -1,7 +1,7 @@
 /** A model of your own with values: to predict with, to measure, to keep. */
 import type { Dataset } from "../data/index.ts";
 import { ConfigError, DataError } from "../errors.ts";
-import { namedBuffers, namedParameters } from "../nn/index.ts";
+import { namedState } from "../nn/index.ts";
 import type { Named } from "../onnx/index.ts";
 import { compile, type Feeds, type HostTensor, type Program, type RunOptions } from "../runtime/index.ts";
 import { input, isTensor, type Shape, type Tensor } from "../tensor/index.ts";
@@ -38,8 +38,7 @@ class Programs {
   }
   #compile(shapes: Shapes): Promise<Program> {
     const batch = Object.fromEntries(shapes.map(([name, shape, dtype]) => [name, input(name, shape, dtype)]));
-    const state = { ...namedParameters(this.#model), ...namedBuffers(this.#model) };
-    return compile({ ...batch, ...state }, this.#forward(batch), this.#run);
+    return compile({ ...batch, ...namedState(this.#model) }, this.#forward(batch), this.#run);
   }
   async release(): Promise<void> {
     const all = await Promise.all(this.#made.values());

@@ -1,5 +1,6 @@
 /** Training: the step as a graph, the loop around it, and what it reports. */
 export { createStep } from "./accumulate.ts";
+export { fixSizes } from "./buckets.ts";
 export { type Columns, type Example, fromColumns } from "./columns.ts";
 export type { Best, History, Scores, TrainingEvent } from "./events.ts";
 export { type FitData, type FitOptions, fit } from "./fit.ts";

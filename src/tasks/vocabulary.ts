@@ -1,0 +1,18 @@
+/** What tasks on text have in common: the tokenizer that a run keeps, and a model that has a place for its tokens. */
+import { CheckpointError, ConfigError } from "../errors.ts";
+import { readTokenizer, type Tokenizer } from "../tokenizers/index.ts";
+import type { Description } from "./task.ts";
+
+/** The tokenizer among the files of a run or checkpoint. Throws CheckpointError where there is none. */
+export function keptTokenizer({ "tokenizer.json": json }: Description): Promise<Tokenizer> {
+  if (json) return readTokenizer(json);
+  throw new CheckpointError("tokenizer.json: expected one beside config.json, got none; copy it there");
+}
+
+/** Throws ConfigError where a model has fewer tokens than the tokenizer. */
+export function requireVocabulary(vocabulary: number, { vocabSize }: Tokenizer): void {
+  if (vocabulary < vocabSize)
+    throw new ConfigError(
+      `vocab_size: expected at least the tokenizer's ${vocabSize}, got ${vocabulary}; leave it out`,
+    );
+}
