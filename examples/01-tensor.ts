@@ -11,7 +11,7 @@ const w = tensor([
 const y = x.matmul(w).relu();
 console.log(`recorded: ${y}`);
 
-// Only now are numbers computed: the graph is written as an ONNX model, compiled, and run.
+// Only now are numbers computed: the graph is lowered to an ONNX model, compiled, and run.
 const { result } = await run(
   { result: y },
   {

@@ -31,8 +31,8 @@ const model = await (await training).open();
 // A name begins after a line feed. The last one may be cut off, so it is dropped.
 let text = "";
 for await (const piece of model.generate("\n", { tokens: 120, temperature: 0.9, seed: 3 })) text += piece;
-const written = text.split("\n").slice(0, -1);
+const generated = text.split("\n").slice(0, -1);
 const kind = new RegExp(`^(${syllables.join("|")}){1,3}(${endings.join("|")})$`, "i");
-console.log(`written: ${written.join(", ")}`);
-console.log(`well formed: ${written.filter((word) => kind.test(word)).length} of ${written.length}`);
-console.log(`new: ${written.filter((word) => !names.includes(word)).length}`);
+console.log(`generated: ${generated.join(", ")}`);
+console.log(`well formed: ${generated.filter((word) => kind.test(word)).length} of ${generated.length}`);
+console.log(`new: ${generated.filter((word) => !names.includes(word)).length}`);

@@ -31,7 +31,7 @@ export async function* pieces(
   }
 }
 
-/** Writes `prompt`, unless it is only space, and what follows it; nothing where the prompt cannot be continued. */
+/** Prints `prompt`, unless it is only space, and what follows it; nothing where the prompt cannot be continued. */
 export async function stream(prompt: string, source: AsyncIterable<string>, io: IO): Promise<void> {
   let before = prompt.trim() && prompt;
   for await (const piece of source) {

@@ -5,7 +5,7 @@ import { ConfigError } from "../errors.ts";
 import { namedState } from "../nn/index.ts";
 import type { Feeds } from "../runtime/index.ts";
 
-/** Writes the values of parameters and buffers whole or not at all: `saveWeights("net.safetensors", fitted.values)`. */
+/** Saves the values of parameters and buffers whole or not at all: `saveWeights("net.safetensors", fitted.values)`. */
 export async function saveWeights(path: string, values: Feeds): Promise<void> {
   const entries = toFile(values, {});
   if (entries.length === 0) throw new ConfigError("saveWeights: expected values by name, got none; give fitted.values");

@@ -81,7 +81,7 @@ export interface GradientTools {
 /** Numbers of the element types in onnx.proto's TensorProto.DataType. */
 export const onnxType: Readonly<Record<DType, number>> = { f32: 1, i32: 6, i64: 7, bool: 9, f64: 11 };
 
-/** What ONNX attributes may hold. Whole numbers are written as integers: write `{ float: 1 }` where ONNX wants a float. */
+/** What ONNX attributes may hold. Whole numbers become integers: give `{ float: 1 }` where ONNX wants a float. */
 export type OnnxAttribute =
   | number
   | string
@@ -107,7 +107,7 @@ export interface OnnxNode {
 /** One side of a branch. */
 export type Branch<A> = (lower: Lowering<A>) => readonly string[];
 
-/** The pen a row writes ONNX with. Values are known by their names; an absent optional input is `""`. */
+/** What a row lowers its node with. Values are known by their names; an absent optional input is `""`. */
 export interface Lowering<A> {
   readonly inputs: readonly string[];
   readonly attrs: A;

@@ -7,20 +7,20 @@ import { record, type Tensor } from "../tensor/tensor.ts";
 import type { Node } from "./node.ts";
 import type { Into } from "./ops/indexing.ts";
 
-/** Σ over the axis that was written into: of what was written. */
+/** Σ over the axis that was added into: of what was added. */
 export function sumOfPut([x]: readonly Tensor[], { attrs }: Node): Tensor | undefined {
   const { axes } = attrs as { axes: readonly number[] };
-  const [, written] = x?.node.inputs ?? [];
+  const [, added] = x?.node.inputs ?? [];
   if (x?.node.op !== "putAlong" || x.node.inputs.length !== 2 || axes.length !== 1) return undefined;
-  return axes[0] === (x.node.attrs as Into).axis ? written?.sum([...axes], true) : undefined;
+  return axes[0] === (x.node.attrs as Into).axis ? added?.sum([...axes], true) : undefined;
 }
 
 /** put - z as what was put, added into -z. */
 export function putInto([x, z]: readonly Tensor[], node: Node): Tensor | undefined {
-  const [indices, written] = x?.node.inputs ?? [];
-  if (x?.node.op !== "putAlong" || x.node.inputs.length !== 2 || !indices || !written || !z) return undefined;
+  const [indices, added] = x?.node.inputs ?? [];
+  if (x?.node.op !== "putAlong" || x.node.inputs.length !== 2 || !indices || !added || !z) return undefined;
   if (!sameShape(z.shape, node.outputs[0]?.shape ?? []) || !sameShape(x.shape, z.shape)) return undefined;
-  return record("putAlong", [indices, written, z.neg()], x.node.attrs as Into)[0];
+  return record("putAlong", [indices, added, z.neg()], x.node.attrs as Into)[0];
 }
 
 /** Rows added at 0, 1, 2, ...: the rows themselves, and zeros behind. */

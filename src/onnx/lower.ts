@@ -1,4 +1,4 @@
-/** From a graph of tensors to an ONNX model: every node is written by its row, leaves become inputs. */
+/** From a graph of tensors to an ONNX model: every node is lowered by its row, leaves become inputs. */
 
 import { ConfigError, nearest, quoted, ShapeError } from "../errors.ts";
 import {
@@ -46,8 +46,8 @@ export interface OnnxModel {
 /** Whether it is known before anything runs that there is no element. */
 const isEmpty = ({ shape }: Spec): boolean => shape.includes(0) && shape.every((dim) => typeof dim === "number");
 
-/** Writes nodes into one list, and constants and sizes into the list of the outermost graph. */
-class Writer {
+/** Emits nodes into one list, and constants and sizes into the list of the outermost graph. */
+class GraphBuilder {
   readonly nodes: OnnxNode[] = [];
   readonly #names = new Map<Tensor, string>();
   readonly #outermost: Outermost;
@@ -73,7 +73,7 @@ class Writer {
     if (outputs.some(({ dtype }) => dtype === "f64")) this.#outermost.double = true;
     const names = outputs.every(isEmpty)
       ? outputs.map((spec) => this.#outermost.fill(0, spec, this))
-      : rowOf(node.op).onnx(this.#pen(node, this));
+      : rowOf(node.op).onnx(this.#lowering(node, this));
     for (const [i, output] of node.outputs.entries()) this.#names.set(output, names[i] ?? "");
   }
 
@@ -91,8 +91,8 @@ class Writer {
     return this.emitMany(op, inputs, attrs, 1)[0] ?? "";
   }
 
-  /** Inputs are known to this writer; what is emitted goes to `into`. */
-  #pen(node: Node, into: Writer): Lowering<unknown> {
+  /** Inputs are known here; what is emitted goes to `into`. */
+  #lowering(node: Node, into: GraphBuilder): Lowering<unknown> {
     const outermost = this.#outermost;
     return {
       inputs: node.inputs.map((input) => this.name(input)),
@@ -112,9 +112,9 @@ class Writer {
     };
   }
 
-  #side(node: Node, write: Branch<unknown>): { body: OnnxBody } {
-    const inner = new Writer(this.#outermost);
-    const names = write(this.#pen(node, inner));
+  #side(node: Node, branch: Branch<unknown>): { body: OnnxBody } {
+    const inner = new GraphBuilder(this.#outermost);
+    const names = branch(this.#lowering(node, inner));
     const own = new Set(inner.nodes.flatMap(({ outputs }) => outputs));
     const outputs = node.outputs.map((spec, i) => {
       const name = names[i] ?? "";
@@ -124,7 +124,7 @@ class Writer {
   }
 
   #body(body: Body, captures: readonly string[]): OnnxBody {
-    const inner = new Writer(this.#outermost);
+    const inner = new GraphBuilder(this.#outermost);
     const own = body.inputs.slice(0, body.inputs.length - captures.length);
     for (const [i, name] of captures.entries()) {
       const placeholder = body.inputs[own.length + i];
@@ -150,7 +150,7 @@ class Writer {
 /** Names, constants, and sizes that are only known when the graph runs. */
 class Outermost {
   readonly initializers = new Map<string, Initializer>();
-  readonly prelude = new Writer(this);
+  readonly prelude = new GraphBuilder(this);
   readonly #byValue = new Map<string, string>();
   readonly #sources: readonly NamedSpec[];
   readonly #reserved: ReadonlySet<string>;
@@ -198,8 +198,8 @@ class Outermost {
     );
   }
 
-  /** `value` throughout, written by `into` where the size is only known when the graph runs. */
-  fill(value: number, spec: Spec, into: Writer): string {
+  /** `value` throughout, emitted by `into` where the size is only known when the graph runs. */
+  fill(value: number, spec: Spec, into: GraphBuilder): string {
     const { shape, dtype } = spec;
     if (isEmpty(spec)) return this.constant(hostArray([], dtype), dtype, shape as readonly number[]);
     const one = this.constant(hostArray([value], dtype), dtype, []);
@@ -286,34 +286,34 @@ function requireConstants(inputs: Named, constants: Constants): void {
 }
 
 /**
- * Simplifies the graph between `inputs` and `outputs` and writes it as an ONNX model. Inputs that nothing reads stay
+ * Simplifies the graph between `inputs` and `outputs` and lowers it to an ONNX model. Inputs that nothing reads stay
  * inputs of the model; those whose values are given as `constants` become initializers of the same name instead.
  */
 export const lower = (inputs: Named, outputs: Named, constants: Constants = {}): OnnxModel =>
   lowerSimplified(inputs, simplifyNamed(outputs), constants);
 
-/** Writes a graph that `simplifyNamed` gave. */
+/** Lowers a graph that `simplifyNamed` gave. */
 export function lowerSimplified(inputs: Named, outputs: Named, constants: Constants = {}): OnnxModel {
   requireNamed("compile", "inputs by name", inputs);
   requireConstants(inputs, constants);
   const sources = Object.entries(inputs).map(([name, spec]) => ({ name, spec }));
   const outermost = new Outermost(sources, new Set([...Object.keys(inputs), ...Object.keys(outputs)]));
-  const writer = new Writer(outermost);
-  for (const { name, spec } of sources) writer.bind(spec, name);
+  const builder = new GraphBuilder(outermost);
+  for (const { name, spec } of sources) builder.bind(spec, name);
   requireBound(inputs, outputs);
   const results = Object.values(outputs);
   const names = Object.keys(outputs);
   const twice = names.find((name) => Object.hasOwn(inputs, name));
   if (twice) throw new ConfigError(`lower: "${twice}" names an input and an output; rename one of them`);
-  for (const node of sortNodes(results, (tensor) => writer.isLowered(tensor))) writer.lower(node);
+  for (const node of sortNodes(results, (tensor) => builder.isLowered(tensor))) builder.lower(node);
 
   const taken = new Set(Object.keys(inputs));
-  const renamed = new Map(results.map((result, i) => [writer.output(result, taken), names[i] ?? ""]));
+  const renamed = new Map(results.map((result, i) => [builder.output(result, taken), names[i] ?? ""]));
   const weights = Object.entries(constants).map(([name, value]) => ({ ...value, name }));
   const graph = {
     inputs: sources.filter(({ name }) => !Object.hasOwn(constants, name)),
     outputs: results.map((spec, i) => ({ name: names[i] ?? "", spec })),
-    nodes: [...outermost.prelude.nodes, ...writer.nodes],
+    nodes: [...outermost.prelude.nodes, ...builder.nodes],
     initializers: [...weights, ...outermost.initializers.values()],
   };
   const bytes = encodeModel(graph, (name) => renamed.get(name) ?? name);

@@ -6,7 +6,7 @@ import { memoryBytes } from "../runtime/index.ts";
 import { bytesPerElement, type Tensor } from "../tensor/index.ts";
 import type { StepGraph } from "./trace.ts";
 
-/** Operations that make nothing: their output comes from outside, or is written into the model. */
+/** Operations that make nothing: their output comes from outside, or is stored in the model. */
 const GIVEN = new Set(["constant", "input", "parameter", "buffer", "noise"]);
 /** Operations whose output is a view of their input. */
 const VIEWS = new Set(["reshape", "expand"]);
@@ -45,7 +45,7 @@ function peakBytes(outputs: Named): number {
 
 const gigabytes = (count: number): string => `${(count / 1e9).toFixed(count < 1e11 ? 1 : 0)} GB`;
 
-/** A graph as it is written, which needs about `bytes` at its peak. */
+/** A graph as it is lowered, which needs about `bytes` at its peak. */
 export interface FittingGraph extends StepGraph {
   readonly bytes: number;
 }

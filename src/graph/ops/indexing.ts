@@ -18,7 +18,7 @@ export interface Along {
   readonly axis: number;
 }
 export interface Into extends Along {
-  /** Size of the axis that is written into. */
+  /** Size of the axis that is added into. */
   readonly size: Dim;
 }
 
