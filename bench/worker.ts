@@ -42,7 +42,7 @@ async function make({ row: name, sizes = {}, profile }: WorkerRequest): Promise<
   if (!row) throw new Error(`no row ${name}, there are ${Object.keys(rows).join(", ")}`);
   const { options, values, feeds, lr, flops, tokens, numbers } = row;
   const start = performance.now();
-  const training = await createStep(options, () => ({ parameters: values }), { threads, profile: profile?.prefix });
+  const training = await createStep(options, () => ({ weights: values }), { threads, profile: profile?.prefix });
   const sessionMs = training.program.compileMs;
   const traceMs = performance.now() - start - sessionMs;
   let at = 0;

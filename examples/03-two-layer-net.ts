@@ -32,19 +32,19 @@ function moons(count: number, part: number) {
 const net = module("Net", { hidden: Linear(2, 32), out: Linear(32, 2) }, ({ hidden, out }, x: Tensor) =>
   out(hidden(x).tanh()),
 );
-const weights = namedParameters(net);
-console.log(`parameters: ${Object.keys(weights).join(", ")}`);
+const parameters = namedParameters(net);
+console.log(`parameters: ${Object.keys(parameters).join(", ")}`);
 
 // One step is one graph: forward, loss, backward, update. A batch stands for the shapes and types of all batches.
 const training = moons(200, 0);
 const step = await createStep(
   {
-    parameters: weights,
+    parameters,
     batch: training,
     loss: ({ x, y }) => crossEntropy(net(x), y),
     optimizer: adam(),
   },
-  { parameters: initialValues(weights, 0) },
+  { weights: initialValues(parameters, 0) },
 );
 for (let i = 1; i <= 400; i++) {
   const { loss } = await step.run([training], { step: i, lr: 0.02, seed: 0 });
@@ -53,7 +53,7 @@ for (let i = 1; i <= 400; i++) {
 
 // Points it has not seen. Their number N is left open, so one graph serves any count.
 const x = input("x", ["N", 2]);
-const classify = await compile({ x, ...weights }, { moon: net(x).argMax(1) });
+const classify = await compile({ x, ...parameters }, { moon: net(x).argMax(1) });
 const unseen = moons(1000, 1);
-const { moon } = await classify.run({ x: unseen.x, ...step.parameters });
+const { moon } = await classify.run({ x: unseen.x, ...step.weights });
 console.log(`accuracy ${unseen.y.data.filter((label, i) => label === moon?.data[i]).length / 1000}`);

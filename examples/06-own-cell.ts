@@ -49,10 +49,10 @@ function batch(step: number) {
   return { x: array(x), sums: array(sums) };
 }
 
-const weights = namedParameters(model);
+const parameters = namedParameters(model);
 const loss = ({ x, sums }: Record<"x" | "sums", Tensor>) => meanSquaredError(model(x), sums);
-const options = { parameters: weights, batch: batch(0), loss, optimizer: adam(), clip: 1 };
-const step = await createStep(options, { parameters: initialValues(weights, 0) });
+const options = { parameters, batch: batch(0), loss, optimizer: adam(), clip: 1 };
+const step = await createStep(options, { weights: initialValues(parameters, 0) });
 for (let i = 1; i <= 1000; i++) {
   const { loss } = await step.run([batch(i)], { step: i, lr: 0.01, seed: 0 });
   if (i % 200 === 0) console.log(`step ${i}  error ${loss.toFixed(5)}, of 0.16667 for always answering 1`);

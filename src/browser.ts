@@ -136,7 +136,6 @@ export {
   type PerAxis,
   type PoolOptions,
   PReLU,
-  parameters,
   type RecurrentOptions,
   type Reduction,
   type ReductionOption,

@@ -33,17 +33,17 @@ function moons(count: number, part: number) {
 const net = module("Net", { hidden: Linear(2, 32), out: Linear(32, 2) }, ({ hidden, out }, x: Tensor) =>
   out(hidden(x).tanh()),
 );
-const weights = namedParameters(net);
+const parameters = namedParameters(net);
 
 /** Compiles the training step and the classifier. */
 async function prepare() {
   const training = moons(200, 0);
   const loss = ({ x, y }: Record<"x" | "y", Tensor>) => crossEntropy(net(x), y);
-  const options = { parameters: weights, batch: training, loss, optimizer: adam() };
-  const step = await createStep(options, { parameters: initialValues(weights, 0) });
+  const options = { parameters, batch: training, loss, optimizer: adam() };
+  const step = await createStep(options, { weights: initialValues(parameters, 0) });
   const x = input("x", ["N", 2]);
-  const program = await compile({ x, ...weights }, { moon: net(x).argMax(1) });
-  const classify = async (points: HostTensor) => (await program.run({ x: points, ...step.parameters })).moon;
+  const program = await compile({ x, ...parameters }, { moon: net(x).argMax(1) });
+  const classify = async (points: HostTensor) => (await program.run({ x: points, ...step.weights })).moon;
   return { step, training, classify };
 }
 const prepared = prepare();

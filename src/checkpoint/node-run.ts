@@ -225,7 +225,7 @@ export const isRun = (folder: string): Promise<boolean> =>
   );
 
 /** What stands before the names of a group in the file; the optimizer's slots say what they are themselves. */
-const GROUPS = { parameters: "parameter.", buffers: "buffer.", averages: "average.", slots: "" } as const;
+const GROUPS = { weights: "parameter.", buffers: "buffer.", averages: "average.", slots: "" } as const;
 type Group = keyof typeof GROUPS;
 const groups = Object.entries(GROUPS) as [Group, string][];
 
@@ -272,7 +272,7 @@ async function loadState(folder: string): Promise<SavedState> {
     throw new CheckpointError(`reading ${path}: it has no digest, so it is damaged; take another copy or start anew`);
   const trainer = readTrainer(path, metadata);
   await requireDescription(folder, metadata, STATE);
-  const state: Record<Group, Record<string, HostTensor>> = { parameters: {}, buffers: {}, averages: {}, slots: {} };
+  const state: Record<Group, Record<string, HostTensor>> = { weights: {}, buffers: {}, averages: {}, slots: {} };
   for (const [name, tensor] of tensors) {
     const [group, prefix] = groups.find(([, start]) => name.startsWith(start)) ?? ["slots", ""];
     state[group][name.slice(prefix.length)] = fromStored(name, tensor);

@@ -6,12 +6,13 @@ export type Json = Readonly<Record<string, unknown>>;
 
 /** All that resuming needs. */
 export interface SavedState {
-  readonly parameters: Feeds;
+  /** The numbers of all parameters. */
+  readonly weights: Feeds;
   /** What a model carries that is not trained. */
   readonly buffers: Feeds;
   /** What the optimizer remembers. */
   readonly slots: Feeds;
-  /** Moving averages of the parameters. */
+  /** Moving averages of the weights. */
   readonly averages: Feeds;
   /** Step, options, best score and whatever else the trainer keeps, as JSON. */
   readonly trainer: Json;

@@ -2,7 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { folder, isRun, loadTrainer } from "../checkpoint/node-run.ts";
-import { parameters } from "../nn/index.ts";
+import { namedParameters } from "../nn/index.ts";
 import { describe as describeModel } from "../tasks/open.ts";
 import { parseRecord, type TrainerRecord } from "../tasks/record.ts";
 import { sizeOf } from "../tensor/index.ts";
@@ -24,7 +24,7 @@ async function files(path: string): Promise<Entry[]> {
 async function describe(run: string) {
   const { config, model, architecture, task, options } = await describeModel(folder(run));
   const record = (await isRun(run)) ? parseRecord(await loadTrainer(run), run) : undefined;
-  const sizes = [...parameters(model.parts)].map(([, { shape }]) => Number(sizeOf(shape)));
+  const sizes = Object.values(namedParameters(model.parts)).map(({ shape }) => Number(sizeOf(shape)));
   return {
     run,
     model: architecture.modelType,

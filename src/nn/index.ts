@@ -18,7 +18,6 @@ export {
   nameOf,
   type Part,
   type Parts,
-  parameters,
   times,
 } from "./module.ts";
 export { MultiheadAttention, type MultiheadAttentionCall, type MultiheadAttentionOptions } from "./multihead.ts";

@@ -86,20 +86,17 @@ function* tensors(node: object, path = "", seen = new Set<unknown>()): Generator
 
 function tensorsOf(model: object): Generator<[string, Tensor]> {
   if (isBranch(model) && !isTensor(model)) return tensors(model);
-  throw new ConfigError(`parameters: expected a layer, or an object of layers, got ${shown(model)}; pass the model`);
+  throw new ConfigError(`model: expected a layer, or an object of layers, got ${shown(model)}; pass the model`);
 }
 
-/** Every parameter under `node` with its path. */
-export function* parameters(node: object): Generator<[string, Tensor]> {
-  for (const entry of tensorsOf(node)) if (entry[1].node.op === "parameter") yield entry;
-}
+const leavesOf = (model: object, op: "parameter" | "buffer"): Record<string, Tensor> =>
+  Object.fromEntries([...tensorsOf(model)].filter(([, { node }]) => node.op === op));
 
 /** The parameters of a model by name: what is trained. */
-export const namedParameters = (model: object): Record<string, Tensor> => Object.fromEntries(parameters(model));
+export const namedParameters = (model: object): Record<string, Tensor> => leavesOf(model, "parameter");
 
 /** The buffers of a model by name: what is carried from step to step without being trained. */
-export const namedBuffers = (model: object): Record<string, Tensor> =>
-  Object.fromEntries([...tensorsOf(model)].filter(([, { node }]) => node.op === "buffer"));
+export const namedBuffers = (model: object): Record<string, Tensor> => leavesOf(model, "buffer");
 
 /** Everything that a model's file holds: parameters and buffers by name. */
 export const namedState = (model: object): Record<string, Tensor> => ({

@@ -60,7 +60,7 @@ export async function bagOfWords(
     crossEntropy(model(ids, lengths), labels);
   const step = await createStep(
     { parameters, batch, loss, optimizer: adam() },
-    { parameters: initialValues(parameters, 0) },
+    { weights: initialValues(parameters, 0) },
   );
   const feeds = (rows: readonly Labelled[]) => ({
     ...padded(
@@ -77,7 +77,7 @@ export async function bagOfWords(
       signal?.throwIfAborted();
       await step.run([feeds(Array.from(order(n), (i) => train.at(i)))], { step: n + 1, lr: rate(n + 1), seed: 0 });
     }
-    return score(step.parameters.weight?.data as Float32Array, step.parameters.bias?.data as Float32Array, test, K);
+    return score(step.weights.weight?.data as Float32Array, step.weights.bias?.data as Float32Array, test, K);
   } finally {
     await step.release();
   }

@@ -63,8 +63,8 @@ export interface Ingredients {
 const MOST_PARAMETERS = 2 ** 31;
 
 /** Throws ConfigError before memory is asked for that no machine has. */
-function requireSize(weights: Named): void {
-  const count = Object.values(weights).reduce((sum, { shape }) => sum + Number(sizeOf(shape)), 0);
+function requireSize(parameters: Named): void {
+  const count = Object.values(parameters).reduce((sum, { shape }) => sum + Number(sizeOf(shape)), 0);
   if (count > MOST_PARAMETERS)
     throw new ConfigError(`model: expected at most ${MOST_PARAMETERS} parameters, got ${count}; make it smaller`);
 }

@@ -187,9 +187,9 @@ function record({ plan: made, run }: Session, step: number, best: TrainerRecord[
 const saver =
   (session: Session, store: Store, stepper: Stepper) =>
   async (kind: "last" | "best", step: number, best: TrainerRecord["best"] | undefined): Promise<void> => {
-    const { parameters, buffers, slots, averages } = stepper;
+    const { weights, buffers, slots, averages } = stepper;
     const trainer = { ...record(session, step, best ?? null) };
-    if (kind === "last") await store.saveState({ parameters, buffers, slots, averages, trainer });
+    if (kind === "last") await store.saveState({ weights, buffers, slots, averages, trainer });
     await store.saveWeights(kind, toFile(lasting(stepper), session.plan.architecture.files));
   };
 
@@ -254,7 +254,7 @@ async function* steps(
     event: "start",
     step: from,
     steps: settings.steps,
-    parameters: countOf(stepper.parameters),
+    parameters: countOf(stepper.weights),
     compileSeconds,
     unit: task.unit,
     best: was?.best ?? undefined,

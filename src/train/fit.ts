@@ -221,7 +221,7 @@ async function* fitting<N extends string, E>(
       event: "start",
       step: 0,
       steps,
-      parameters: countOf(step.parameters),
+      parameters: countOf(step.weights),
       compileSeconds: (performance.now() - started) / 1000,
       unit: "examples",
       best: undefined,

@@ -191,7 +191,7 @@ async function* measured({ evaluate, save, keep }: LoopOptions, progress: Progre
 async function* saved(stepper: Stepper, { save, where }: LoopOptions, progress: Progress) {
   if (!save) return;
   const { step, best } = progress;
-  requireFiniteWeights(stepper.parameters, step, lastGood(where, progress.saved));
+  requireFiniteWeights(stepper.weights, step, lastGood(where, progress.saved));
   await save.run("last", step, best);
   progress.saved = step;
   yield { event: "checkpoint", step, kind: "last" } as const;

@@ -8,14 +8,15 @@ import { averageSpecs, type Plan, slotSpecs } from "./plan.ts";
 
 /** Values to start from, by name. Those of `frozen` are read at every step: do not change them meanwhile. */
 export interface StartValues {
-  readonly parameters: Feeds;
+  /** The numbers of all parameters. */
+  readonly weights: Feeds;
   /** Needed where there are buffers. */
   readonly buffers?: Feeds | undefined;
   /** Needed where there are frozen tensors. */
   readonly frozen?: Feeds | undefined;
   /** What the optimizer remembers, all of it; zeros if left out. */
   readonly slots?: Feeds | undefined;
-  /** The moving averages by parameter, all of them; the parameters if left out. */
+  /** The moving averages by parameter, all of them; the weights if left out. */
   readonly averages?: Feeds | undefined;
 }
 
@@ -23,7 +24,7 @@ export interface StartValues {
 export function startingAt(values: Feeds, { parameters, buffers }: Record<"parameters" | "buffers", object>) {
   const pick = (names: object): Feeds =>
     Object.fromEntries(Object.keys(names).map((name) => [name, values[name] as HostTensor]));
-  return { parameters: pick(parameters), buffers: pick(buffers) } satisfies StartValues;
+  return { weights: pick(parameters), buffers: pick(buffers) } satisfies StartValues;
 }
 
 /** Throws ConfigError or ShapeError unless `values` has each of `specs`, and nothing else. */
@@ -59,11 +60,11 @@ function misfit({ shape, dtype }: Spec, value: Partial<HostTensor> | undefined):
 export function requireStart(plan: Plan, start: unknown): asserts start is StartValues {
   if (typeof start !== "object" || start === null)
     throw new ConfigError(
-      `step: expected start values { parameters }, got ${start}; give for instance { parameters: initialValues(parameters, 0) }`,
+      `step: expected start values { weights }, got ${start}; give for instance { weights: initialValues(parameters, 0) }`,
     );
-  const { parameters, buffers, frozen, slots, averages } = start as StartValues;
+  const { weights, buffers, frozen, slots, averages } = start as StartValues;
   const { options } = plan;
-  requireExact("parameters", options.parameters, parameters);
+  requireExact("weights", options.parameters, weights);
   requireExact("buffers", options.buffers ?? {}, buffers ?? {});
   requireExact("frozen", options.frozen ?? {}, frozen ?? {});
   if (slots !== undefined) requireExact("slots", slotSpecs(plan), slots);
@@ -76,15 +77,15 @@ const copies = (values: Feeds | undefined): Feeds | undefined =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { ...value, data: value.data.slice() }]));
 
 /** Copies of all that a step changes. */
-export const copyOf = ({ parameters, buffers, frozen, slots, averages }: StartValues): StartValues => ({
-  parameters: copies(parameters) ?? {},
+export const copyOf = ({ weights, buffers, frozen, slots, averages }: StartValues): StartValues => ({
+  weights: copies(weights) ?? {},
   buffers: copies(buffers),
   frozen,
   slots: copies(slots),
   averages: copies(averages),
 });
 
-/** All that a step trains: parameters, slots, averages. */
+/** All that a step trains, by name: parameters, slots, averages. */
 export const trainedSpecs = (plan: Plan): Record<string, Spec> => ({
   ...plan.trained,
   ...slotSpecs(plan),
@@ -92,9 +93,9 @@ export const trainedSpecs = (plan: Plan): Record<string, Spec> => ({
 });
 
 /** Where all of it starts. */
-export function trainedValues({ trained, options }: Plan, { parameters, slots, averages }: StartValues): Feeds {
-  if (options.average === undefined) return { ...parameters, ...slots };
-  const means = averages ?? copies(parameters);
+export function trainedValues({ trained, options }: Plan, { weights, slots, averages }: StartValues): Feeds {
+  if (options.average === undefined) return { ...weights, ...slots };
+  const means = averages ?? copies(weights);
   const named = Object.keys(trained).map((name) => [averageName(name), means?.[name]]);
-  return { ...parameters, ...slots, ...Object.fromEntries(named) };
+  return { ...weights, ...slots, ...Object.fromEntries(named) };
 }

@@ -1,4 +1,4 @@
-/** The training step compiled: parameters and optimizer state go in and come out, and are kept in between. */
+/** The training step compiled: weights and optimizer state go in and come out, and are kept in between. */
 import { ConfigError } from "../errors.ts";
 import { lowerSimplified } from "../onnx/index.ts";
 import {
@@ -45,8 +45,8 @@ export interface StepResult {
 export interface Stepper {
   /** One step over all its micro-batches. */
   run(batches: readonly Feeds[], at: StepAt): Promise<StepResult>;
-  /** All parameters, those that a group freezes included. */
-  readonly parameters: Feeds;
+  /** The numbers of all parameters, those that a group freezes included. */
+  readonly weights: Feeds;
   readonly buffers: Feeds;
   /** What the optimizer remembers. */
   readonly slots: Feeds;
@@ -56,13 +56,9 @@ export interface Stepper {
   release(): Promise<void>;
 }
 
-/** The values that a training is for: the moving averages where there are any, else the parameters, and the buffers. */
-export const lasting = ({
-  parameters,
-  averages,
-  buffers,
-}: Pick<Stepper, "parameters" | "averages" | "buffers">): Feeds => ({
-  ...parameters,
+/** The values that a training is for: the moving averages where there are any, else the weights, and the buffers. */
+export const lasting = ({ weights, averages, buffers }: Pick<Stepper, "weights" | "averages" | "buffers">): Feeds => ({
+  ...weights,
   ...averages,
   ...buffers,
 });
@@ -104,7 +100,7 @@ export abstract class CarryingStep implements Stepper {
     this.buckets = new Buckets(plan.options.batch, (batch) => this.#bucket(batch));
     const { parameters, buffers = {} } = plan.options;
     const still = Object.keys(parameters).filter((name) => !Object.hasOwn(plan.trained, name));
-    this.#fixed = Object.fromEntries(still.map((name) => [name, start.parameters[name] as HostTensor]));
+    this.#fixed = Object.fromEntries(still.map((name) => [name, start.weights[name] as HostTensor]));
     const fixed = Object.entries({ ...start.frozen, ...this.#fixed });
     this.#fixedFeeds = Object.fromEntries(fixed.map(([name, value]) => [name, toOrt(engine, value)]));
     this.trained = new State(engine, trainedSpecs(plan), trainedValues(plan, start));
@@ -211,7 +207,7 @@ export abstract class CarryingStep implements Stepper {
     return last.program;
   }
 
-  get parameters(): Record<string, HostTensor> {
+  get weights(): Record<string, HostTensor> {
     const trained = this.trained.values(Object.keys(this.plan.trained));
     const names = Object.keys(this.plan.options.parameters);
     return Object.fromEntries(names.map((name) => [name, (trained[name] ?? this.#fixed[name]) as HostTensor]));

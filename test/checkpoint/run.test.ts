@@ -119,7 +119,7 @@ describe("a run remembers what describes it", () => {
   const other = (first: number) => ({ ...value, data: Float32Array.of(first, first + 1) });
   /** Everything that a state may hold, each group with numbers of its own. */
   const state = (step: number, slots: SavedState["slots"] = {}): SavedState => ({
-    parameters: { w: value },
+    weights: { w: value },
     buffers: { w: other(7) },
     averages: { w: other(3) },
     slots,
@@ -194,7 +194,7 @@ test("a state with any one bit of it turned over is refused, or is the same", as
   await store.create({ "config.json": { model_type: "toy" }, "tokenizer.json": { model: {} } });
   const value = { data: Float32Array.of(1, 2), shape: [2], dtype: "f32" } as const;
   const slots = { "adam.m.w": value, "adam.v.w": value };
-  await store.saveState({ parameters: { w: value }, buffers: {}, slots, averages: {}, trainer: { step: 1, lr: 0.5 } });
+  await store.saveState({ weights: { w: value }, buffers: {}, slots, averages: {}, trainer: { step: 1, lr: 0.5 } });
   const whole = readFileSync("run/training-state.safetensors");
   const expected = await store.loadState();
   let refused = 0;

@@ -225,11 +225,11 @@ describe("export", () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^file +step\.onnx/);
     const session = await InferenceSession.create("step.onnx");
-    const { parameters, slots } = await folder("json").loadState();
+    const { weights, slots } = await folder("json").loadState();
     const tensor = (data: Float32Array | Int32Array, shape: readonly number[]) =>
       new Tensor(data instanceof Int32Array ? "int32" : "float32", data, shape);
     const feeds: Record<string, Tensor> = {};
-    for (const [name, { data, shape }] of Object.entries({ ...parameters, ...slots }))
+    for (const [name, { data, shape }] of Object.entries({ ...weights, ...slots }))
       feeds[name] = tensor(data as Float32Array, shape);
     for (const name of ["ids", "targets"]) feeds[name] = tensor(new Int32Array(64).fill(5), [4, 16]);
     const losses: number[] = [];

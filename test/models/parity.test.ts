@@ -121,7 +121,7 @@ describe.each(fixtureNames)("%s", (name) => {
         optimizer: adamW({ betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0.1 }),
         clip: 1,
       },
-      { parameters: weights },
+      { weights },
       { threads: 1 },
     );
     const [batches, losses, norms] = ["batches", "losses", "grad_norms"].map((key) =>

@@ -95,7 +95,7 @@ test.each((fixture as unknown as readonly Line[]).map((line) => [line.name, line
       },
       optimizer,
     },
-    { parameters: map(line.parameters, stored), buffers: initialValues(buffers, 0) },
+    { weights: map(line.parameters, stored), buffers: initialValues(buffers, 0) },
     { threads: 1 },
   );
   for (const [i, expected] of line.losses.entries()) {
@@ -114,6 +114,6 @@ test.each((fixture as unknown as readonly Line[]).map((line) => [line.name, line
     { y: call(inputs) },
     { threads: 1 },
   );
-  const { y } = await program.run({ ...numbered(read), ...step.parameters, ...step.buffers });
+  const { y } = await program.run({ ...numbered(read), ...step.weights, ...step.buffers });
   requireClose("outside training", y, stored(line.evaluated), forward);
 });

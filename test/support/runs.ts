@@ -19,11 +19,11 @@ export interface Memory extends Store {
 
 const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 
-const copies = (values: SavedState["parameters"]) =>
+const copies = (values: SavedState["weights"]) =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { ...value, data: value.data.slice() }]));
 
-const copyOf = ({ parameters, buffers, slots, averages, trainer }: SavedState): SavedState => ({
-  parameters: copies(parameters),
+const copyOf = ({ weights, buffers, slots, averages, trainer }: SavedState): SavedState => ({
+  weights: copies(weights),
   buffers: copies(buffers),
   slots: copies(slots),
   averages: copies(averages),
@@ -66,8 +66,8 @@ export function memory(): Memory {
 
 /** Every number of a state, bit for bit. */
 export function bytes(state: SavedState | undefined): [string, string][] {
-  const { parameters = {}, buffers = {}, slots = {}, averages = {} } = state ?? {};
-  return Object.entries({ parameters, buffers, slots, averages }).flatMap(([group, values]) =>
+  const { weights = {}, buffers = {}, slots = {}, averages = {} } = state ?? {};
+  return Object.entries({ weights, buffers, slots, averages }).flatMap(([group, values]) =>
     Object.entries(values).map(([name, { data }]): [string, string] => [
       `${group} ${name}`,
       Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64"),

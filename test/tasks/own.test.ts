@@ -54,7 +54,7 @@ describe("in the library", () => {
       "config.json": { model_type: "bilinear", width: 1 },
       "task.json": { task: "products", options: { target: "y", share: 0.5 } },
     });
-    const { weight, bias } = store.states.at(-1)?.parameters ?? {};
+    const { weight, bias } = store.states.at(-1)?.weights ?? {};
     expect(Number(weight?.data[0])).toBeCloseTo(3, 3);
     expect(Number(bias?.data[0])).toBeCloseTo(-0.5, 3);
   });

@@ -37,7 +37,7 @@ function step(optimizer: Optimizer, factor: number) {
         { match: /^scale$/, decay: false },
       ],
     },
-    { parameters: start },
+    { weights: start },
   );
 }
 
@@ -47,7 +47,7 @@ describe("learning-rate factor and weight decay by group", () => {
     for (const [i, gradient] of fixture.gradients.entries()) {
       await training.run([{ g: host(gradient, [1, 5]) }], { step: i + 1, lr: options.lr, seed: 0 });
       for (const [part, value] of Object.entries(after[i + 1] ?? {}))
-        requireClose(`${part} after step ${i + 1}`, training.parameters[part], host(value, [1, 5]), tolerance);
+        requireClose(`${part} after step ${i + 1}`, training.weights[part], host(value, [1, 5]), tolerance);
     }
     expect(Object.keys(after)).toHaveLength(3);
   });

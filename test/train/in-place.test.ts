@@ -30,7 +30,7 @@ const net = (optimizer: Optimizer, more: Partial<Options> = {}): Options => {
 
 async function both(options: Options) {
   const plan = planStep(options);
-  const start = { parameters: initialValues(options.parameters, 0) };
+  const start = { weights: initialValues(options.parameters, 0) };
   const context = { engine: await loadEngine("cpu"), run: { device: "cpu" }, first: undefined } as const;
   return [new WholeStep(plan, copyOf(start), context), new PartedStep(plan, copyOf(start), context)] as const;
 }
@@ -62,7 +62,7 @@ describe("in two parts, a step gives the bits that it gives in one", () => {
       const [batch, at] = [{ x: uniform(i, [4, 3], -1, 1, "f32") }, { step: i, lr: 0.1, seed: 0 }];
       expect(await parted.run([batch], at)).toEqual(await whole.run([batch], at));
     }
-    for (const part of ["parameters", "slots", "averages"] as const) expect(parted[part]).toEqual(whole[part]);
+    for (const part of ["weights", "slots", "averages"] as const) expect(parted[part]).toEqual(whole[part]);
   });
 
   test("and changes nothing where it is not finite", async () => {
@@ -71,7 +71,7 @@ describe("in two parts, a step gives the bits that it gives in one", () => {
       parted.run([{ x: host(Array(12).fill(value), [4, 3]) }], { step, lr: 0.1, seed: 0 });
     await run(0.5, 1);
     const numbers = () =>
-      [parted.parameters, parted.slots, parted.averages]
+      [parted.weights, parted.slots, parted.averages]
         .flatMap((values) => Object.values(values))
         .map(({ data }) => numbersOf(data));
     const before = numbers();
@@ -111,7 +111,7 @@ test.each([1, 3])(
   "WebAssembly, which gives tensors of its own, takes the same steps: %i micro-batches",
   async (accumulate) => {
     const options = net(adamW(), { clip: 0.1, average: 0.9, accumulate });
-    const start = { parameters: initialValues(options.parameters, 0) };
+    const start = { weights: initialValues(options.parameters, 0) };
     const [native, web] = [
       await createStep(options, start, { device: "cpu" }),
       await createStep(options, start, { device: "wasm", threads: 1 }),
@@ -122,7 +122,7 @@ test.each([1, 3])(
       }));
       for (const made of [native, web]) await made.run(batches, { step, lr: 0.01, seed: 0 });
     }
-    for (const part of ["parameters", "slots", "averages"] as const)
+    for (const part of ["weights", "slots", "averages"] as const)
       for (const [name, value] of Object.entries(native[part])) requireClose(name, web[part][name], value, reordered);
   },
 );
@@ -137,12 +137,12 @@ test("parameters of both types are updated together, one of them in a piece of i
     optimizer: sgd(),
     clip: 1.5,
   };
-  const start = { parameters: initialValues(options.parameters, 0) };
+  const start = { weights: initialValues(options.parameters, 0) };
   const context = { engine: await loadEngine("cpu"), run: { device: "cpu" }, first: undefined } as const;
   const step = new PartedStep(planStep(options), copyOf(start), context);
   const { gradNorm } = await step.run([{ x: host([2 ** 11], []) }], { step: 1, lr: 1, seed: 0 });
   expect(gradNorm).toBeCloseTo(Math.sqrt(10), 6); // ∂/∂big is 2⁻¹¹ at each of 2²² places, whose norm is 1
   const factor = 1.5 / Math.sqrt(10);
-  expect(Number(step.parameters.small?.data[0])).toBeCloseTo(-3 * factor, 5);
-  expect(Number(step.parameters.big?.data[7])).toBeCloseTo(-(2 ** -11) * factor, 9);
+  expect(Number(step.weights.small?.data[0])).toBeCloseTo(-3 * factor, 5);
+  expect(Number(step.weights.big?.data[7])).toBeCloseTo(-(2 ** -11) * factor, 9);
 });

@@ -56,7 +56,7 @@ describe("batches of several sizes", () => {
   ] as const;
 
   test("share one state, momentum included", async () => {
-    const step = await createStep(slope({ optimizer: sgd({ momentum: 0.9 }) }), { parameters: { w: f64([0.25]) } });
+    const step = await createStep(slope({ optimizer: sgd({ momentum: 0.9 }) }), { weights: { w: f64([0.25]) } });
     let [w, v] = [0.25, 0];
     for (const [i, [x, y]] of batches.entries()) {
       const g = slopeGradient(w, x, y);
@@ -64,19 +64,19 @@ describe("batches of several sizes", () => {
       w -= 0.1 * v;
       const { gradNorm } = await step.run([feeds(x, y)], at(i + 1));
       expect(gradNorm).toBeCloseTo(Math.abs(g), 12);
-      expect(first(step.parameters, "w")).toBeCloseTo(w, 12);
+      expect(first(step.weights, "w")).toBeCloseTo(w, 12);
     }
     expect(first(step.slots, "optimizer.momentum.w")).toBeCloseTo(v, 12);
     await step.release();
   });
 
   test("as micro-batches weigh the same, whatever their sizes", async () => {
-    const step = await createStep(slope({ accumulate: 2 }), { parameters: { w: f64([0.25]) } });
+    const step = await createStep(slope({ accumulate: 2 }), { weights: { w: f64([0.25]) } });
     const [[x, y], [p, q]] = batches;
     const g = (slopeGradient(0.25, x, y) + slopeGradient(0.25, p, q)) / 2;
     const { gradNorm } = await step.run([feeds(x, y), feeds(p, q)], at(1));
     expect(gradNorm).toBeCloseTo(Math.abs(g), 12);
-    expect(first(step.parameters, "w")).toBeCloseTo(0.25 - 0.1 * g, 12);
+    expect(first(step.weights, "w")).toBeCloseTo(0.25 - 0.1 * g, 12);
   });
 
   test("are traced with numbers, so dropout and noise work", async () => {
@@ -88,7 +88,7 @@ describe("batches of several sizes", () => {
     const w = parameter([1], zero, dtype);
     const options = { ...slope(), parameters: { w }, loss: (batch: { x: Tensor; y: Tensor }) => loss(batch, w) };
     const run = async () => {
-      const step = await createStep(options, { parameters: { w: f64([1]) } });
+      const step = await createStep(options, { weights: { w: f64([1]) } });
       const losses = [];
       for (const [i, [x, y]] of batches.entries()) losses.push((await step.run([feeds(x, y)], at(i + 1))).loss);
       return losses;
@@ -99,7 +99,7 @@ describe("batches of several sizes", () => {
   });
 
   test("keep a bounded number of programs, and the state with them", async () => {
-    const step = await createStep(slope(), { parameters: { w: f64([0]) } });
+    const step = await createStep(slope(), { weights: { w: f64([0]) } });
     const sizes = [...Array.from({ length: 18 }, (_, i) => i + 1), 1, 18];
     let w = 0;
     for (const [i, size] of sizes.entries()) {
@@ -107,12 +107,12 @@ describe("batches of several sizes", () => {
       w -= 0.1 * slopeGradient(w, x, y);
       await step.run([feeds(x, y)], at(i + 1));
     }
-    expect(first(step.parameters, "w")).toBeCloseTo(w, 12);
+    expect(first(step.weights, "w")).toBeCloseTo(w, 12);
     await step.release();
   });
 
   test("are refused where two feeds give one name two sizes", async () => {
-    const step = await createStep(slope(), { parameters: { w: f64([0]) } });
+    const step = await createStep(slope(), { weights: { w: f64([0]) } });
     await expect(step.run([feeds([1, 2], [1])], at(1))).rejects.toThrow(
       /step: "B" is 1 in "y" and 2 in another feed; feed the same size/,
     );
@@ -141,7 +141,7 @@ function centred(accumulate = 1) {
     optimizer: sgd({ momentum: 0.9 }),
     accumulate,
   } as const;
-  const start = { parameters: { weight: f64([1]) }, buffers: { mean: f64([0.5]), unused: f64([7, 8]) } };
+  const start = { weights: { weight: f64([1]) }, buffers: { mean: f64([0.5]), unused: f64([7, 8]) } };
   return { options, start };
 }
 
@@ -182,10 +182,10 @@ describe("buffers", () => {
     for (let i = 1; i <= 6; i++) await whole.run(batches(i), at(i, 0.01));
     const before = await createStep(average, start);
     for (let i = 1; i <= 3; i++) await before.run(batches(i), at(i, 0.01));
-    const { parameters, buffers, slots, averages } = before;
-    const after = await createStep(average, { parameters, buffers, slots, averages });
+    const { weights, buffers, slots, averages } = before;
+    const after = await createStep(average, { weights, buffers, slots, averages });
     for (let i = 4; i <= 6; i++) await after.run(batches(i), at(i, 0.01));
-    for (const part of ["parameters", "buffers", "slots", "averages"] as const)
+    for (const part of ["weights", "buffers", "slots", "averages"] as const)
       expect(bits(after[part])).toEqual(bits(whole[part]));
   });
 
@@ -195,7 +195,7 @@ describe("buffers", () => {
       const { options, start } = centred(count);
       const step = await createStep({ ...options, average: 0.9 }, start);
       const good = xs.slice(0, count).map((x) => ({ x: f64(x) }));
-      const all = () => (["parameters", "buffers", "slots", "averages"] as const).flatMap((part) => bits(step[part]));
+      const all = () => (["weights", "buffers", "slots", "averages"] as const).flatMap((part) => bits(step[part]));
       await step.run(good, at(1));
       const before = all();
       const bad = [...good.slice(1), { x: f64([1, Number.NaN]) }];
@@ -205,7 +205,7 @@ describe("buffers", () => {
       const other = await createStep({ ...options, average: 0.9 }, start);
       for (const i of [1, 2]) await other.run(good, at(i));
       expect(all()).toEqual(
-        (["parameters", "buffers", "slots", "averages"] as const).flatMap((part) => bits(other[part])),
+        (["weights", "buffers", "slots", "averages"] as const).flatMap((part) => bits(other[part])),
       );
     },
   );
@@ -227,15 +227,15 @@ test("frozen tensors are read and stay to the bit; parameters frozen by a group 
     groups: [{ match: /^b\./, freeze: true }],
     average: 0.5,
   } as const;
-  const step = await createStep(options, { parameters: { ...of("b"), ...of("c") }, frozen: of("a") });
+  const step = await createStep(options, { weights: { ...of("b"), ...of("c") }, frozen: of("a") });
   const before = bits({ ...of("a"), ...of("b") });
   for (const i of [1, 2, 3]) await step.run([{ x: uniform(i, [2, 3], -1, 1, "f32") }], at(i));
-  expect(Object.keys(step.parameters)).toEqual(["b.weight", "b.bias", "c.weight", "c.bias"]);
+  expect(Object.keys(step.weights)).toEqual(["b.weight", "b.bias", "c.weight", "c.bias"]);
   expect(Object.keys(step.slots).every((name) => name.includes(".c."))).toBe(true);
   expect(bits({ ...of("a"), ...of("b") })).toEqual(before);
-  expect(step.parameters["b.weight"]?.data).toEqual(values["b.weight"]?.data);
+  expect(step.weights["b.weight"]?.data).toEqual(values["b.weight"]?.data);
   expect(step.averages["b.weight"]?.data).toEqual(values["b.weight"]?.data);
-  expect(step.parameters["c.weight"]?.data).not.toEqual(values["c.weight"]?.data);
+  expect(step.weights["c.weight"]?.data).not.toEqual(values["c.weight"]?.data);
 });
 
 test("a parameter that the loss does not depend on stays as it is, weight decay or not", async () => {
@@ -248,11 +248,11 @@ test("a parameter that the loss does not depend on stays as it is, weight decay 
   } as const;
   const start = { used: host([1], [1]), idle: host([1, 2, 3, 4], [2, 2]), detached: host([5, 6, 7, 8], [2, 2]) };
   for (const accumulate of [1, 2]) {
-    const step = await createStep({ ...options, accumulate }, { parameters: start });
+    const step = await createStep({ ...options, accumulate }, { weights: start });
     await step.run(Array(accumulate).fill({ x: host([1], [1]) }), at(1));
-    expect(first(step.parameters, "used")).toBeCloseTo(0.9, 6);
-    requireClose("idle", step.parameters.idle, start.idle, exact);
-    requireClose("detached", step.parameters.detached, start.detached, exact);
+    expect(first(step.weights, "used")).toBeCloseTo(0.9, 6);
+    requireClose("idle", step.weights.idle, start.idle, exact);
+    requireClose("detached", step.weights.detached, start.detached, exact);
   }
 });
 
@@ -262,7 +262,7 @@ test("named terms are reported beside the loss, as means over micro-batches, and
     ...plain,
     loss: (batch: { x: Tensor; y: Tensor }) => ({ loss: plain.loss(batch), largest: batch.x.max(), seven: scalar(7) }),
   };
-  const start = { parameters: { w: f64([0.25]) } };
+  const start = { weights: { w: f64([0.25]) } };
   const one = await createStep(options, start);
   const result = await one.run([feeds([1, 3], [2, 2])], at(1));
   expect(result.terms).toEqual({ largest: 3, seven: 7 });
@@ -274,15 +274,15 @@ test("named terms are reported beside the loss, as means over micro-batches, and
 
 test("the moving average is Σ (1-d) dⁿ⁻ⁱ wᵢ + dⁿ w₀", async () => {
   const d = 0.8;
-  const step = await createStep(slope({ average: d }), { parameters: { w: f64([0.25]) } });
+  const step = await createStep(slope({ average: d }), { weights: { w: f64([0.25]) } });
   const weights = [0.25];
   for (let i = 1; i <= 7; i++) {
     await step.run([feeds([i, 1], [2, 2])], at(i, 0.01));
-    weights.push(first(step.parameters, "w"));
+    weights.push(first(step.weights, "w"));
   }
   const expected = weights.reduce((sum, w, i) => sum + (i === 0 ? d ** 7 : (1 - d) * d ** (7 - i)) * w, 0);
   expect(first(step.averages, "w")).toBeCloseTo(expected, 14);
-  expect((await createStep(slope(), { parameters: { w: f64([0.25]) } })).averages).toEqual({});
+  expect((await createStep(slope(), { weights: { w: f64([0.25]) } })).averages).toEqual({});
 });
 
 test("groups report the norms of their gradients", async () => {
@@ -297,14 +297,14 @@ test("groups report the norms of their gradients", async () => {
       { match: /c/, norm: "head", rate: 0.5 },
     ],
   } as const;
-  const start = { parameters: { a: f64([0]), b: f64([0]), c: f64([0]) } };
+  const start = { weights: { a: f64([0]), b: f64([0]), c: f64([0]) } };
   for (const accumulate of [1, 2]) {
     const step = await createStep({ ...options, accumulate }, start);
     const { gradNorm, norms } = await step.run(Array(accumulate).fill({ x: f64([1], []) }), at(1));
     expect(gradNorm).toBeCloseTo(13, 12);
     expect(norms.front).toBeCloseTo(5, 12);
     expect(norms.head).toBeCloseTo(12, 12);
-    expect(first(step.parameters, "c")).toBeCloseTo(-0.6, 12);
+    expect(first(step.weights, "c")).toBeCloseTo(-0.6, 12);
   }
 });
 
@@ -321,9 +321,9 @@ test.each([sgd({ momentum: 0.9 }), adam(), adamW()])(
         optimizer,
         clip: 0.05,
       } as const;
-      const step = await createStep(options, { parameters: { w: cast(uniform(1, [2, 2])), b: cast(uniform(2, [2])) } });
+      const step = await createStep(options, { weights: { w: cast(uniform(1, [2, 2])), b: cast(uniform(2, [2])) } });
       for (let i = 1; i <= 5; i++) await step.run([{ x: cast(uniform(10 + i, [3, 2])) }], at(i, 0.01));
-      return step.parameters;
+      return step.weights;
     };
     const [single, doubled] = [await make("f32"), await make("f64")];
     for (const name of ["w", "b"]) {
@@ -335,7 +335,7 @@ test.each([sgd({ momentum: 0.9 }), adam(), adamW()])(
 
 test("memory is counted by what a step makes: twice the batch, twice what depends on it", async () => {
   const bytes = async (B: number) => {
-    const step = await createStep(slope(), { parameters: { w: f64([0]) } });
+    const step = await createStep(slope(), { weights: { w: f64([0]) } });
     await step.prepare({ B });
     return step.bytes;
   };
@@ -348,7 +348,7 @@ test("a step that does not fit is refused before its start values are made", asy
     throw new Error("made");
   };
   await expect(createStep(huge, start)).rejects.toThrow(/a step needs about \d+ GB of memory, there are/);
-  const step = await createStep(slope(), { parameters: { w: f64([0]) } });
+  const step = await createStep(slope(), { weights: { w: f64([0]) } });
   await expect(step.prepare({ B: 2 ** 45 })).rejects.toThrow(/a step needs about \d+ GB of memory/);
 });
 
@@ -356,7 +356,7 @@ describe("a loss may read", () => {
   const w: Tensor = parameter([2], zero);
   const run = (loss: () => unknown): Promise<unknown> =>
     createStep({ parameters: { w }, batch: {}, loss, optimizer: sgd() } as StepOptions, {
-      parameters: { w: host([0, 0], [2]) },
+      weights: { w: host([0, 0], [2]) },
     });
   test.each([
     [
@@ -404,10 +404,10 @@ describe("a loss may read", () => {
 describe("start values and feeds are refused by name", () => {
   const { options, start } = centred();
   test.each([
-    [{ parameters: { weight: f64([1, 2]) } }, /parameters "weight" starts at f64\[1\], got f64\[2\]/],
-    [{ parameters: { weight: host([1], [1]) } }, /parameters "weight" starts at f64\[1\], got f32\[1\]/],
-    [{ parameters: { weight: [1] } }, /parameters "weight" starts at f64\[1\], got no \{ data, shape, dtype \}/],
-    [{ parameters: { ...start.parameters, bias: f64([1]) } }, /start value "bias" belongs to none of the parameters/],
+    [{ weights: { weight: f64([1, 2]) } }, /weights "weight" starts at f64\[1\], got f64\[2\]/],
+    [{ weights: { weight: host([1], [1]) } }, /weights "weight" starts at f64\[1\], got f32\[1\]/],
+    [{ weights: { weight: [1] } }, /weights "weight" starts at f64\[1\], got no \{ data, shape, dtype \}/],
+    [{ weights: { ...start.weights, bias: f64([1]) } }, /start value "bias" belongs to none of the weights/],
     [{ buffers: {} }, /buffers "mean" starts at f64\[1\], got nothing/],
     [
       { buffers: { ...start.buffers, maen: f64([1]) } },
@@ -428,12 +428,12 @@ describe("start values and feeds are refused by name", () => {
 
 describe("options that make no sense are refused in one line", () => {
   const good = slope();
-  const start = { parameters: { w: f64([0]) } };
+  const start = { weights: { w: f64([0]) } };
   test.each([
     [undefined, start, /step: expected options \{ parameters, batch, loss, optimizer \}, got undefined/],
     ["adam", start, /expected options .* got string/],
-    [good, undefined, /expected start values \{ parameters \}, got undefined/],
-    [good, {}, /expected start values \{ parameters: ... \} by name, got undefined/],
+    [good, undefined, /expected start values \{ weights \}, got undefined/],
+    [good, {}, /expected start values \{ weights: ... \} by name, got undefined/],
     [
       { ...good, parameters: undefined },
       start,
@@ -469,19 +469,19 @@ describe("options that make no sense are refused in one line", () => {
   });
   test("a name that stands for two things", async () => {
     const options = { ...good, parameters: { x: good.parameters.w } };
-    const step = await createStep(options, { parameters: { x: f64([0]) } });
+    const step = await createStep(options, { weights: { x: f64([0]) } });
     await expect(step.run([feeds([1], [1])], at(1))).rejects.toThrow(/"x" names two things that are fed; rename one/);
   });
 });
 
 test("a step that was released, or is still running, is not run", async () => {
-  const step = await createStep(slope(), { parameters: { w: f64([0]) } });
+  const step = await createStep(slope(), { weights: { w: f64([0]) } });
   const running = step.run([feeds([1], [1])], at(1));
   await expect(step.run([feeds([1], [1])], at(2))).rejects.toThrow(/the step before is still running; await it first/);
   await running;
   await step.release();
   await step.release();
   await expect(step.run([feeds([1], [1])], at(2))).rejects.toThrow(/it has been released; create it again/);
-  expect(first(step.parameters, "w")).toBeCloseTo(0.2, 12);
-  requireClose("w", step.parameters.w, f64([0.2]), double);
+  expect(first(step.weights, "w")).toBeCloseTo(0.2, 12);
+  requireClose("w", step.weights.w, f64([0.2]), double);
 });

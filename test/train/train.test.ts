@@ -164,8 +164,8 @@ const apart = (a: number, b: number): boolean =>
 
 test("four micro-batches are one batch of all of them", async () => {
   const [one, four] = [lineFit(1, 8), lineFit(4, 2)];
-  const whole = await createStep(one, { parameters: initialValues(one.parameters, 0) });
-  const parted = await createStep(four, { parameters: initialValues(four.parameters, 0) });
+  const whole = await createStep(one, { weights: initialValues(one.parameters, 0) });
+  const parted = await createStep(four, { weights: initialValues(four.parameters, 0) });
   for (let step = 1; step <= 5; step++) {
     const at = { step, lr: 0.1, seed: 0 };
     const a = await whole.run([points(step, 0, 8)], at);
@@ -176,8 +176,8 @@ test("four micro-batches are one batch of all of them", async () => {
     expect(apart(a.loss, b.loss)).toBe(false);
     expect(apart(a.gradNorm, b.gradNorm)).toBe(false);
   }
-  for (const [name, { data }] of Object.entries(whole.parameters))
-    expect(apart(Number(data[0]), Number(parted.parameters[name]?.data[0]))).toBe(false);
+  for (const [name, { data }] of Object.entries(whole.weights))
+    expect(apart(Number(data[0]), Number(parted.weights[name]?.data[0]))).toBe(false);
 });
 
 test("a step that cannot fit into memory is refused before anything is made", async () => {
@@ -201,10 +201,10 @@ test("an average of the weights is what is measured and kept, by its formula", a
   const run = train("rnn", { ...small, steps: 3, average: decay, saveEvery: 1, evalEvery: 1, store });
   const history = await run;
   const [start, ...after] = store.states;
-  for (const name of Object.keys(start?.parameters ?? {})) {
-    let average = Array.from(start?.parameters[name]?.data ?? [], Number);
-    for (const { parameters, averages } of after) {
-      const now = Array.from(parameters[name]?.data ?? [], Number);
+  for (const name of Object.keys(start?.weights ?? {})) {
+    let average = Array.from(start?.weights[name]?.data ?? [], Number);
+    for (const { weights, averages } of after) {
+      const now = Array.from(weights[name]?.data ?? [], Number);
       average = average.map((value, i) => decay * value + (1 - decay) * (now[i] ?? Number.NaN));
       const kept = Array.from(averages[name]?.data ?? [], Number);
       expect(kept).toHaveLength(average.length);
@@ -235,7 +235,7 @@ test("frozen parameters stay as they were, all others move", async () => {
   await train("rnn", { ...small, steps: 3, freeze: "^embedding", store });
   const [first, last] = [new Map(bytes(store.states[0])), new Map(bytes(store.states.at(-1)))];
   const still = [...first].filter(([name, value]) => last.get(name) === value).map(([name]) => name);
-  expect(still).toEqual(["parameters embedding.weight"]);
+  expect(still).toEqual(["weights embedding.weight"]);
 });
 
 /** The events and the history of a loop over `stepper`. */
@@ -249,7 +249,7 @@ async function looped(stepper: Stepper, options: Partial<LoopOptions> & Pick<Loo
 /** A step for the line, fresh. */
 async function lineStep(accumulate = 1, batch = 4) {
   const options = lineFit(accumulate, batch);
-  return createStep(options, { parameters: initialValues(options.parameters, 0) });
+  return createStep(options, { weights: initialValues(options.parameters, 0) });
 }
 
 const four = (step: number): Batches => [points(step, 0, 4)];
@@ -258,14 +258,14 @@ test("a linear fit finds the line", async () => {
   const step = await lineStep(1, 16);
   const batches = (at: number) => [points(at, 0, 16)];
   await looped(step, { steps: 400, schedule: constantRate(0.05), batches });
-  const { weight, bias } = step.parameters;
+  const { weight, bias } = step.weights;
   expect(Number(weight?.data[0])).toBeCloseTo(2, 3);
   expect(Number(bias?.data[0])).toBeCloseTo(-1, 3);
 });
 
 test("a value that is not finite stops the training, names the step, and changes nothing", async () => {
   const options = { ...lineFit(1, 4), clip: undefined };
-  const step = await createStep(options, { parameters: initialValues(options.parameters, 0) });
+  const step = await createStep(options, { weights: initialValues(options.parameters, 0) });
   const batches = (at: number) => {
     const batch = points(at, 0, 4);
     if (at === 3) batch.x.data[1] = Number.NaN;
@@ -278,12 +278,12 @@ test("a value that is not finite stops the training, names the step, and changes
   expect(error).toMatchObject({ step: 3, value: Number.NaN });
   expect(String(error)).toMatch(/the loss is NaN at step 3; the last good checkpoint is step 0 in here/);
   expect(saved).toEqual([]);
-  expect(Number.isFinite(Number(step.parameters.weight?.data[0]))).toBe(true);
+  expect(Number.isFinite(Number(step.weights.weight?.data[0]))).toBe(true);
 });
 
 test("weights that are spoilt never replace a checkpoint", async () => {
   const options = { ...lineFit(1, 4), optimizer: sgd(), clip: undefined };
-  const step = await createStep(options, { parameters: initialValues(options.parameters, 0) });
+  const step = await createStep(options, { weights: initialValues(options.parameters, 0) });
   const saved: number[] = [];
   const save = { every: 1, run: async (_: "last" | "best", at: number) => void saved.push(at) };
   const schedule = (at: number) => (at < 3 ? 0.1 : 1e39); // beyond what float32 holds
@@ -377,7 +377,7 @@ describe("batches", () => {
           return result;
         },
       },
-      parameters: { get: () => step.parameters },
+      weights: { get: () => step.weights },
     });
     const batches = (at: number) => {
       happened.push(`ask ${at}`);
@@ -435,14 +435,14 @@ describe("batches", () => {
 
 test("a step takes as many batches as it accumulates, and values for every parameter", async () => {
   const options = lineFit(2, 4);
-  const start = { parameters: initialValues(options.parameters, 0) };
+  const start = { weights: initialValues(options.parameters, 0) };
   const step = await createStep(options, start);
   const at = { step: 1, lr: 0.1, seed: 0 };
   await expect(step.run([points(1, 0, 4)], at)).rejects.toThrow(
     /expected a list of 2 batch\(es\), as accumulate says, got 1/,
   );
-  await expect(createStep(options, { parameters: { wieght: start.parameters.weight as never } })).rejects.toThrow(
-    /parameters "weight" starts at f32\[1, 1\], got nothing \(did you mean "wieght"\?\)/,
+  await expect(createStep(options, { weights: { wieght: start.weights.weight as never } })).rejects.toThrow(
+    /weights "weight" starts at f32\[1, 1\], got nothing \(did you mean "wieght"\?\)/,
   );
   const { x } = points(1, 0, 4);
   const pair = [points(1, 0, 4), points(1, 4, 4)];
