@@ -1,6 +1,14 @@
+import { existsSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
 const src = new URL("./src/", import.meta.url).pathname;
+
+/** Chromium brings an adapter for WebGPU that is software, with the loader that finds it: the same on every machine. */
+const chromium = "/usr/lib/chromium";
+const softwareAdapter: Record<string, string> =
+  process.env.VK_ICD_FILENAMES === undefined && existsSync(`${chromium}/vk_swiftshader_icd.json`)
+    ? { VK_ICD_FILENAMES: `${chromium}/vk_swiftshader_icd.json`, LD_LIBRARY_PATH: chromium }
+    : {};
 
 /** `vitest run` takes everything that needs neither a browser nor real checkpoints; `--mode long` takes the rest. */
 export default defineConfig(({ mode }) => ({
@@ -18,6 +26,7 @@ export default defineConfig(({ mode }) => ({
     testTimeout: mode === "long" ? 3_600_000 : 60_000,
     hookTimeout: 60_000, // some build the command first
     pool: "forks",
+    env: softwareAdapter,
     maxWorkers: 2,
   },
 }));

@@ -46,7 +46,7 @@ async function examine(device: Device): Promise<Finding> {
 
 async function examineAll(version: string) {
   const devices: Finding[] = [];
-  for (const device of platform.devices) devices.push(await examine(device));
+  for (const device of await platform.devices()) devices.push(await examine(device));
   return {
     descent: version,
     node: process.versions.node,

@@ -10,7 +10,7 @@ provide("wasm", {
 });
 
 export const platform: Platform = {
-  devices: ["wasm", "webgpu"],
+  devices: async () => ["wasm", "webgpu"],
   defaultDevice: "wasm",
   get processors() {
     return defaultThreads();

@@ -15,5 +15,6 @@ export {
   type RunOptions,
 } from "./program.ts";
 export { stream, threefry2x32 } from "./random.ts";
-export { type Device, type Engine, type HostTensor, type OrtTensor, toOrt } from "./session.ts";
+export { type Place, Resident, zerosOf } from "./resident.ts";
+export { type Device, type Engine, type HostTensor, nextName, type OrtTensor, toOrt } from "./session.ts";
 export { engineFiles } from "./web.ts";

@@ -11,7 +11,9 @@ import {
   type HostTensor,
   type InferenceSession,
   isHostTensor,
+  nextName,
   type OrtTensor,
+  reasonOf,
   type SessionOptions,
   sessionOptions,
   toOrt,
@@ -41,9 +43,10 @@ export async function loadEngine(
   device: Device = platform.defaultDevice,
   threads: number = platform.processors,
 ): Promise<Engine> {
-  if (platform.devices.includes(device)) return platform.load(device, threads);
+  const there = await platform.devices();
+  if (there.includes(device)) return platform.load(device, threads);
   throw new DeviceError(
-    `device ${shown(device)} is not here; there is ${platform.devices.join(" and ")}${typeof device === "string" ? nearest(device, platform.devices) : ""}`,
+    `device ${shown(device)} is not here; there is ${there.join(", ")}${typeof device === "string" ? nearest(device, there) : ""}`,
   );
 }
 
@@ -53,13 +56,13 @@ export class Program<O extends string = string> {
   /** Milliseconds that compiling took; 0 when it came out of the cache. */
   readonly compileMs: number;
   readonly engine: Engine;
+  readonly device: Device;
   readonly #session: InferenceSession;
-  readonly #device: Device;
   #holders = 0;
   constructor(model: OnnxModel, engine: Engine, session: InferenceSession, device: Device, compileMs: number) {
     this.model = model;
     this.engine = engine;
-    this.#device = device;
+    this.device = device;
     this.#session = session;
     this.compileMs = compileMs;
   }
@@ -83,7 +86,7 @@ export class Program<O extends string = string> {
   ): Promise<Record<string, OrtTensor>> {
     if (this.#holders < 1) throw new DeviceError("run: the program was released; compile it again");
     const used = Object.fromEntries(this.#session.inputNames.map((name) => [name, inputs[name] as OrtTensor]));
-    const given = this.#device === "cpu" ? this.model.outputs.filter(({ name }) => fetches[name]) : [];
+    const given = this.device === "cpu" ? this.model.outputs.filter(({ name }) => fetches[name]) : [];
     const into = Object.fromEntries(given.map(({ name }) => [name, fetches[name] as OrtTensor]));
     const names = Object.fromEntries(this.model.outputs.map(({ name }) => [name, into[name] ?? null]));
     const run = async () => {
@@ -91,7 +94,7 @@ export class Program<O extends string = string> {
       for (const name of Object.keys(into)) if (results[name]) drop(results[name]);
       return { ...results, ...into };
     };
-    return (this.#device === "webgpu" ? inTurn(run) : run()).catch(engineError("run"));
+    return (this.device === "webgpu" ? inTurn(run) : run()).catch(engineError("run"));
   }
 
   /** Counts one more holder: equal graphs share one program. */
@@ -119,8 +122,7 @@ export class Program<O extends string = string> {
 const engineError =
   (what: string) =>
   (cause: unknown): never => {
-    const reason = String((cause as Error | undefined)?.message ?? cause).split("\n")[0];
-    throw new DeviceError(`${what}: ONNX Runtime could not do it: ${reason}`, { cause });
+    throw new DeviceError(`${what}: ONNX Runtime could not do it: ${reasonOf(cause)}`, { cause });
   };
 
 /** Bytes from which on it pays not to wait for the garbage collector. */
@@ -230,24 +232,32 @@ async function createProgram(model: OnnxModel, options: SessionOptions): Promise
   return new Program(model, engine, session, options.device, performance.now() - start);
 }
 
-/** How a model is compiled: `arena` says whether the native engine keeps memory for the next run. Default true. */
-export type CompileOptions = RunOptions & Pick<SessionOptions, "arena">;
+/** How a model is compiled. */
+export interface CompileOptions extends RunOptions, Pick<SessionOptions, "arena"> {
+  /** Whether outputs called `name.next` stay in the memory of a device that has its own, to be fed again. Default false. */
+  readonly resident?: boolean | undefined;
+}
+
+/** The outputs that `resident` keeps on the device. */
+const residents = ({ outputs }: OnnxModel, { device, resident }: CompileOptions): string[] =>
+  resident && device === "webgpu" ? outputs.map(({ name }) => name).filter((name) => name.endsWith(nextName(""))) : [];
 
 /** Compiles an ONNX model, or finds it compiled already. */
 export async function compileModel(model: OnnxModel, options: CompileOptions = {}): Promise<Program> {
   const given = requireRecord("compile", "device, threads and profile", options);
-  const { device = platform.defaultDevice, threads = platform.processors, profile, arena } = given;
+  const { device = platform.defaultDevice, threads = platform.processors, profile, arena, resident } = given;
   if (!Number.isSafeInteger(threads) || threads < 1)
     throw new ConfigError(
       `compile: expected a whole number of threads from 1 on, got ${shown(threads)}; leave it out for all`,
     );
   if (profile !== undefined && typeof profile !== "string")
     throw new ConfigError(`compile: expected profile as the beginning of a file name, got ${shown(profile)}`);
-  const key = `${device} ${threads} ${profile} ${arena} ${hash(model.bytes)}`;
+  const onDevice = residents(model, { device, resident });
+  const key = `${device} ${threads} ${profile} ${arena} ${onDevice.length > 0} ${hash(model.bytes)}`;
   const bucket = cache.get(key) ?? [];
   const known = bucket.find(({ bytes }) => equalBytes(bytes, model.bytes));
   if (known) return known.program.then((program) => program.retain());
-  const program = createProgram(model, { device, threads, profile, arena });
+  const program = createProgram(model, { device, threads, profile, arena, onDevice });
   cache.set(key, [...bucket, { bytes: model.bytes, program }]);
   program.catch(() => forget(model.bytes)); // what failed is tried anew
   return program.then((made) => made.retain());

@@ -4,8 +4,12 @@ import { type DType, type HostArray, holds } from "../tensor/index.ts";
 
 export type { InferenceSession, OrtTensor };
 
-/** `cpu`: native threads (Node). `wasm`: WebAssembly (Node, browser). `webgpu`: the graphics processor (browser). */
-export type Device = "cpu" | "wasm" | "webgpu";
+/**
+ * `cpu`: native threads (Node). `wasm`: WebAssembly (Node, browser). `webgpu`: the graphics processor (Node, browser).
+ * `cuda`, `coreml`, `dml`: where the installed engine has them (Node).
+ */
+export const DEVICES = ["cpu", "wasm", "webgpu", "cuda", "coreml", "dml"] as const;
+export type Device = (typeof DEVICES)[number];
 
 /** Numbers on the host. */
 export interface HostTensor {
@@ -13,6 +17,9 @@ export interface HostTensor {
   readonly shape: readonly number[];
   readonly dtype: DType;
 }
+
+/** The output that follows the input called `name`. */
+export const nextName = (name: string): string => `${name}.next`;
 
 /** Whether `value` has numbers of its type, as many as its shape says. */
 export function isHostTensor(value: HostTensor): boolean {
@@ -30,6 +37,8 @@ export interface SessionOptions {
   readonly profile?: string | undefined;
   /** Whether the native engine keeps memory for the next run, which is faster, or gives it back. Default true. */
   readonly arena?: boolean | undefined;
+  /** Outputs that stay in the device's memory. */
+  readonly onDevice?: readonly string[] | undefined;
 }
 
 /** The part of ONNX Runtime that is used here. */
@@ -42,10 +51,22 @@ export interface Engine {
   };
 }
 
+/**
+ * What the engine says went wrong, in one line: without the place in its own source, and with a device that was lost by
+ * that name.
+ */
+export function reasonOf(cause: unknown): string {
+  const [line = ""] = String((cause as Error | undefined)?.message ?? cause).split("\n");
+  if (/device (is|was) lost|lost device|DeviceLost|Instance dropped/i.test(line)) return "the graphics device was lost";
+  if (/no supported adapters|get a WebGPU adapter/i.test(line))
+    return "no graphics adapter was found, check its driver";
+  return line.replace(/^(Non-zero status code returned .*?\. )?(Status Message: )?\/\S+:\d+ .*? (was false\. )?/, "");
+}
+
 /** What `node.ts` and `browser.ts` both export as `platform`. */
 export interface Platform {
   /** Devices that may be there; loading the engine can still fail. */
-  readonly devices: readonly Device[];
+  devices(): Promise<readonly Device[]>;
   readonly defaultDevice: Device;
   /** Processors that a computation may use. */
   readonly processors: number;
@@ -91,7 +112,7 @@ const memoryOptions = ({ device, arena = true }: SessionOptions): InferenceSessi
   device === "cpu" ? { enableMemPattern: false, enableCpuMemArena: arena } : {};
 
 export const sessionOptions = (
-  { device, threads, profile, arena }: SessionOptions,
+  { device, threads, profile, arena, onDevice = [] }: SessionOptions,
   double: boolean,
 ): InferenceSession.SessionOptions => ({
   executionProviders: [device],
@@ -101,6 +122,9 @@ export const sessionOptions = (
   executionMode: "sequential",
   logSeverityLevel: 4, // what fails is thrown
   ...memoryOptions({ device, threads, arena }),
+  ...(onDevice.length > 0
+    ? { preferredOutputLocation: Object.fromEntries(onDevice.map((name) => [name, "gpu-buffer" as const])) }
+    : {}),
   ...(double ? unfused : {}),
   ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
 });

@@ -5,15 +5,23 @@
  * whatever its size, and updates the buffers in turn.
  */
 import type { Spec } from "../graph/index.ts";
-import { deviceOf, type Feeds, loadEngine, type OrtTensor, type Program, type RunOptions } from "../runtime/index.ts";
+import {
+  deviceOf,
+  type Feeds,
+  loadEngine,
+  nextName,
+  type OrtTensor,
+  type Program,
+  Resident,
+  type RunOptions,
+} from "../runtime/index.ts";
 import { bytesPerElement, sizeOf, type Tensor } from "../tensor/index.ts";
 import { fixSizes, namedSizes, type Sizes } from "./buckets.ts";
 import { replaceable } from "./in-place.ts";
 import { requireMemory } from "./memory.ts";
-import { gradientName, nextName } from "./names.ts";
+import { gradientName } from "./names.ts";
 import { type BatchSpecs, type Plan, planStep, type StepOptions } from "./plan.ts";
 import { copyOf, requireStart, type StartValues } from "./start.ts";
-import { State } from "./state.ts";
 import { CarryingStep, type Results, resultOf, type StepAt, type StepResult, staysFinite, WholeStep } from "./step.ts";
 import {
   mapNames,
@@ -84,7 +92,7 @@ function mean(results: readonly StepResult[], norms: Results): StepResult {
 
 /** A step in two parts. */
 export class PartedStep extends CarryingStep {
-  readonly #gradients = new State(this.engine, mapNames(this.plan.trained, gradientName), {});
+  readonly #gradients = new Resident(this.place, mapNames(this.plan.trained, gradientName));
   /** By the names of the parameters that have gradients: almost always one. */
   readonly #updates = new Map<string, Update>();
 
@@ -108,7 +116,7 @@ export class PartedStep extends CarryingStep {
     const pieces: Piece[] = [];
     for (const piece of inPieces(this.plan, names)) {
       const graph = requireMemory(traceGivenUpdate(this.plan, piece));
-      const over = this.writesOver ? replaceable(graph.inputs, graph.outputs) : new Set<string>();
+      const over = this.trained.writesOver ? replaceable(graph.inputs, graph.outputs) : new Set<string>();
       const changed = Object.keys(graph.inputs).filter((name) => Object.hasOwn(graph.outputs, nextName(name)));
       pieces.push({ program: await this.compile(graph, SMALL), changed, over });
     }
@@ -124,7 +132,7 @@ export class PartedStep extends CarryingStep {
   async #runBatches(batches: readonly Feeds[], at: StepAt, reached: Set<string>): Promise<[StepResult[], Results]> {
     const gradients = this.#gradients;
     const all = Object.keys(gradients.inputs);
-    const over = new Set(this.writesOver ? all : []);
+    const over = new Set(this.trained.writesOver ? all : []);
     const reports: StepResult[] = [];
     let last: Results = {};
     for (const [part, batch] of batches.entries()) {
@@ -168,6 +176,7 @@ export class PartedStep extends CarryingStep {
 
   override async release(): Promise<void> {
     await super.release();
+    await this.#gradients.release();
     const updates = [...this.#updates.values()];
     this.#updates.clear();
     const programs = updates.flatMap(({ norms, pieces }) => [norms, ...pieces.map(({ program }) => program)]);

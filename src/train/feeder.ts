@@ -8,11 +8,11 @@ import {
   type HostTensor,
   type OrtTensor,
   toOrt,
+  zerosOf,
 } from "../runtime/index.ts";
 import { hostArray } from "../tensor/index.ts";
 import { scalarName } from "./names.ts";
 import type { BatchSpecs, Plan } from "./plan.ts";
-import { zerosOf } from "./state.ts";
 import type { StepAt } from "./step.ts";
 
 type OrtTensors = Record<string, OrtTensor>;

@@ -5,8 +5,8 @@
  */
 import { type Node, sortNodes } from "../graph/index.ts";
 import type { Named } from "../onnx/index.ts";
+import { nextName } from "../runtime/index.ts";
 import { sameShape, type Tensor } from "../tensor/index.ts";
-import { nextName } from "./names.ts";
 
 const ELEMENTWISE: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "where"]);
 /** Operations whose output may be the memory of their input. */

@@ -136,7 +136,7 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
     yield await oneStep(stepper, options, progress, batches);
     const { step } = progress;
     if (step === steps) break;
-    if (evaluate && step % evaluate.every === 0) yield* measured(options, progress, false);
+    if (evaluate && step % evaluate.every === 0) yield* measured(stepper, options, progress, false);
     if (save && step % save.every === 0) yield* saved(stepper, options, progress);
   }
   return yield* finish(stepper, options, progress, end);
@@ -177,8 +177,9 @@ async function oneStep(
   };
 }
 
-async function* measured({ evaluate, save, keep }: LoopOptions, progress: Progress, final: boolean) {
+async function* measured(stepper: Stepper, { evaluate, save, keep }: LoopOptions, progress: Progress, final: boolean) {
   if (!evaluate) return;
+  await stepper.download();
   const best = progress.measure(await evaluate.run(final), evaluate);
   if (best) keep?.();
   const { step, scores = {} } = progress;
@@ -191,6 +192,7 @@ async function* measured({ evaluate, save, keep }: LoopOptions, progress: Progre
 async function* saved(stepper: Stepper, { save, where }: LoopOptions, progress: Progress) {
   if (!save) return;
   const { step, best } = progress;
+  await stepper.download();
   requireFiniteWeights(stepper.weights, step, lastGood(where, progress.saved));
   await save.run("last", step, best);
   progress.saved = step;
@@ -206,8 +208,9 @@ async function* finish(
   const { step, waited } = progress;
   if (end === "no better")
     yield { event: "stop", step, reason: `no better ${options.evaluate?.best} in ${waited} evaluations` };
-  if (end === "last step" && progress.measuredAt !== step) yield* measured(options, progress, true);
+  if (end === "last step" && progress.measuredAt !== step) yield* measured(stepper, options, progress, true);
   if (step !== progress.saved || end === "last step") yield* saved(stepper, options, progress);
+  await stepper.download();
   if (end === "interrupted") yield { event: "interrupted", step };
   return {
     step,

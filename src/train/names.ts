@@ -1,6 +1,5 @@
 /** The names under which a step takes in and gives out what it carries. */
 
-export const nextName = (name: string): string => `${name}.next`;
 export const slotName = (slot: string, parameter: string): string => `optimizer.${slot}.${parameter}`;
 /** The moving average of a parameter. */
 export const averageName = (parameter: string): string => `average.${parameter}`;

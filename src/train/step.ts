@@ -9,9 +9,10 @@ import {
   type Feeds,
   type HostTensor,
   type OrtTensor,
+  type Place,
   type Program,
+  Resident,
   type RunOptions,
-  toOrt,
 } from "../runtime/index.ts";
 import { type Bucket, Buckets, type Sizes } from "./buckets.ts";
 import { Feeder, scalarFeeds } from "./feeder.ts";
@@ -19,7 +20,6 @@ import { type FittingGraph, requireMemory } from "./memory.ts";
 import { averageName, normName, termName } from "./names.ts";
 import { type BatchSpecs, type Plan, slotSpecs } from "./plan.ts";
 import { type StartValues, trainedSpecs, trainedValues } from "./start.ts";
-import { State } from "./state.ts";
 import { type StepGraph, traceWhole } from "./trace.ts";
 
 /** Which step, at what learning rate, with whose random numbers. */
@@ -41,7 +41,7 @@ export interface StepResult {
   readonly norms: Readonly<Record<string, number>>;
 }
 
-/** What the loop needs of a training step. Values are valid until the next step. */
+/** What the loop needs of a training step. Values are valid until the next step, and on `webgpu` are read after `download()`. */
 export interface Stepper {
   /** One step over all its micro-batches. */
   run(batches: readonly Feeds[], at: StepAt): Promise<StepResult>;
@@ -52,6 +52,8 @@ export interface Stepper {
   readonly slots: Feeds;
   /** Moving averages by parameter; none unless `average` asks for them. */
   readonly averages: Feeds;
+  /** Brings the values to the host, if they are in the memory of a device. */
+  download(): Promise<void>;
   /** Gives back the engine's memory; the values can still be read. */
   release(): Promise<void>;
 }
@@ -78,13 +80,14 @@ function scalarsOf(results: Results, prefix: string): Record<string, number> {
 /** What every training step carries from run to run. */
 export abstract class CarryingStep implements Stepper {
   protected readonly plan: Plan;
-  protected readonly engine: Engine;
+  protected readonly place: Place;
   protected readonly buckets: Buckets;
-  protected readonly trained: State;
-  readonly #buffers: State;
-  /** Frozen tensors and frozen parameters, by name. */
-  readonly #fixed: Feeds;
-  readonly #fixedFeeds: Readonly<Record<string, OrtTensor>>;
+  protected readonly trained: Resident;
+  readonly #buffers: Resident;
+  /** The parameters that a group freezes. */
+  readonly #still: Feeds;
+  /** They and the frozen tensors. */
+  readonly #fixed: Resident;
   readonly #run: RunOptions;
   #bytes = 0;
   #running = false;
@@ -94,22 +97,17 @@ export abstract class CarryingStep implements Stepper {
   /** `first` is the graph of the first batch, where it is known. */
   constructor(plan: Plan, start: StartValues, { engine, run, first }: StepContext) {
     this.plan = plan;
-    this.engine = engine;
+    this.place = { engine, device: deviceOf(run) };
     this.#run = run;
     this.#first = first;
     this.buckets = new Buckets(plan.options.batch, (batch) => this.#bucket(batch));
     const { parameters, buffers = {} } = plan.options;
     const still = Object.keys(parameters).filter((name) => !Object.hasOwn(plan.trained, name));
-    this.#fixed = Object.fromEntries(still.map((name) => [name, start.weights[name] as HostTensor]));
-    const fixed = Object.entries({ ...start.frozen, ...this.#fixed });
-    this.#fixedFeeds = Object.fromEntries(fixed.map(([name, value]) => [name, toOrt(engine, value)]));
-    this.trained = new State(engine, trainedSpecs(plan), trainedValues(plan, start));
-    this.#buffers = new State(engine, buffers, start.buffers ?? {});
-  }
-
-  /** Whether the engine writes results where it is told to. */
-  protected get writesOver(): boolean {
-    return deviceOf(this.#run) === "cpu";
+    this.#still = Object.fromEntries(still.map((name) => [name, start.weights[name] as HostTensor]));
+    const fixed = { ...start.frozen, ...this.#still };
+    this.#fixed = new Resident(this.place, fixed, fixed);
+    this.trained = new Resident(this.place, trainedSpecs(plan), trainedValues(plan, start));
+    this.#buffers = new Resident(this.place, buffers, start.buffers ?? {});
   }
 
   /** What is computed of one batch. */
@@ -118,20 +116,21 @@ export abstract class CarryingStep implements Stepper {
 
   protected async compile({ inputs, outputs, bytes }: FittingGraph, more: CompileOptions = {}): Promise<Program> {
     this.#bytes = Math.max(this.#bytes, bytes);
-    return compileModel(lowerSimplified(inputs, outputs), { ...this.#run, ...more });
+    return compileModel(lowerSimplified(inputs, outputs), { ...this.#run, resident: true, ...more });
   }
 
   async #bucket(batch: BatchSpecs): Promise<Bucket> {
     const graph = this.#first ?? requireMemory(this.trace(batch));
     this.#first = undefined;
     const program = await this.compile(graph);
-    return { program, feeder: new Feeder(this.engine, batch, graph.noise), reached: graph.reached };
+    return { program, feeder: new Feeder(this.place.engine, batch, graph.noise), reached: graph.reached };
   }
 
   /** One run over one batch; its sizes decide about the program. */
   protected async runBatch(batch: Feeds, at: StepAt, { part = 0, feeds, fetches }: PartOptions): Promise<Results> {
     const { program, feeder } = await this.buckets.of(batch);
-    const carried = { ...this.trained.inputs, ...this.#buffers.inputs, ...this.#fixedFeeds };
+    await this.#fixed.upload();
+    const carried = { ...this.trained.inputs, ...this.#buffers.inputs, ...this.#fixed.inputs };
     const results = await program.runOrt(
       { ...carried, ...feeds, ...feeder.feeds(batch, at, part) },
       { ...this.#buffers.outputs(), ...fetches },
@@ -182,7 +181,7 @@ export abstract class CarryingStep implements Stepper {
 
   /** The optimizer's scalars of a step. */
   protected scalars(at: StepAt): Readonly<Record<string, OrtTensor>> {
-    return scalarFeeds(this.engine, this.plan, at);
+    return scalarFeeds(this.place.engine, this.plan, at);
   }
 
   /** All that the step changed stays. */
@@ -191,9 +190,15 @@ export abstract class CarryingStep implements Stepper {
     this.#buffers.keep();
   }
 
+  async download(): Promise<void> {
+    await this.trained.download();
+    await this.#buffers.download();
+  }
+
   async release(): Promise<void> {
     this.#released = true;
-    await this.buckets.release();
+    await this.download().catch(() => undefined); // the device may be lost, and its memory with it
+    await Promise.all([this.buckets.release(), this.trained.release(), this.#buffers.release(), this.#fixed.release()]);
   }
 
   /** About how many bytes a step needs at its peak, the largest of those that were compiled. */
@@ -210,7 +215,7 @@ export abstract class CarryingStep implements Stepper {
   get weights(): Record<string, HostTensor> {
     const trained = this.trained.values(Object.keys(this.plan.trained));
     const names = Object.keys(this.plan.options.parameters);
-    return Object.fromEntries(names.map((name) => [name, (trained[name] ?? this.#fixed[name]) as HostTensor]));
+    return Object.fromEntries(names.map((name) => [name, (trained[name] ?? this.#still[name]) as HostTensor]));
   }
   get buffers(): Record<string, HostTensor> {
     return this.#buffers.values(Object.keys(this.plan.options.buffers ?? {}));
@@ -223,7 +228,7 @@ export abstract class CarryingStep implements Stepper {
     const means = this.trained.values(Object.keys(this.plan.trained).map((name) => averageName(name)));
     const names = Object.keys(this.plan.options.parameters);
     return Object.fromEntries(
-      names.map((name) => [name, (means[averageName(name)] ?? this.#fixed[name]) as HostTensor]),
+      names.map((name) => [name, (means[averageName(name)] ?? this.#still[name]) as HostTensor]),
     );
   }
 }
@@ -261,10 +266,9 @@ export class WholeStep extends CarryingStep {
   protected async step([batch = {}]: readonly Feeds[], at: StepAt): Promise<StepResult> {
     const results = await this.runBatch(batch, at, { feeds: this.scalars(at), fetches: this.trained.outputs() });
     const result = resultOf(results);
-    if (staysFinite(result)) {
-      this.trained.advance(results);
-      this.keep();
-    }
+    this.trained.advance(results);
+    if (staysFinite(result)) this.keep();
+    else this.trained.restore();
     return result;
   }
 }

@@ -7,8 +7,9 @@ import { gradient, rowOf, type Spec, sortNodes } from "../graph/index.ts";
 import { nameOf, traceTraining, type Updates } from "../nn/index.ts";
 import { freeLeaves, type Named } from "../onnx/index.ts";
 import { clipByNorm, globalNorm } from "../optim/index.ts";
+import { nextName } from "../runtime/index.ts";
 import { formatShape, input, isTensor, scalar, type Tensor } from "../tensor/index.ts";
-import { averageName, gradientName, nextName, normName, scalarName, slotName, termName } from "./names.ts";
+import { averageName, gradientName, normName, scalarName, slotName, termName } from "./names.ts";
 import type { BatchSpecs, Plan, StepOptions } from "./plan.ts";
 import { planStep } from "./plan.ts";
 

@@ -79,10 +79,9 @@ test("rows added from several threads are all added", async () => {
 
 test("a device that is not there is named beside those that are", async () => {
   const x = input("x", [1]);
-  const wrong = compile({ x }, { y: x.neg() }, { device: "webgpu" });
+  const wrong = compile({ x }, { y: x.neg() }, { device: "webgp" as Device });
   await expect(wrong).rejects.toThrow(DeviceError);
-  await expect(wrong).rejects.toThrow(/"webgpu" is not here; there is cpu and wasm/);
-  await expect(compile({ x }, { y: x.neg() }, { device: "cuda" as Device })).rejects.toThrow(/there is cpu and wasm/);
+  await expect(wrong).rejects.toThrow(/^device "webgp" is not here; there is cpu, wasm.*$/);
 });
 
 test("numbers go in and come out nested", async () => {

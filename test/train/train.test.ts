@@ -378,6 +378,7 @@ describe("batches", () => {
         },
       },
       weights: { get: () => step.weights },
+      download: { value: () => step.download() },
     });
     const batches = (at: number) => {
       happened.push(`ask ${at}`);
