@@ -78,3 +78,14 @@ export const logOf = (folder: string): object[] =>
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as object);
+
+/** Texts of 1 to 40 words and their labels: a, b and c words of their kind among others. */
+export function table(rows: number): string {
+  const draws = stream(5, 0, "table").fillUniform(new Float32Array(41 * rows));
+  const lines = Array.from({ length: rows }, (_, row) => {
+    const [length = 0, ...rest] = draws.slice(41 * row, 41 * (row + 1));
+    const words = rest.slice(0, 1 + Math.floor(length * 40)).map((draw) => `w${Math.floor(draw * 20)}`);
+    return `${["a", "b", "c"][row % 3]}${row % 5} ${words.join(" ")},${["a", "b", "c"][row % 3]}`;
+  });
+  return ["text,label", ...lines, ""].join("\n");
+}

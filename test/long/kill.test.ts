@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { builtInText } from "../../src/stories/index.ts";
-import { LASTING, logOf, trainKilled } from "../cli/kill.ts";
+import { LASTING, logOf, table, trainKilled } from "../cli/kill.ts";
 import { buildCommand, start, workIn } from "../cli/support.ts";
 
 let place: ReturnType<typeof workIn>;
@@ -12,6 +12,7 @@ beforeAll(async () => {
   command = await buildCommand();
   place = workIn("kill-long");
   writeFileSync("text.txt", builtInText(1, 5000));
+  writeFileSync("table.csv", table(300));
 });
 afterAll(() => {
   place.leave();
@@ -19,16 +20,24 @@ afterAll(() => {
 });
 
 const recurrent = "--set hidden_size=16 --set embedding_dim=16 --set num_layers=2 --set dropout=0.1";
+const text = "--data text.txt --context 16";
+const attention = "--set n_embd=16 --set n_layer=2 --set n_head=2 --set resid_pdrop=0.1 --set attn_pdrop=0.1";
 const MODELS = {
-  rnn: recurrent,
-  lstm: `${recurrent} --accumulate 2`,
-  gru: `${recurrent} --tokenizer bpe --vocab 300`,
-  gpt: "--set n_embd=16 --set n_layer=2 --set n_head=2 --set resid_pdrop=0.1 --set attn_pdrop=0.1",
+  rnn: `${recurrent} ${text}`,
+  lstm: `${recurrent} ${text} --accumulate 2`,
+  gru: `${recurrent} ${text} --tokenizer bpe --vocab 300`,
+  gpt: `${attention} ${text} --average 0.9 --freeze ^wte`,
 };
-const common = "--data text.txt --context 16 --batch 4 --threads 1 --steps 2000 --save-every 20 --eval-every 50";
+const labels = "--task classify --data table.csv --average 0.9 --freeze ^(embedding|wte) --accumulate 2";
+const RUNS: readonly (readonly [model: string, own: string])[] = [
+  ...Object.entries(MODELS),
+  ...Object.keys(MODELS).map((model) => [model, `${model === "gpt" ? attention : recurrent} ${labels}`] as const),
+];
+const common = "--batch 4 --threads 1 --steps 2000 --save-every 20 --eval-every 50";
 
-test.each(Object.entries(MODELS))("%s", async (model, own) => {
-  const train = [model, ...own.split(" "), ...common.split(" ")];
+test.each(RUNS)("%s %s", async (architecture, own) => {
+  const model = own.includes("classify") ? `${architecture}-classes` : architecture;
+  const train = [architecture, ...own.split(" "), ...common.split(" ")];
   const whole = ["train", ...train, "--out", `${model}-whole`, "--json"];
   const { code, out, err } = await start(command.main, whole, place.path).ended;
   expect(code, err).toBe(0);
