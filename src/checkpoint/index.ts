@@ -1,6 +1,15 @@
 /** What is kept of a model and its training: weights, state and description, in files that others read too. */
 export { parseJson } from "./json-scanner.ts";
-export { fromFile, fromStored, reconcile, requireExactly, requireFit, toFile, toStored } from "./parameters.ts";
+export {
+  fromFile,
+  fromStored,
+  reconcile,
+  requireExactly,
+  requireFit,
+  toFile,
+  toStored,
+  unexpected,
+} from "./parameters.ts";
 export { safeParts } from "./paths.ts";
 export {
   dataStart,

@@ -115,11 +115,13 @@ const nameOf = (place: Place): string =>
 /** Values for parameters, and what of either side found no partner. */
 export interface Reconciled {
   readonly values: Record<string, HostTensor>;
-  /** Paths of parameters that the file does not have. */
-  readonly absent: readonly string[];
-  /** One line for each thing that does not fit. */
+  /** One line for each parameter that the file does not have, or has in another shape. */
   readonly complaints: readonly string[];
+  /** Names of the file that no parameter has. */
+  readonly surplus: readonly string[];
 }
+
+export const unexpected = (name: string): string => `unexpected ${quoted(name)}`;
 
 /** Finds `parameters` among a file's tensors, with or without the prefix. */
 export function reconcile(
@@ -129,23 +131,19 @@ export function reconcile(
 ): Reconciled {
   const bareNames = { ...names, prefix: "" };
   const values: Record<string, HostTensor> = {};
-  const absent: string[] = [];
   const misshapen: string[] = [];
   const reading = new Reading(tensors);
   for (const [path, parameter] of Object.entries(parameters)) {
     const { shape } = parameter;
     const place = placeOf(path, names);
     const value = readPlace(reading, place, placeOf(path, bareNames), parameter);
-    if (!value) absent.push(path);
-    else if (!sameShape(value.shape, shape))
+    if (value && !sameShape(value.shape, shape))
       misshapen.push(`${quoted(nameOf(place))} is ${formatShape(value.shape)}, expected ${formatShape(shape)}`);
-    else values[path] = value;
+    else if (value) values[path] = value;
   }
-  const surplus = [...reading.unread]
-    .filter((name) => !names.ignore?.test(name))
-    .map((name) => `unexpected ${quoted(name)}`);
+  const surplus = [...reading.unread].filter((name) => !names.ignore?.test(name));
   const missing = reading.missing.map((name) => `missing ${name}${nearest(name, reading.unread)}`);
-  return { values, absent, complaints: [...missing, ...misshapen, ...surplus] };
+  return { values, complaints: [...missing, ...misshapen], surplus };
 }
 
 /** Throws one CheckpointError that lists what does not fit, at most eight things of it. */
@@ -163,8 +161,8 @@ export function fromFile(
   names: FileNames,
   what: string,
 ): Record<string, HostTensor> {
-  const { values, complaints } = reconcile(tensors, parameters, names);
-  requireFit(complaints, what);
+  const { values, complaints, surplus } = reconcile(tensors, parameters, names);
+  requireFit([...complaints, ...surplus.map(unexpected)], what);
   return values;
 }
 

@@ -55,6 +55,10 @@ function requireWidth(cells: readonly (readonly string[])[], name: string): void
     );
 }
 
+/** How many columns there are but for those at the end in which every cell is empty, which spreadsheets leave behind. */
+const widthOf = (cells: readonly (readonly string[])[]): number =>
+  cells.reduce((most, row) => Math.max(most, row.findLastIndex((cell) => cell.trim() !== "") + 1), 0);
+
 function requireDistinct(columns: readonly string[], name: string): void {
   const twice = columns.find((column, i) => columns.indexOf(column) !== i);
   if (twice !== undefined)
@@ -64,10 +68,12 @@ function requireDistinct(columns: readonly string[], name: string): void {
 /** Tabs separate in .tsv, where quotes are letters like any other; commas in .csv, where quotes enclose. */
 function delimited(text: string, { name, format }: Source, asked: readonly string[], naming: Header): Table {
   const tabs = format === "tsv" ? { delimiter: "\t", quoteChar: "\0" } : {};
-  const { data: cells, errors } = Papa.parse<string[]>(text, { skipEmptyLines: true, ...tabs });
+  const { data: lines, errors } = Papa.parse<string[]>(text, { skipEmptyLines: true, ...tabs });
   const [error] = errors.filter(({ code }) => code !== "UndetectableDelimiter");
   if (error) throw new DataError(`table ${name}: ${error.message} in row ${(error.row ?? 0) + 1}`);
-  requireWidth(cells, name);
+  requireWidth(lines, name);
+  const width = widthOf(lines);
+  const cells = lines.map((line) => line.slice(0, width));
   const [first = []] = cells;
   const header = naming === "auto" ? isHeader(first, asked) : naming === "yes";
   const columns = header ? first.map((cell) => cell.trim()) : first.map((_, i) => String(i + 1));
@@ -94,6 +100,13 @@ export async function readTable(
   return table;
 }
 
+/** The first of the `usual` names that is among `names`, as it is spelled there, in capitals or not. */
+export function usualName(usual: readonly string[], names: readonly string[]): string | undefined {
+  const lower = names.map((name) => name.toLowerCase());
+  const found = usual.find((name) => lower.includes(name));
+  return found === undefined ? undefined : names[lower.indexOf(found)];
+}
+
 /**
  * The column that is meant: the one asked for by name or by number from 1, else the first with a usual name, else the
  * first or the last of a file without a header. Throws DataError that lists the columns.
@@ -105,7 +118,7 @@ export function column(
   end: "first" | "last",
 ): string {
   const names = Object.keys(table.rows[0] ?? {});
-  const found = asked === undefined ? usual.find((name) => names.includes(name)) : names.find((name) => name === asked);
+  const found = asked === undefined ? usualName(usual, names) : names.find((name) => name === asked);
   if (found !== undefined) return found;
   const numbered = asked !== undefined && /^\d+$/.test(asked) ? names[Number(asked) - 1] : undefined;
   const unnamed = asked === undefined && !table.columns ? names.at(end === "first" ? 0 : -1) : undefined;

@@ -179,6 +179,7 @@ function classes(config: GPTConfig): ClassesModel {
   return {
     parts: { ...gpt, score },
     inputs: classesInputs,
+    head: ["score"],
     vocabulary: config.vocab_size,
     context: config.n_positions,
     classes: classCount(config),

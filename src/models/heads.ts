@@ -12,6 +12,8 @@ export interface Model<I extends string = string, O extends string = string> {
   /** The module whose parameters are the model's. */
   readonly parts: object;
   readonly inputs: Readonly<Record<I, Spec>>;
+  /** The parts that this head has to itself: a checkpoint with another head lacks them. */
+  readonly head?: readonly string[];
   forward(inputs: Readonly<Record<I, Tensor>>): Readonly<Record<O, Tensor>>;
 }
 

@@ -58,6 +58,7 @@ function causal<S>(recurrence: Recurrence<S>, config: RecurrentConfig): CausalMo
   return {
     parts: { embedding, [recurrence.modelType]: layers, decoder },
     inputs: causalInputs,
+    head: ["decoder"],
     vocabulary: V,
     context: undefined,
     forward: ({ ids }) => ({ logits: decoder(layers(embedding(ids))[0]) }),
@@ -90,6 +91,7 @@ function classes<S>(recurrence: Recurrence<S>, config: RecurrentConfig): Classes
   return {
     parts: { embedding, [recurrence.modelType]: layers, classifier },
     inputs: classesInputs,
+    head: ["classifier"],
     vocabulary: V,
     context: undefined,
     classes: classCount(config),

@@ -4,7 +4,7 @@ import { element, picture } from "./svg.ts";
 const CELL = 44;
 const MARGIN = 96;
 /** Labels that are shown; of more, the matrix would be a carpet. */
-const MOST = 40;
+export const MOST_LABELS = 40;
 /** Characters of a label. */
 const LETTERS = 14;
 
@@ -16,7 +16,7 @@ const short = (label: string): string => (label.length > LETTERS ? `${label.slic
  */
 export function confusion(labels: readonly string[], counts: readonly (readonly number[])[]): string | undefined {
   const K = labels.length;
-  if (K === 0 || K > MOST) return undefined;
+  if (K === 0 || K > MOST_LABELS) return undefined;
   const at = (i: number) => MARGIN + i * CELL;
   const middle = CELL / 2;
   const cells = counts.flatMap((row, i) => {

@@ -1,3 +1,3 @@
 /** Pictures of trainings and measurements, as SVG text. */
-export { confusion } from "./confusion.ts";
+export { confusion, MOST_LABELS } from "./confusion.ts";
 export { type Curve, curves } from "./curves.ts";

@@ -1,6 +1,6 @@
 /** Scores of a classifier. K labels */
 import { accuracy, confusionMatrix, f1, type Numbers, type Running } from "../metrics/index.ts";
-import { confusion } from "../pictures/index.ts";
+import { confusion, MOST_LABELS } from "../pictures/index.ts";
 import type { Scores } from "../train/index.ts";
 import { rowOf } from "./batched.ts";
 import type { Labelled } from "./classify.ts";
@@ -20,28 +20,29 @@ export const likeliest = (numbers: readonly number[]): number => numbers.indexOf
 
 /** Loss, accuracy and F1 of probabilities, one text after another. */
 export class ClassTally {
-  readonly #counts: Running<[Numbers, Numbers], number[][]>;
+  /** Of few labels only: it grows with their square. */
+  readonly #counts: Running<[Numbers, Numbers], number[][]> | undefined;
   readonly #accuracy = accuracy().running();
   readonly #f1: Running<[Numbers, Numbers]>;
   #loss = 0;
   #total = 0;
   constructor(K: number) {
     this.#f1 = f1({ classes: K }).running();
-    this.#counts = confusionMatrix(K).running();
+    this.#counts = K > MOST_LABELS ? undefined : confusionMatrix(K).running();
   }
 
   add(probabilities: readonly number[], label: number): void {
     const predicted = [likeliest(probabilities)];
     this.#accuracy.add(predicted, [label]);
     this.#f1.add(predicted, [label]);
-    this.#counts.add(predicted, [label]);
+    this.#counts?.add(predicted, [label]);
     this.#loss -= Math.log(Math.max(probabilities[label] ?? 0, Number.MIN_VALUE));
     this.#total++;
   }
 
-  /** Rows the right labels, columns the predicted ones. */
-  get counts(): number[][] {
-    return this.#counts.value;
+  /** Rows the right labels, columns the predicted ones; undefined of more labels than are drawn. */
+  get counts(): number[][] | undefined {
+    return this.#counts?.value;
   }
 
   /** The mean of -log p of the right label in nats, accuracy, and the mean of F1 over all labels. */
@@ -60,7 +61,8 @@ export function classScorer(labels: readonly string[]): Scorer<Labelled> {
     },
     scores: () => found.scores(),
     pictures(): Pictures {
-      const drawn = confusion(labels, found.counts);
+      const { counts } = found;
+      const drawn = counts && confusion(labels, counts);
       return drawn ? { confusion: drawn } : {};
     },
   };

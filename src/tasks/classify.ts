@@ -17,8 +17,9 @@ import {
   type Source,
   TEXT_COLUMNS,
   textDigest,
+  usualName,
 } from "../data/index.ts";
-import { CheckpointError, ConfigError, DataError, spelled } from "../errors.ts";
+import { CheckpointError, ConfigError, DataError, quoted, spelled } from "../errors.ts";
 import type { ClassesModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import type { Feeds, RunOptions } from "../runtime/index.ts";
@@ -72,17 +73,30 @@ async function learnTokenizer(texts: readonly string[], { tokenizer, vocab }: Op
   });
 }
 
-/** Texts and labels as strings, in the order of the table. */
+/** A text and its label as they stand in a table. */
+type Told = { readonly text: string; readonly label: string };
+
+/** Texts and labels in the order of the table, and whether it was guessed that it has no header. */
 async function readLabelled(
   source: Source,
   { text, label, header }: Options,
-): Promise<{ text: string; label: string }[]> {
+): Promise<{ rows: readonly Told[]; guessed: boolean }> {
   const asked = [text, label].filter((name) => name !== undefined);
   const table = await readTable(source, asked, header);
   const [texts, labels] = [column(table, text, TEXT_COLUMNS, "first"), column(table, label, LABEL_COLUMNS, "last")];
+  const rows = table.rows.map((row, i) => ({ text: cell(row, texts, source, i), label: cell(row, labels, source, i) }));
   if (texts === labels)
     throw new DataError(`table ${source.name}: expected a column of text and one of labels, got ${texts} for both`);
-  return table.rows.map((row, i) => ({ text: cell(row, texts, source, i), label: cell(row, labels, source, i) }));
+  return { rows, guessed: header === "auto" && !table.columns };
+}
+
+/** Throws DataError where the first row may hold the names of the columns: its label is no other row's. */
+function requireNoHeader([first, ...others]: readonly Told[], name: string): void {
+  if (!first || Number.isFinite(Number(first.label)) || others.some(({ label }) => label === first.label)) return;
+  const cells = [first.text, first.label].map((cell) => quoted(cell.slice(0, 40))).join(" and ");
+  throw new DataError(
+    `table ${name}: cannot tell whether the first row, with ${cells}, names the columns; give them as text and label if it does, else say header: no`,
+  );
 }
 
 function cell(row: Row, name: string, source: Source, i: number): string {
@@ -93,15 +107,35 @@ function cell(row: Row, name: string, source: Source, i: number): string {
   );
 }
 
-/** Labels in the order of their names, numbers by size. */
-function labelsOf(rows: readonly { label: string }[], name: string): string[] {
+/** As many labels may all be different. */
+const FEW_LABELS = 1000;
+
+/** Labels in the order that `known` has where they are the same, else in that of their names, numbers by size. */
+function labelsOf(rows: readonly Told[], name: string, known: readonly string[]): readonly string[] {
   const labels = [...new Set(rows.map(({ label }) => label))];
   if (labels.length < 2)
     throw new DataError(
       `table ${name}: expected at least two different labels, got ${JSON.stringify(labels[0] ?? null)} only`,
     );
-  const numeric = labels.every((label) => label.trim() !== "" && Number.isFinite(Number(label)));
+  if (labels.length > FEW_LABELS && labels.length > rows.length / 2)
+    throw new DataError(
+      `table ${name}: expected labels that occur again, got ${labels.length} different ones in ${rows.length} rows; name the column of labels`,
+    );
+  if (labels.length === known.length && labels.every((label) => known.includes(label))) return known;
+  const numbers = labels.filter((label) => label.trim() !== "" && Number.isFinite(Number(label)));
+  const numeric = numbers.length === labels.length;
+  const gap = labels.find((label) => /^(nan|na|n\/a|null)$/i.test(label.trim()));
+  if (gap !== undefined && numbers.length > 0)
+    throw new DataError(
+      `table ${name}: expected a number as label as in other rows, got ${quoted(gap)} in example ${rows.findIndex(({ label }) => label === gap) + 1}; leave out rows without a label`,
+    );
   return labels.sort((a, b) => (numeric ? Number(a) - Number(b) : a < b ? -1 : 1));
+}
+
+/** The labels that a configuration names. */
+function namedLabels({ id2label }: Json): string[] | undefined {
+  const names = id2label as Readonly<Record<string, unknown>> | null | undefined;
+  return names ? Object.keys(names).map((_, i) => String(names[i] ?? i)) : undefined;
 }
 
 /** Turns texts into ids and labels into classes. */
@@ -130,7 +164,7 @@ class Encoding {
 function problem(encoding: Encoding, chosen: Options): Problem<"classes", Labelled, Column> {
   const { tokenizer, labels, length } = encoding;
   const examples = async (source: Source): Promise<Dataset<Labelled>> => {
-    const rows = await readLabelled(source, chosen);
+    const { rows } = await readLabelled(source, chosen);
     const read = rows.map(({ text, label }) => ({
       ids: encoding.ids(text),
       label: encoding.number(label, source.name),
@@ -206,17 +240,18 @@ export const classify: Task<"classes", Labelled, typeof options, Column> = {
   unit: "texts",
   scores: { loss: "lower", accuracy: "higher", f1: "higher" },
   best: "accuracy",
-  async learn(source, chosen, watch, { "tokenizer.json": known } = {}) {
-    const rows = await readLabelled(source, chosen);
+  async learn(source, chosen, watch, { "tokenizer.json": known, "config.json": base = {} } = {}) {
+    const { rows, guessed } = await readLabelled(source, chosen);
+    if (guessed) requireNoHeader(rows, source.name);
     const texts = rows.map(({ text }) => text);
     const tokenizer = known ? await readTokenizer(known) : await learnTokenizer(texts, chosen, watch);
-    return problem(new Encoding(tokenizer, labelsOf(rows, source.name), chosen.length), chosen);
+    const labels = labelsOf(rows, source.name, namedLabels(base) ?? []);
+    return problem(new Encoding(tokenizer, labels, chosen.length), chosen);
   },
   async reopen(files, chosen) {
     const tokenizer = await keptTokenizer(files);
-    const { id2label } = (files["config.json"] ?? {}) as { id2label?: Readonly<Record<string, unknown>> };
-    if (!id2label) throw new CheckpointError("config.json: expected id2label, which names the labels, got none");
-    const labels = Object.keys(id2label).map((_, i) => String(id2label[i] ?? i));
+    const labels = namedLabels(files["config.json"] ?? {});
+    if (!labels) throw new CheckpointError("config.json: expected id2label, which names the labels, got none");
     return problem(new Encoding(tokenizer, labels, chosen.length), chosen);
   },
 };
@@ -271,7 +306,9 @@ export class Classifier implements Predictor<unknown, Classification> {
     const cells = Object.values(record);
     const asked = this.#column;
     const named =
-      asked === undefined ? TEXT_COLUMNS.map((name) => record[name]) : [record[asked], cells[Number(asked) - 1]];
+      asked === undefined
+        ? TEXT_COLUMNS.map((name) => record[usualName([name], Object.keys(record)) ?? name])
+        : [record[asked], cells[Number(asked) - 1]];
     const first = asked === undefined && Object.hasOwn(record, "1") ? [record["1"]] : []; // a table without a header
     const value = [...named, ...first].find((found) => typeof found === "string" || typeof found === "number");
     if (value !== undefined) return String(value);

@@ -1,7 +1,15 @@
 /** Training any architecture for any task: planned, compiled, run, measured, saved, and resumed. */
 
 import type { z } from "zod";
-import { type Json, reconcile, requireFit, type SavedState, type Store, toFile } from "../checkpoint/index.ts";
+import {
+  type Json,
+  reconcile,
+  requireFit,
+  type SavedState,
+  type Store,
+  toFile,
+  unexpected,
+} from "../checkpoint/index.ts";
 import type { DataGiven } from "../data/index.ts";
 import { CheckpointError, ConfigError, shown } from "../errors.ts";
 import { asStore, type FindOptions, openSource } from "../files/index.ts";
@@ -152,14 +160,28 @@ async function startFrom(store: Store, modelType: string) {
   return { store, files: found, config };
 }
 
-/** The checkpoint's weights, and initial values for what it lacks, such as a new head. */
-async function startValues(store: Store, { architecture, parameters, buffers, settings }: Plan): Promise<Feeds> {
-  const state = { ...parameters, ...buffers };
-  const { values, absent, complaints } = reconcile(await store.loadWeights(), state, architecture.files);
-  const fatal = complaints.filter((complaint) => !/^(missing|unexpected) /.test(complaint));
-  requireFit(Object.keys(values).length ? fatal : complaints, architecture.modelType);
-  const fresh = Object.fromEntries(absent.map((path) => [path, state[path]])) as typeof state;
-  return { ...initialValues(fresh, settings.seed), ...values };
+/** The part of a model, or of a file, that a name belongs to. */
+const partOf = (name: string, prefix = ""): string =>
+  (name.startsWith(prefix) ? name.slice(prefix.length) : name).split(".")[0] ?? "";
+
+/**
+ * The checkpoint's weights. A head that it has not, or for other labels, gets initial values; all else it must have, and
+ * what else it has must be another head.
+ */
+async function startValues(store: Store, { architecture, model, parameters, buffers, settings }: Plan): Promise<Feeds> {
+  const { files, modelType } = architecture;
+  const [tensors, state] = [await store.loadWeights(), Object.entries({ ...parameters, ...buffers })];
+  const isHead = ([path]: readonly [string, unknown]) => model.head?.includes(partOf(path)) === true;
+  const body = reconcile(tensors, Object.fromEntries(state.filter((entry) => !isHead(entry))), files);
+  const unread = new Set(body.surplus);
+  const parts = new Set(
+    [...tensors.keys()].filter((name) => !unread.has(name)).map((name) => partOf(name, files.prefix)),
+  );
+  const odd = body.surplus.filter((name) => parts.has(partOf(name, files.prefix)));
+  requireFit([...body.complaints, ...odd.map(unexpected)], modelType);
+  const head = Object.fromEntries(state.filter(isHead));
+  const known = reconcile(tensors, head, files);
+  return { ...body.values, ...(known.complaints.length ? initialValues(head, settings.seed) : known.values) };
 }
 
 function record({ plan: made, run }: Session, step: number, best: TrainerRecord["best"]): TrainerRecord {

@@ -52,6 +52,15 @@ describe("csv", () => {
     expect(await rowsOf("a.csv", "\ufefftext;label\n\nx;y\n\n")).toEqual([{ text: "x", label: "y" }]);
   });
 
+  test("columns at the end in which every cell is empty are none", async () => {
+    expect(await rowsOf("a.csv", "text,label,,\nx,y,,\n")).toEqual([{ text: "x", label: "y" }]);
+    expect(await rowsOf("a.csv", "film,a,\nbook,b, \n")).toEqual([
+      { 1: "film", 2: "a" },
+      { 1: "book", 2: "b" },
+    ]);
+    expect(await rowsOf("a.csv", "text,,label\nx,,\n")).toEqual([{ text: "x", "": "", label: "" }]);
+  });
+
   test("one column", async () => expect(await rowsOf("a.csv", "text\nx\ny")).toEqual([{ text: "x" }, { text: "y" }]));
 });
 
@@ -105,10 +114,12 @@ describe("the column that is meant", () => {
     rows: [{ id: "1", review: "x", sentiment: "y" }],
   };
   const numbered: Table = { name: "t", columns: undefined, rows: [{ 1: "x", 2: "y", 3: "z" }] };
+  const capitals: Table = { name: "t", columns: ["Text", "LABEL"], rows: [{ Text: "x", LABEL: "y" }] };
   const other: Table = { name: "t", columns: ["a", "b"], rows: [{ a: "x", b: "y" }] };
 
   test.each([
     ["the usual names", named, undefined, "review", "sentiment"],
+    ["the usual names in capitals", capitals, undefined, "Text", "LABEL"],
     ["a name", named, "id", "id", "id"],
     ["a number from 1", named, "2", "review", "review"],
     ["first and last where none has a name", numbered, undefined, "1", "3"],

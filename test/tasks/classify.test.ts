@@ -244,6 +244,11 @@ describe("what it learns of its data", () => {
     };
     return classify.learn(source, classify.options.parse(more), {});
   };
+  const learnTable = async (text: string, more: object = {}) => {
+    const source = { name: "rows.csv", format: "csv", text: async () => text };
+    const { files } = await classify.learn(source, classify.options.parse(more), {});
+    return Object.values(files["config.json"]?.id2label as object);
+  };
   const labelsOf = async (labels: readonly unknown[]) =>
     Object.values(
       ((await learn(labels.map((label) => ({ text: "x", label })))).files["config.json"]?.id2label ?? {}) as object,
@@ -298,6 +303,39 @@ describe("what it learns of its data", () => {
     await expect(learn([one, { text: "y", label: "bad" }], { tokenizer: "char", vocab: 9 })).rejects.toThrow(
       ConfigError,
     );
+  });
+
+  test("a first row that may name the columns is not taken for an example", async () => {
+    const text = `utterance,intent\n${"play a song,music\nwill it rain,weather\n".repeat(4)}`;
+    const learned = (given: object) => learnTable(text, given);
+    await expect(learned({})).rejects.toThrow(
+      'table rows.csv: cannot tell whether the first row, with "utterance" and "intent", names the columns',
+    );
+    expect(await learned({ text: "utterance", label: "intent" })).toEqual(["music", "weather"]);
+    expect(await learned({ header: "no" })).toEqual(["intent", "music", "weather"]);
+    expect(await learnTable(text.slice(17))).toEqual(["music", "weather"]);
+  });
+
+  test("labels that are missing, and columns that hold none, are refused", async () => {
+    const numbers = `text,label\n${"a,1\nb,NaN\nc,2\n".repeat(3)}`;
+    await expect(learnTable(numbers)).rejects.toThrow(
+      'table rows.csv: expected a number as label as in other rows, got "NaN" in example 2',
+    );
+    expect(await learnTable(numbers.replaceAll(/,\d/g, ",x"))).toEqual(["NaN", "x"]);
+    const numbered = Array.from({ length: 1001 }, (_, i) => `text ${i},id ${i}`).join("\n");
+    await expect(learnTable(`text,label\n${numbered}`)).rejects.toThrow(
+      "expected labels that occur again, got 1001 different ones in 1001 rows; name the column of labels",
+    );
+  });
+
+  test("as many labels as there are words cost no more than their number", async () => {
+    const K = 60_000;
+    const scorer = classScorer(Array.from({ length: K }, (_, k) => String(k)));
+    const one = new Float32Array(K).fill(-50);
+    one[K - 1] = 50;
+    scorer.add([{ ids: new Int32Array(), label: K - 1 }], { logits: { data: one, shape: [1, K], dtype: "f32" } });
+    expect(scorer.scores()).toMatchObject({ accuracy: 1, f1: 1 / K });
+    expect(scorer.pictures?.()).toEqual({});
   });
 
   test("a model that is too small for the data is refused", async () => {
