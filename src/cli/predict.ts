@@ -6,7 +6,7 @@ import { files } from "#files";
 import type { Json } from "../checkpoint/index.ts";
 import { reason } from "../checkpoint/node-files.ts";
 import { folder } from "../checkpoint/node-run.ts";
-import { formatOf, parseRow, readTable } from "../data/index.ts";
+import { formatOf, type Header, parseRow, readTable } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import { describe, open } from "../tasks/open.ts";
 import { flagsOf } from "./flags.ts";
@@ -21,11 +21,46 @@ export interface PredictFlags {
 /** A line that holds a JSON object is a record, any other is text. */
 const inputOf = (line: string, place: string): unknown => (line.startsWith("{") ? parseRow(line, place) : line);
 
-async function* linesOf(stream: NodeJS.ReadableStream, name: string): AsyncGenerator<unknown> {
+/** Counts blank lines, which have no answer but an empty line in its place: line for line, answers stay beside inputs. */
+class BlankLines {
+  readonly #before: number[] = [];
+  #open = 0;
+  add(): void {
+    this.#open++;
+  }
+  /** An input comes, whose answer is to stand below the blank lines so far. */
+  input(): void {
+    this.#before.push(this.#open);
+    this.#open = 0;
+  }
+  /** What stands above the next answer. */
+  above(): string {
+    return "\n".repeat(this.#before.shift() ?? 0);
+  }
+  /** What stands below the last answer. */
+  below(): string {
+    return "\n".repeat(this.#open);
+  }
+}
+
+async function* linesOf(stream: NodeJS.ReadableStream, name: string, blank: BlankLines): AsyncGenerator<unknown> {
   let number = 0;
   for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
     number++;
-    if (line.trim()) yield inputOf(line, `${name}, line ${number}`);
+    if (!line.trim()) blank.add();
+    else {
+      blank.input();
+      yield inputOf(line, `${name}, line ${number}`);
+    }
+  }
+}
+
+/** The rows of a table, read as the run read its own. */
+async function* rowsOf(name: string, { text, header }: Json, blank: BlankLines): AsyncGenerator<unknown> {
+  const { rows } = await readTable(files.source(name), typeof text === "string" ? [text] : [], header as Header);
+  for (const row of rows) {
+    blank.input();
+    yield row;
   }
 }
 
@@ -36,19 +71,19 @@ async function requireFile(name: string): Promise<void> {
   if (found.isDirectory()) throw new DataError(`input ${name}: expected a file, got a folder; name a file inside it`);
 }
 
-/** Rows of tables, lines of everything else; `-` is standard input. `text` is the column that the run was trained on. */
+/** Rows of tables, lines of everything else; `-` is standard input. `trained` are the options of the run. */
 async function* inputsOf(
   names: readonly string[],
   stdin: NodeJS.ReadableStream,
-  { text }: Json,
+  trained: Json,
+  blank: BlankLines,
 ): AsyncGenerator<unknown> {
   for (const name of names) {
-    if (name === "-") yield* linesOf(stdin, "standard input");
-    else if (/^(csv|tsv)$/.test(formatOf(name)))
-      yield* (await readTable(files.source(name), typeof text === "string" ? [text] : [])).rows;
+    if (name === "-") yield* linesOf(stdin, "standard input", blank);
+    else if (/^(csv|tsv)$/.test(formatOf(name))) yield* rowsOf(name, trained, blank);
     else {
       await requireFile(name);
-      yield* linesOf(createReadStream(name), name);
+      yield* linesOf(createReadStream(name), name, blank);
     }
   }
 }
@@ -65,15 +100,15 @@ export async function predict(
   const predictor = await open(store);
   const signal = AbortSignal.any([stop.signal, io.closed]);
   const options = { ...flagsOf(task.prediction, flags), signal };
+  const blank = new BlankLines();
+  const given = inputsOf(inputs.length ? inputs : ["-"], io.stdin, trained, blank);
   try {
-    for await (const answer of predictor.predict(
-      inputsOf(inputs.length ? inputs : ["-"], io.stdin, trained),
-      options,
-    )) {
+    for await (const answer of predictor.predict(given, options)) {
       if (signal.aborted) break;
       if (flags.json) emit(io, answer as object);
-      else io.out(`${predictor.line(answer)}\n`);
+      else io.out(`${blank.above()}${predictor.line(answer)}\n`);
     }
+    if (!flags.json && !signal.aborted) io.out(blank.below());
   } finally {
     await predictor.release();
   }

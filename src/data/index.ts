@@ -5,5 +5,14 @@ export { gunzipped, parseIdx } from "./idx.ts";
 export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order } from "./order.ts";
 export { bucket, padded } from "./padding.ts";
 export { asSource, type DataGiven, formatOf, type Row, type Source } from "./source.ts";
-export { column, LABEL_COLUMNS, parseRow, readTable, type Table, TEXT_COLUMNS, usualName } from "./table.ts";
+export {
+  column,
+  type Header,
+  LABEL_COLUMNS,
+  parseRow,
+  readTable,
+  type Table,
+  TEXT_COLUMNS,
+  usualName,
+} from "./table.ts";
 export { requireVariety, splitText, windows } from "./text.ts";

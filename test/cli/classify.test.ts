@@ -208,7 +208,7 @@ describe("predict", () => {
     ];
     for (const { code, out, err } of ways) {
       expect([code, err]).toEqual([0, ""]);
-      expect(out).toMatch(/^good\t(0\.[5-9]\d{3}|1\.0000)\nbad\t(0\.[5-9]\d{3}|1\.0000)\n$/);
+      expect(out).toMatch(/^good\t(0\.[5-9]\d{3}|1\.0000)\n\nbad\t(0\.[5-9]\d{3}|1\.0000)\n$/);
       expect(out).toBe(ways[0]?.out);
     }
     const both = await predict("- ask.txt", "a kind meal, they say\n");
@@ -230,7 +230,7 @@ describe("predict", () => {
       expect(probability).toBeGreaterThanOrEqual(0.5);
       expect((labels.good ?? 0) + (labels.bad ?? 0)).toBeCloseTo(1, 6);
     }
-    expect((await predict("ask.txt --top 2")).out).toMatch(/^good\t\S+\tbad\t\S+\nbad\t\S+\tgood\t\S+\n$/);
+    expect((await predict("ask.txt --top 2")).out).toMatch(/^good\t\S+\tbad\t\S+\n\nbad\t\S+\tgood\t\S+\n$/);
   });
   test("agrees with eval about the loss", async () => {
     const answers = lines<Answer>((await predict("rows.csv --json --top 2")).out);
@@ -240,7 +240,7 @@ describe("predict", () => {
   });
   test("answers nothing to nothing", async () => {
     expect(await predict("", "")).toEqual({ code: 0, out: "", err: "" });
-    expect(await predict("", "\n \n")).toEqual({ code: 0, out: "", err: "" });
+    expect(await predict("", "\n \n")).toEqual({ code: 0, out: "\n\n", err: "" });
   });
   test("refuses what is no text, after what came before it", async () => {
     for (const [line, say] of [
@@ -311,7 +311,7 @@ describe("a training from another's weights", () => {
     expect([...after.keys()].sort()).toEqual([...body, "classifier.bias", "classifier.weight"].sort());
     for (const name of body) expect(after.get(name), name).toEqual(before.get(name));
     expect(contents("head").get("tokenizer.json")).toBe(contents("words").get("tokenizer.json"));
-    expect((await descent(["predict", "head", "ask.txt"])).out).toMatch(/^(good|bad)\t\S+\n(good|bad)\t\S+\n$/);
+    expect((await descent(["predict", "head", "ask.txt"])).out).toMatch(/^(good|bad)\t\S+\n\n(good|bad)\t\S+\n$/);
   });
   test("keeps the vocabulary that the language model learned, whatever the table holds", async () => {
     const line = "train lstm --task classify --from words --data rows.tsv --steps 1 --threads 1 --quiet --out kept";
