@@ -9,10 +9,11 @@ import { zeros } from "../tensor/create.ts";
 import { formatShape } from "../tensor/dim.ts";
 import { isFloat } from "../tensor/dtype.ts";
 import { requireTensor, type Tensor } from "../tensor/tensor.ts";
+import { lead, recordRow } from "./hoist.ts";
 import { type Node, sortNodes } from "./node.ts";
 import type { GradientTools, Limits } from "./op.ts";
 import { rowOf } from "./ops/index.ts";
-import { buildScan, lead, placeholder, recordRow } from "./scan.ts";
+import { buildScan, placeholder } from "./scan.ts";
 import { substitute } from "./substitute.ts";
 
 /** The tensors that `wrt` has a part in, each with the operation, if any, that cut its derivative off. */

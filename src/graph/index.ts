@@ -5,6 +5,7 @@ export { type Branch, type Lowering, type OnnxAttribute, type OnnxBody, type Onn
 export { type OpName, ops, rowOf } from "./ops/index.ts";
 export type { Draw, Initializer } from "./ops/leaf.ts";
 export { recompute } from "./recompute.ts";
-export { leaves, refill, type ScanOptions, type Step, scan, type Tree } from "./scan.ts";
+export { type ScanOptions, type Step, scan } from "./scan.ts";
 export { simplify } from "./simplify.ts";
 export { substitute } from "./substitute.ts";
+export { leaves, refill, type Tree } from "./tree.ts";
