@@ -43,13 +43,18 @@ export {
   type Device,
   engineFiles,
   type Feeds,
+  type FileWeight,
+  type GraphOptions,
   type HostTensor,
   initialValues,
   type Program,
   type RunOptions,
   run,
+  type StoredWeight,
   stream,
   values,
+  type Weight,
+  type Weights,
 } from "./runtime/index.ts";
 
 // Layers and losses

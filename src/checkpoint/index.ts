@@ -9,6 +9,7 @@ export {
   toFile,
   toStored,
   unexpected,
+  weightsFromFile,
 } from "./parameters.ts";
 export { safeParts } from "./paths.ts";
 export {

@@ -30,15 +30,9 @@ import {
   writeAtomic,
 } from "./node-files.ts";
 import { lockFolder } from "./node-lock.ts";
+import { mapSafetensors, readHeader } from "./node-mapped.ts";
 import { fromStored, toStored } from "./parameters.ts";
-import {
-  dataStart,
-  type Header,
-  parseHeader,
-  readSafetensors,
-  type StoredTensor,
-  writeSafetensors,
-} from "./safetensors.ts";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 import { checkShard, parseIndex } from "./sharded.ts";
 import type { Json, SavedState, Store } from "./store.ts";
 
@@ -67,10 +61,16 @@ const text = (value: unknown): Uint8Array[] => [new TextEncoder().encode(`${JSON
 /** SHA-256 of what a file holds, as weights and state remember it. */
 export const digestOf = (bytes: Uint8Array): string => sha256(bytes);
 
+/** One tensor at a time: those that are in a file are not all in memory together. */
+function* bytesOf(names: string, entries: readonly (readonly [string, StoredTensor])[]): Generator<Uint8Array> {
+  yield new TextEncoder().encode(names);
+  for (const [, tensor] of entries) yield tensor.data;
+}
+
 /** The digest of all tensors, names, types and shapes included, in the order of the file. */
 function digestOfTensors(entries: readonly (readonly [string, StoredTensor])[]): string {
   const names = entries.map(([name, { dtype, shape }]) => [name, dtype, shape]);
-  return sha256([new TextEncoder().encode(JSON.stringify(names)), ...entries.map(([, { data }]) => data)]);
+  return sha256(bytesOf(JSON.stringify(names), entries));
 }
 
 type Digests = Readonly<Record<string, string>>;
@@ -105,46 +105,55 @@ async function writeTensors(path: string, entries: readonly (readonly [string, S
   await writeAtomic(path, writeSafetensors(entries, all));
 }
 
-/** The tensors of a file of at most `most` bytes, whose digest is checked where it has one. */
-async function readTensors(path: string, most = WEIGHTS_LIMIT) {
-  const file = readSafetensors(await readFileBounded(path, most));
-  const expected = file.metadata.get("descent.digest");
-  if (expected && digestOfTensors([...file.tensors]) !== expected)
+type TensorFile = Awaited<ReturnType<typeof mapSafetensors>>;
+
+/** Throws CheckpointError where a file has a digest that is not that of its tensors. */
+function requireDigest(path: string, { tensors, metadata }: TensorFile): void {
+  const expected = metadata.get("descent.digest");
+  if (expected && digestOfTensors([...tensors]) !== expected)
     throw new CheckpointError(
       `reading ${path}: its tensors do not match the digest in it, so it is damaged; take another copy or an earlier checkpoint`,
     );
+}
+
+/** The tensors of a file of at most `most` bytes. */
+async function readTensors(path: string, most = WEIGHTS_LIMIT): Promise<TensorFile> {
+  const file = readSafetensors(await readFileBounded(path, most));
+  requireDigest(path, file);
   return file;
 }
 
+/** The tensors of a file, whose bytes stay there. */
+async function mapTensors(path: string): Promise<TensorFile> {
+  const file = await mapSafetensors(path);
+  requireDigest(path, file);
+  return file;
+}
+
+type ReadTensors = (path: string, most: number) => Promise<TensorFile>;
+
 /** The weights of a model, in one file or in the files that an index lists. */
-async function readWeights(folder: string): Promise<ReadonlyMap<string, StoredTensor>> {
+async function readWeights(folder: string, read: ReadTensors): Promise<ReadonlyMap<string, StoredTensor>> {
   const names = (await namesIn(folder)) ?? [];
-  if (!names.includes(WEIGHTS) && names.includes(INDEX)) return readShards(folder);
-  const { tensors, metadata } = await readTensors(join(folder, WEIGHTS));
+  if (!names.includes(WEIGHTS) && names.includes(INDEX)) return readShards(folder, read);
+  const { tensors, metadata } = await read(join(folder, WEIGHTS), WEIGHTS_LIMIT);
   await requireDescription(folder, metadata, WEIGHTS);
   return tensors;
 }
 
-async function readShards(folder: string): Promise<ReadonlyMap<string, StoredTensor>> {
+async function readShards(folder: string, read: ReadTensors): Promise<ReadonlyMap<string, StoredTensor>> {
   const index = parseIndex(await readFileBounded(join(folder, INDEX), JSON_LIMIT));
   const all = new Map<string, StoredTensor>();
   let left = WEIGHTS_LIMIT;
   for (const [file, listed] of index) {
-    const { tensors } = await readTensors(safeJoin(folder, file), left);
+    const { tensors } = await read(safeJoin(folder, file), left);
     checkShard(file, listed, tensors);
     for (const [name, tensor] of tensors) {
       all.set(name, tensor);
-      left -= tensor.data.length;
+      left -= tensor.place ? 0 : tensor.data.length;
     }
   }
   return all;
-}
-
-/** The checked header alone, without reading the numbers. */
-async function readHeader(path: string): Promise<Header> {
-  const { size } = await stat(path);
-  const start = dataStart(await readStart(path, Math.min(size, 512)), size);
-  return parseHeader(await readStart(path, start), size);
 }
 
 async function readJson(path: string): Promise<Json> {
@@ -354,6 +363,7 @@ export function folder(path: string): Store {
     loadState: () => loadState(path),
     loadTrainer: async () => ((await isRun(path)) ? loadTrainer(path) : undefined),
     loadFile: async (name) => ((await exists(join(path, name))) ? readJson(join(path, name)) : undefined),
-    loadWeights: () => readWeights(path),
+    loadWeights: () => readWeights(path, readTensors),
+    mapWeights: () => readWeights(path, mapTensors),
   };
 }

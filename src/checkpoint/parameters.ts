@@ -4,8 +4,17 @@
  */
 import { CheckpointError, nearest, quoted } from "../errors.ts";
 import type { FileNames } from "../models/index.ts";
-import type { Feeds, HostTensor } from "../runtime/index.ts";
-import { arrayOf, bytesOf, type DType, formatShape, sameShape, type Tensor } from "../tensor/index.ts";
+import type { Feeds, HostTensor, Weight, Weights } from "../runtime/index.ts";
+import {
+  arrayOf,
+  bytesOf,
+  type DType,
+  formatShape,
+  isFloat,
+  type StorageType,
+  sameShape,
+  type Tensor,
+} from "../tensor/index.ts";
 import { joinParts, partOf, stackOf, unstackOf } from "./parts.ts";
 import type { StoredDType, StoredTensor } from "./safetensors.ts";
 import { requireFinite, toFloat32, toFloat64 } from "./values.ts";
@@ -21,6 +30,9 @@ const loaded: Readonly<Partial<Record<StoredDType, DType>>> = {
   I64: "i64",
   BOOL: "bool",
 };
+
+/** Types of files that the engine casts while it loads. */
+const storage: Readonly<Partial<Record<StoredDType, StorageType>>> = { ...loaded, F16: "f16", BF16: "bf16" };
 
 type Place = ReturnType<NonNullable<FileNames["place"]>>;
 type Tensors = ReadonlyMap<string, StoredTensor>;
@@ -48,6 +60,24 @@ function valuesOf(name: string, tensor: StoredTensor, dtype: DType): HostTensor[
   if (tensor.dtype === stored[dtype]) return arrayOf(tensor.data, dtype);
   throw new CheckpointError(`tensor ${quoted(name)}: expected ${stored[dtype]}, got ${tensor.dtype}`);
 }
+
+/** Makes of a tensor in a file what is wanted of a parameter of type `dtype`. */
+type Take<W extends Weight> = (name: string, tensor: StoredTensor, dtype: DType) => W;
+
+const takeValues: Take<HostTensor> = (name, tensor, dtype) => ({
+  data: valuesOf(name, tensor, dtype),
+  shape: tensor.shape,
+  dtype,
+});
+
+/** Where the numbers are, if they are in a file and the engine can read them; else the numbers. */
+const takeWeight: Take<Weight> = (name, tensor, dtype) => {
+  const kept = storage[tensor.dtype];
+  const readable = kept && (kept === dtype || (isFloat(dtype) && kept.includes("f")));
+  return tensor.place && readable
+    ? { dtype: kept, shape: tensor.shape, ...tensor.place }
+    : takeValues(name, tensor, dtype);
+};
 
 /** Where the parameter at `path` stands, its names with the prefix they have in a file. */
 function placeOf(path: string, { place, prefix = "", bare }: FileNames): Place {
@@ -87,7 +117,7 @@ class Reading {
   }
 
   /** The tensor called `name`, with or without the prefix, as `dtype`. */
-  tensor(name: string, bare: string, dtype: DType): HostTensor | undefined {
+  tensor<W extends Weight>(name: string, bare: string, dtype: DType, take: Take<W>): W | undefined {
     const found = [name, bare].find((candidate) => this.#tensors.has(candidate));
     const tensor = found === undefined ? undefined : this.#tensors.get(found);
     if (found === undefined || !tensor) {
@@ -95,17 +125,24 @@ class Reading {
       return undefined;
     }
     this.unread.delete(found);
-    return { data: valuesOf(found, tensor, dtype), shape: tensor.shape, dtype };
+    return take(found, tensor, dtype);
   }
 }
 
-function readPlace(reading: Reading, place: Place, bare: Place, { shape, dtype }: Tensor): HostTensor | undefined {
-  if (typeof place === "string") return reading.tensor(place, bare as string, dtype);
+function readPlace<W extends Weight>(
+  reading: Reading,
+  place: Place,
+  bare: Place,
+  { shape, dtype }: Tensor,
+  take: Take<W>,
+): W | HostTensor | undefined {
+  if (typeof place === "string") return reading.tensor(place, bare as string, dtype, take);
+  const values = (name: string, bareName: string) => reading.tensor(name, bareName, dtype, takeValues);
   if ("in" in place) {
-    const whole = reading.tensor(place.in, (bare as typeof place).in, dtype);
+    const whole = values(place.in, (bare as typeof place).in);
     return whole && partOf(whole, place.axis, place.start, Number(shape[place.axis]));
   }
-  const parts = place.stack.map((name, i) => reading.tensor(name, (bare as typeof place).stack[i] ?? name, dtype));
+  const parts = place.stack.map((name, i) => values(name, (bare as typeof place).stack[i] ?? name));
   return parts.every((part) => part !== undefined) ? stackOf(parts) : undefined;
 }
 
@@ -113,8 +150,8 @@ const nameOf = (place: Place): string =>
   typeof place === "string" ? place : "in" in place ? place.in : (place.stack[0] ?? "");
 
 /** Values for parameters, and what of either side found no partner. */
-export interface Reconciled {
-  readonly values: Record<string, HostTensor>;
+export interface Reconciled<W extends Weight = HostTensor> {
+  readonly values: Record<string, W>;
   /** One line for each parameter that the file does not have, or has in another shape. */
   readonly complaints: readonly string[];
   /** Names of the file that no parameter has. */
@@ -124,19 +161,26 @@ export interface Reconciled {
 export const unexpected = (name: string): string => `unexpected ${quoted(name)}`;
 
 /** Finds `parameters` among a file's tensors, with or without the prefix. */
-export function reconcile(
+export const reconcile = (
   tensors: Tensors,
   parameters: Readonly<Record<string, Tensor>>,
   names: FileNames,
-): Reconciled {
+): Reconciled => reconcileBy(takeValues, tensors, parameters, names);
+
+function reconcileBy<W extends Weight>(
+  take: Take<W>,
+  tensors: Tensors,
+  parameters: Readonly<Record<string, Tensor>>,
+  names: FileNames,
+): Reconciled<W | HostTensor> {
   const bareNames = { ...names, prefix: "" };
-  const values: Record<string, HostTensor> = {};
+  const values: Record<string, W | HostTensor> = {};
   const misshapen: string[] = [];
   const reading = new Reading(tensors);
   for (const [path, parameter] of Object.entries(parameters)) {
     const { shape } = parameter;
     const place = placeOf(path, names);
-    const value = readPlace(reading, place, placeOf(path, bareNames), parameter);
+    const value = readPlace(reading, place, placeOf(path, bareNames), parameter, take);
     if (value && !sameShape(value.shape, shape))
       misshapen.push(`${quoted(nameOf(place))} is ${formatShape(value.shape)}, expected ${formatShape(shape)}`);
     else if (value) values[path] = value;
@@ -162,6 +206,18 @@ export function fromFile(
   what: string,
 ): Record<string, HostTensor> {
   const { values, complaints, surplus } = reconcile(tensors, parameters, names);
+  requireFit([...complaints, ...surplus.map(unexpected)], what);
+  return values;
+}
+
+/** The same as weights of a compiled graph: tensors that have a place in a file stay there. */
+export function weightsFromFile(
+  tensors: Tensors,
+  parameters: Readonly<Record<string, Tensor>>,
+  names: FileNames,
+  what: string,
+): Weights {
+  const { values, complaints, surplus } = reconcileBy(takeWeight, tensors, parameters, names);
   requireFit([...complaints, ...surplus.map(unexpected)], what);
   return values;
 }

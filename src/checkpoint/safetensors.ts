@@ -54,9 +54,12 @@ export interface Header {
 
 /** A tensor with its little-endian bytes. */
 export interface StoredTensor {
-  dtype: StoredDType;
-  shape: readonly number[];
-  data: Uint8Array;
+  readonly dtype: StoredDType;
+  readonly shape: readonly number[];
+  /** Of a tensor that has a place, read at every access. */
+  readonly data: Uint8Array;
+  /** Where the bytes are, if they are in a file. */
+  readonly place?: { readonly file: string; readonly offset: number };
 }
 
 /** What a file may ask for: header in bytes, number of tensors (and of entries of metadata), dimensions of a tensor, size of a dimension. */

@@ -44,4 +44,6 @@ export interface Store {
   /** A JSON file by name; undefined where there is none. */
   loadFile(name: string): Promise<Json | undefined>;
   loadWeights(): Promise<ReadonlyMap<string, StoredTensor>>;
+  /** The same with places in files, which the engine maps, so that the numbers are not read here. */
+  mapWeights?(): Promise<ReadonlyMap<string, StoredTensor>>;
 }

@@ -5,7 +5,7 @@
 import { ConfigError } from "../errors.ts";
 import type { CausalModel } from "../models/index.ts";
 import { namedParameters } from "../nn/index.ts";
-import { compile, type Feeds, type OrtTensor, type Program, type RunOptions, toOrt } from "../runtime/index.ts";
+import { compile, type OrtTensor, type Program, type RunOptions, toOrt, type Weights } from "../runtime/index.ts";
 import { emptyArray, input } from "../tensor/index.ts";
 import { checkSampling, type SampleOptions, sample } from "./sample.ts";
 
@@ -28,17 +28,13 @@ const PIECE = 512;
 export class IdGenerator {
   readonly #model: CausalModel;
   readonly #program: Program;
-  readonly #weights: Readonly<Record<string, OrtTensor>>;
-  private constructor(model: CausalModel, program: Program, values: Feeds) {
+  private constructor(model: CausalModel, program: Program) {
     this.#model = model;
     this.#program = program;
-    this.#weights = Object.fromEntries(
-      Object.entries(values).map(([name, value]) => [name, toOrt(program.engine, value)]),
-    );
   }
 
-  /** Compiles the step; the numbers of `values` are not copied. */
-  static async create(model: CausalModel, values: Feeds, run: RunOptions = {}): Promise<IdGenerator> {
+  /** Compiles the step with its weights. */
+  static async create(model: CausalModel, weights: Weights, run: RunOptions = {}): Promise<IdGenerator> {
     const ids = input("ids", [1, "T"], "i32");
     const carried = Object.fromEntries(
       Object.entries(model.carried(1)).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]),
@@ -46,7 +42,8 @@ export class IdGenerator {
     const step = model.step(ids, carried);
     const outputs = Object.fromEntries(Object.entries(step.carried).map(([name, tensor]) => [next(name), tensor]));
     const inputs = { ids, ...carried, ...namedParameters(model.parts) };
-    return new IdGenerator(model, await compile(inputs, { logits: step.logits.slice(1, -1), ...outputs }, run), values);
+    const program = await compile(inputs, { logits: step.logits.slice(1, -1), ...outputs }, { ...run, weights });
+    return new IdGenerator(model, program);
   }
 
   /** What is carried before the first token. */
@@ -78,7 +75,7 @@ export class IdGenerator {
   async #advance(ids: Int32Array, carried: Carried): Promise<{ logits: Float32Array; carried: Carried }> {
     const { engine } = this.#program;
     const fed = toOrt(engine, { data: ids, shape: [1, ids.length], dtype: "i32" });
-    const results = await this.#program.runOrt({ ...this.#weights, ...carried, ids: fed });
+    const results = await this.#program.runOrt({ ...carried, ids: fed });
     const after = Object.fromEntries(Object.keys(carried).map((name) => [name, results[next(name)] as OrtTensor]));
     return { logits: results.logits?.data as Float32Array, carried: after };
   }

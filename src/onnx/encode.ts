@@ -4,13 +4,24 @@
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { type OnnxAttribute, type OnnxBody, type OnnxNode, onnxType, type Spec } from "../graph/index.ts";
-import { bytesOf, type DType, type HostArray } from "../tensor/index.ts";
+import { bytesOf, type HostArray, type StorageType } from "../tensor/index.ts";
 
-export interface Initializer {
-  readonly name: string;
-  readonly data: HostArray;
-  readonly dtype: DType;
+/** Bytes that stand beside the model: `length` of them from `offset` on in what the engine knows as `location`. */
+export interface External {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Numbers that a model holds, or says where they are. */
+export interface Constant {
+  readonly data: HostArray | External;
+  readonly dtype: StorageType;
   readonly shape: readonly number[];
+}
+
+export interface Initializer extends Constant {
+  readonly name: string;
 }
 
 export interface NamedSpec {
@@ -28,6 +39,14 @@ export interface OnnxGraph {
 /** Operator set of the models written here. */
 export const OPSET = 21;
 const IR_VERSION = 10;
+
+/** TensorProto.DataType of every type that weights are kept in. */
+const storageType: Readonly<Record<StorageType, number>> = { ...onnxType, u8: 2, i8: 3, f16: 10, bf16: 16, u4: 21 };
+
+/** TensorProto.DataLocation. */
+const EXTERNAL = 1;
+
+export const isExternal = (data: Constant["data"]): data is External => "location" in data;
 
 /** AttributeProto.AttributeType. */
 const kinds = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
@@ -64,10 +83,21 @@ function writeValue(writer: BinaryWriter, field: number, { name, spec }: NamedSp
 function writeInitializer(writer: BinaryWriter, { name, data, dtype, shape }: Initializer): void {
   message(writer, 5, (tensor) => {
     for (const size of shape) int(tensor, 1, size);
-    int(tensor, 2, onnxType[dtype]);
+    int(tensor, 2, storageType[dtype]);
     text(tensor, 8, name);
-    tensor.tag(9, WireType.LengthDelimited).bytes(bytesOf(data));
+    if (isExternal(data)) writeExternal(tensor, data);
+    else tensor.tag(9, WireType.LengthDelimited).bytes(bytesOf(data));
   });
+}
+
+/** A list of StringStringEntryProto, and the mark that says so. */
+function writeExternal(writer: BinaryWriter, { location, offset, length }: External): void {
+  for (const [key, value] of Object.entries({ location, offset, length }))
+    message(writer, 13, (entry) => {
+      text(entry, 1, key);
+      text(entry, 2, String(value));
+    });
+  int(writer, 14, EXTERNAL);
 }
 
 function writeAttribute(writer: BinaryWriter, name: string, value: OnnxAttribute, rename: Rename): void {

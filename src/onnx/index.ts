@@ -1,6 +1,6 @@
 /** Graph -> ONNX model. */
 
-export { OPSET } from "./encode.ts";
+export { type Constant, type External, OPSET } from "./encode.ts";
 export {
   type Constants,
   freeLeaves,

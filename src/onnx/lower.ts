@@ -9,6 +9,7 @@ import {
   type OnnxAttribute,
   type OnnxBody,
   type OnnxNode,
+  onnxType,
   rowOf,
   type Spec,
   simplify,
@@ -22,13 +23,16 @@ import {
   type HostArray,
   holds,
   hostArray,
+  isFloat,
   requireRecord,
   requireTensor,
   type Shape,
+  type StorageType,
   sameShape,
   type Tensor,
 } from "../tensor/index.ts";
-import { encodeModel, type Initializer, type NamedSpec, OPSET } from "./encode.ts";
+import { type Constant, encodeModel, type Initializer, isExternal, type NamedSpec, OPSET } from "./encode.ts";
+import { lookUpApart } from "./look-up.ts";
 
 /** Tensors by the names they are fed and fetched under. */
 export type Named = Readonly<Record<string, Tensor>>;
@@ -171,6 +175,11 @@ class Outermost {
     return this.initializers.has(name);
   }
 
+  /** The value called `name`, kept as `from`, as `to`. */
+  cast(name: string, from: StorageType | undefined, to: DType): string {
+    return from === undefined || from === to ? name : this.prelude.emit("Cast", [name], { to: onnxType[to] });
+  }
+
   constant(data: HostArray, dtype: DType, shape: readonly number[]): string {
     const key =
       data.length <= 16
@@ -250,8 +259,8 @@ export function requireNamed(what: string, of: string, named: Named): void {
   for (const tensor of Object.values(requireRecord(what, of, named))) requireTensor(what, tensor);
 }
 
-/** Numbers that stand in the model itself. */
-export type Constants = Readonly<Record<string, Omit<Initializer, "name">>>;
+/** Numbers that stand in the model itself, or beside it, by the names of the inputs whose place they take. */
+export type Constants = Readonly<Record<string, Constant>>;
 
 function requireBound(inputs: Named, outputs: Named): void {
   const [free] = freeLeaves(Object.values(outputs), Object.values(inputs));
@@ -271,6 +280,10 @@ export function simplifyNamed(outputs: Named): Record<string, Tensor> {
   return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, simplified[i] as Tensor]));
 }
 
+/** Whether numbers kept as `type` can be cast to `dtype`: small types are floating point or whole, as they are used. */
+const fits = ({ data, dtype }: Constant, spec: Spec): boolean =>
+  isExternal(data) ? dtype === spec.dtype || isFloat(spec.dtype) : dtype === spec.dtype && holds(spec.dtype, data);
+
 function requireConstants(inputs: Named, constants: Constants): void {
   for (const [name, value] of Object.entries(requireRecord("lower", "constants by name", constants))) {
     const spec = inputs[name];
@@ -278,7 +291,7 @@ function requireConstants(inputs: Named, constants: Constants): void {
       throw new ConfigError(
         `lower: ${quoted(name)} is no input${nearest(name, Object.keys(inputs))}; it cannot be a constant`,
       );
-    if (!holds(spec.dtype, value?.data) || value.dtype !== spec.dtype || !sameShape(value.shape, spec.shape))
+    if (!value?.data || !fits(value, spec) || !sameShape(value.shape, spec.shape))
       throw new ShapeError(
         `lower: the constant ${quoted(name)} is not ${spec.dtype}${formatShape(spec.shape)}; give it numbers of that shape`,
       );
@@ -299,7 +312,7 @@ export function lowerSimplified(inputs: Named, outputs: Named, constants: Consta
   const sources = Object.entries(inputs).map(([name, spec]) => ({ name, spec }));
   const outermost = new Outermost(sources, new Set([...Object.keys(inputs), ...Object.keys(outputs)]));
   const builder = new GraphBuilder(outermost);
-  for (const { name, spec } of sources) builder.bind(spec, name);
+  for (const { name, spec } of sources) builder.bind(spec, outermost.cast(name, constants[name]?.dtype, spec.dtype));
   requireBound(inputs, outputs);
   const results = Object.values(outputs);
   const names = Object.keys(outputs);
@@ -310,11 +323,12 @@ export function lowerSimplified(inputs: Named, outputs: Named, constants: Consta
   const taken = new Set(Object.keys(inputs));
   const renamed = new Map(results.map((result, i) => [builder.output(result, taken), names[i] ?? ""]));
   const weights = Object.entries(constants).map(([name, value]) => ({ ...value, name }));
+  const apart = lookUpApart([...outermost.prelude.nodes, ...builder.nodes], weights, () => outermost.fresh("c"));
   const graph = {
     inputs: sources.filter(({ name }) => !Object.hasOwn(constants, name)),
     outputs: results.map((spec, i) => ({ name: names[i] ?? "", spec })),
-    nodes: [...outermost.prelude.nodes, ...builder.nodes],
-    initializers: [...weights, ...outermost.initializers.values()],
+    nodes: apart.nodes,
+    initializers: [...apart.initializers, ...outermost.initializers.values()],
   };
   const bytes = encodeModel(graph, (name) => renamed.get(name) ?? name);
   return { bytes, inputs: graph.inputs, outputs: graph.outputs, opset: OPSET, double: outermost.double };

@@ -8,6 +8,7 @@ export {
   compileModel,
   deviceOf,
   type Feeds,
+  type GraphOptions,
   hash,
   loadEngine,
   memoryBytes,
@@ -18,3 +19,4 @@ export { stream, threefry2x32 } from "./random.ts";
 export { type Place, Resident, zerosOf } from "./resident.ts";
 export { type Device, type Engine, type HostTensor, nextName, type OrtTensor, toOrt } from "./session.ts";
 export { engineFiles } from "./web.ts";
+export type { FileWeight, StoredWeight, Weight, Weights } from "./weights.ts";

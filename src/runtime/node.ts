@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { DeviceError } from "../errors.ts";
 import { lower } from "../onnx/index.ts";
 import { input } from "../tensor/index.ts";
+import { mapFiles } from "./node-mapped.ts";
 import { DEVICES, type Device, type Engine, type Platform, reasonOf } from "./session.ts";
 
 /** What is used of onnxruntime-node beyond `Engine`. */
@@ -83,4 +84,5 @@ export const platform: Platform = {
   processors: availableParallelism(),
   memory: Math.min(totalmem(), process.constrainedMemory() || totalmem()), // a container's limit, where there is one
   load,
+  mapFiles,
 };

@@ -11,6 +11,7 @@ import {
   type HostTensor,
   type InferenceSession,
   isHostTensor,
+  type MappedFiles,
   nextName,
   type OrtTensor,
   reasonOf,
@@ -18,6 +19,7 @@ import {
   sessionOptions,
   toOrt,
 } from "./session.ts";
+import { placeWeights, type Weights } from "./weights.ts";
 
 /** Where and how to run. */
 export interface RunOptions {
@@ -58,11 +60,19 @@ export class Program<O extends string = string> {
   readonly engine: Engine;
   readonly device: Device;
   readonly #session: InferenceSession;
+  readonly #files: MappedFiles | undefined;
   #holders = 0;
-  constructor(model: OnnxModel, engine: Engine, session: InferenceSession, device: Device, compileMs: number) {
+  constructor(
+    model: OnnxModel,
+    engine: Engine,
+    session: InferenceSession,
+    { device, weights }: SessionOptions,
+    compileMs: number,
+  ) {
     this.model = model;
     this.engine = engine;
     this.device = device;
+    this.#files = weights?.files;
     this.#session = session;
     this.compileMs = compileMs;
   }
@@ -85,6 +95,7 @@ export class Program<O extends string = string> {
     fetches: Readonly<Record<string, OrtTensor>> = {},
   ): Promise<Record<string, OrtTensor>> {
     if (this.#holders < 1) throw new DeviceError("run: the program was released; compile it again");
+    this.#files?.check();
     const used = Object.fromEntries(this.#session.inputNames.map((name) => [name, inputs[name] as OrtTensor]));
     const given = this.device === "cpu" ? this.model.outputs.filter(({ name }) => fetches[name]) : [];
     const into = Object.fromEntries(given.map(({ name }) => [name, fetches[name] as OrtTensor]));
@@ -110,6 +121,7 @@ export class Program<O extends string = string> {
     if (--this.#holders > 0) return;
     forget(this.model.bytes);
     await this.#session.release();
+    this.#files?.close();
   }
 
   /** Ends a profile, which the engine writes into a file. */
@@ -229,7 +241,7 @@ async function createProgram(model: OnnxModel, options: SessionOptions): Promise
   const session = await engine.InferenceSession.create(model.bytes, sessionOptions(options, model.double)).catch(
     engineError("compile"),
   );
-  return new Program(model, engine, session, options.device, performance.now() - start);
+  return new Program(model, engine, session, options, performance.now() - start);
 }
 
 /** How a model is compiled. */
@@ -244,6 +256,20 @@ const residents = ({ outputs }: OnnxModel, { device, resident }: CompileOptions)
 
 /** Compiles an ONNX model, or finds it compiled already. */
 export async function compileModel(model: OnnxModel, options: CompileOptions = {}): Promise<Program> {
+  const given = checkedOptions(model, options);
+  const { device, threads, profile, arena, onDevice = [] } = given;
+  const key = `${device} ${threads} ${profile} ${arena} ${onDevice.length > 0} ${hash(model.bytes)}`;
+  const bucket = cache.get(key) ?? [];
+  const known = bucket.find(({ bytes }) => equalBytes(bytes, model.bytes));
+  if (known) return known.program.then((program) => program.retain());
+  const program = createProgram(model, given);
+  cache.set(key, [...bucket, { bytes: model.bytes, program }]);
+  program.catch(() => forget(model.bytes)); // what failed is tried anew
+  return program.then((made) => made.retain());
+}
+
+/** Throws ConfigError on options out of range. */
+function checkedOptions(model: OnnxModel, options: CompileOptions): SessionOptions {
   const given = requireRecord("compile", "device, threads and profile", options);
   const { device = platform.defaultDevice, threads = platform.processors, profile, arena, resident } = given;
   if (!Number.isSafeInteger(threads) || threads < 1)
@@ -252,22 +278,42 @@ export async function compileModel(model: OnnxModel, options: CompileOptions = {
     );
   if (profile !== undefined && typeof profile !== "string")
     throw new ConfigError(`compile: expected profile as the beginning of a file name, got ${shown(profile)}`);
-  const onDevice = residents(model, { device, resident });
-  const key = `${device} ${threads} ${profile} ${arena} ${onDevice.length > 0} ${hash(model.bytes)}`;
-  const bucket = cache.get(key) ?? [];
-  const known = bucket.find(({ bytes }) => equalBytes(bytes, model.bytes));
-  if (known) return known.program.then((program) => program.retain());
-  const program = createProgram(model, { device, threads, profile, arena, onDevice });
-  cache.set(key, [...bucket, { bytes: model.bytes, program }]);
-  program.catch(() => forget(model.bytes)); // what failed is tried anew
-  return program.then((made) => made.retain());
+  return { device, threads, profile, arena, onDevice: residents(model, { device, resident }) };
 }
 
-/** Lowers the graph between `inputs` and `outputs` and compiles it. Throws ShapeError where the graph reads other inputs. */
+/** How a graph is compiled, and which of its inputs are constants of it. */
+export interface GraphOptions extends CompileOptions {
+  /**
+   * Values of inputs that never change, by name: arrays, bytes, or places in files, which the engine maps. They are packed
+   * once and are not fed. Only the engine's copy counts afterwards: arrays may be let go.
+   */
+  readonly weights?: Weights | undefined;
+}
+
+/**
+ * Lowers the graph between `inputs` and `outputs` and compiles it. Throws ShapeError where the graph reads other inputs
+ * or a weight is not shaped like its input, CheckpointError where a file of weights cannot be read.
+ */
 export async function compile<O extends Named>(
   inputs: Named,
   outputs: O,
-  options?: RunOptions,
+  options: GraphOptions = {},
 ): Promise<Program<keyof O & string>> {
-  return (await compileModel(lower(inputs, outputs), options)) as Program<keyof O & string>;
+  const { weights, ...run } = requireRecord("compile", "device, threads, profile and weights", options);
+  const compiled = weights ? compileWith(weights, inputs, outputs, run) : compileModel(lower(inputs, outputs), run);
+  return (await compiled) as Program<keyof O & string>;
+}
+
+/** Programs with weights are not shared: what they were compiled from is not known by the bytes of the model. */
+async function compileWith(weights: Weights, inputs: Named, outputs: Named, options: CompileOptions): Promise<Program> {
+  const placed = await placeWeights(weights);
+  try {
+    const model = lower(inputs, outputs, placed.constants);
+    const program = await createProgram(model, { ...checkedOptions(model, options), weights: placed });
+    placed.files?.check();
+    return program.retain();
+  } catch (error) {
+    placed.files?.close();
+    throw error;
+  }
 }

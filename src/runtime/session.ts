@@ -1,6 +1,7 @@
 /** What a device must offer, whichever build of ONNX Runtime is behind it. */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
 import { type DType, type HostArray, holds } from "../tensor/index.ts";
+import type { Placed } from "./weights.ts";
 
 export type { InferenceSession, OrtTensor };
 
@@ -29,6 +30,17 @@ export function isHostTensor(value: HostTensor): boolean {
   return holds(value.dtype, value.data) && value.data.length === sizes.reduce((a, b) => a * b, 1);
 }
 
+/** Files that the engine maps into memory. */
+export interface MappedFiles {
+  /** The folder that locations are relative to. */
+  readonly folder: string;
+  /** What the model calls each file. */
+  readonly locations: ReadonlyMap<string, string>;
+  /** Throws CheckpointError where a file is no longer what it was. */
+  check(): void;
+  close(): void;
+}
+
 export interface SessionOptions {
   readonly device: Device;
   /** Threads inside one operation. */
@@ -39,6 +51,8 @@ export interface SessionOptions {
   readonly arena?: boolean | undefined;
   /** Outputs that stay in the device's memory. */
   readonly onDevice?: readonly string[] | undefined;
+  /** Where weights are that are not in the model. */
+  readonly weights?: Pick<Placed, "data" | "files"> | undefined;
 }
 
 /** The part of ONNX Runtime that is used here. */
@@ -73,6 +87,8 @@ export interface Platform {
   /** Bytes that a process may hold. */
   readonly memory: number;
   load(device: Device, threads: number): Promise<Engine>;
+  /** Opens files for the engine to map, each as long as given. Absent where there are no files. */
+  readonly mapFiles?: (ends: ReadonlyMap<string, number>) => Promise<MappedFiles>;
 }
 
 const ortTypes = { f32: "float32", f64: "float64", i32: "int32", i64: "int64", bool: "bool" } as const;
@@ -99,10 +115,7 @@ export function fromOrt(tensor: OrtTensor): HostTensor {
  * In double precision the engine's fusions are left out: they keep scales and epsilons as float32 and make operations
  * that have no float64 kernel (scaled matrix products, layer normalisation, x·sigmoid(x)).
  */
-const unfused = {
-  graphOptimizationLevel: "basic",
-  extra: { optimization: { disable_specified_optimizers: "LayerNormFusionL1" } },
-} as const;
+const unfused = { disable_specified_optimizers: "LayerNormFusionL1" } as const;
 
 /**
  * Without memory patterns the native engine's peak is 15 to 25 % lower and its speed the same (bench/LOG.md): a pattern
@@ -111,20 +124,34 @@ const unfused = {
 const memoryOptions = ({ device, arena = true }: SessionOptions): InferenceSession.SessionOptions =>
   device === "cpu" ? { enableMemPattern: false, enableCpuMemArena: arena } : {};
 
+/** What is not in the model: bytes handed over, and files where the engine cannot map them itself. */
+function externalData(device: Device, { data, files }: NonNullable<SessionOptions["weights"]>) {
+  const read = device === "wasm" ? [...(files?.locations ?? [])].map(([data, path]) => ({ path, data })) : [];
+  const all = [...data, ...read];
+  return all.length > 0 ? { externalData: all } : {};
+}
+
+/** Values of `extra`, which the native engine wants as strings. */
+const extraOptions = (device: Device, double: boolean, { files }: NonNullable<SessionOptions["weights"]>) => ({
+  ...(double && { optimization: unfused }),
+  ...(files && device !== "wasm" && { session: { model_external_initializers_file_folder_path: files.folder } }),
+});
+
 export const sessionOptions = (
-  { device, threads, profile, arena, onDevice = [] }: SessionOptions,
+  { device, threads, profile, arena, onDevice = [], weights = { data: [], files: undefined } }: SessionOptions,
   double: boolean,
 ): InferenceSession.SessionOptions => ({
   executionProviders: [device],
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
-  graphOptimizationLevel: "all",
+  graphOptimizationLevel: double ? "basic" : "all",
   executionMode: "sequential",
   logSeverityLevel: 4, // what fails is thrown
   ...memoryOptions({ device, threads, arena }),
   ...(onDevice.length > 0
     ? { preferredOutputLocation: Object.fromEntries(onDevice.map((name) => [name, "gpu-buffer" as const])) }
     : {}),
-  ...(double ? unfused : {}),
+  extra: extraOptions(device, double, weights),
+  ...externalData(device, weights),
   ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
 });

@@ -2,25 +2,25 @@
 import { DataError, shown } from "../errors.ts";
 import { namedState } from "../nn/index.ts";
 import type { Named } from "../onnx/index.ts";
-import { compile, type Feeds, type Program, type RunOptions } from "../runtime/index.ts";
+import { compile, type Feeds, type GraphOptions, type Program } from "../runtime/index.ts";
 import { input } from "../tensor/index.ts";
 import { type BatchSpecs, mapNames } from "../train/index.ts";
 
 const PREFIX = "row.";
 
-/** A graph from batches to tensors with one row for each example, the weights fed. */
+/** A graph from batches to tensors with one row for each example. */
 export class RowProgram {
   readonly #program: Program;
   private constructor(program: Program) {
     this.#program = program;
   }
 
-  /** Compiles `outputs` for batches of any size. */
+  /** Compiles `outputs` for batches of any size. Values of parameters that are no weights are fed. */
   static async create(
     parts: object,
     specs: BatchSpecs,
     outputs: (batch: Named) => Named,
-    run: RunOptions,
+    run: GraphOptions,
   ): Promise<RowProgram> {
     const batch = Object.fromEntries(
       Object.entries(specs).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]),
@@ -29,7 +29,7 @@ export class RowProgram {
     return new RowProgram(await compile({ ...batch, ...namedState(parts) }, measured, run));
   }
 
-  async run(values: Feeds, batch: Feeds): Promise<Feeds> {
+  async run(batch: Feeds, values: Feeds = {}): Promise<Feeds> {
     return mapNames(await this.#program.run({ ...values, ...batch }), (name) => name.slice(PREFIX.length));
   }
   release(): Promise<void> {

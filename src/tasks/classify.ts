@@ -22,7 +22,7 @@ import {
 import { CheckpointError, ConfigError, DataError, quoted, spelled } from "../errors.ts";
 import type { ClassesModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
-import type { Feeds, RunOptions } from "../runtime/index.ts";
+import type { RunOptions, Weights } from "../runtime/index.ts";
 import { stream } from "../runtime/index.ts";
 import { checked, real, requireRecord, whole } from "../schema.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "../tokenizers/index.ts";
@@ -225,7 +225,7 @@ function problem(encoding: Encoding, chosen: Options): Problem<"classes", Labell
         ...watch,
       }),
     }),
-    open: (model, values, run) => Classifier.open(encoding, chosen, model, values, run),
+    open: (model, weights, run) => Classifier.open(encoding, chosen, model, weights, run),
   };
 }
 
@@ -271,18 +271,16 @@ export class Classifier implements Predictor<unknown, Classification> {
   readonly #encoding: Encoding;
   readonly #column: string | undefined;
   readonly #program: RowProgram;
-  readonly #values: Feeds;
-  private constructor(encoding: Encoding, { text }: Options, program: RowProgram, values: Feeds) {
+  private constructor(encoding: Encoding, { text }: Options, program: RowProgram) {
     this.#encoding = encoding;
     this.#column = text;
     this.#program = program;
-    this.#values = values;
   }
 
-  static async open(encoding: Encoding, chosen: Options, model: ClassesModel, values: Feeds, run: RunOptions) {
+  static async open(encoding: Encoding, chosen: Options, model: ClassesModel, weights: Weights, run: RunOptions) {
     const logits = (batch: Record<string, never>) => ({ logits: model.forward(batch as never).logits });
-    const program = await RowProgram.create(model.parts, model.inputs, logits as never, run);
-    return new Classifier(encoding, chosen, program, values);
+    const program = await RowProgram.create(model.parts, model.inputs, logits as never, { ...run, weights });
+    return new Classifier(encoding, chosen, program);
   }
 
   /** A label for each text: a string, or a record with the column of text. */
@@ -294,7 +292,7 @@ export class Classifier implements Predictor<unknown, Classification> {
       signal?.throwIfAborted();
       const texts = group.map((input) => this.#text(input));
       const rows = texts.map((text) => this.#encoding.ids(text));
-      const { logits } = await this.#program.run(this.#values, padded(rows, this.#encoding.length));
+      const { logits } = await this.#program.run(padded(rows, this.#encoding.length));
       if (!logits) throw new Error("internal: a classifier without logits");
       for (const [i, text] of texts.entries()) yield this.#answer(text, softmax(rowOf(logits, i)), top);
     }

@@ -8,7 +8,7 @@ import { checked, requireRecord, requireSignal, whole } from "../schema.ts";
 import type { Scores } from "../train/index.ts";
 import type { Pictures } from "./index.ts";
 import { measurement } from "./measure.ts";
-import { loadModel, type Opened } from "./open.ts";
+import { describe, loadWeights, type Opened } from "./open.ts";
 import { parseRecord, type TrainerRecord } from "./record.ts";
 
 export interface EvaluateOptions extends FindOptions, RunOptions {
@@ -42,12 +42,16 @@ export async function evaluate(place: Store | string, options: EvaluateOptions):
   const { device, threads, signal } = options;
   const { batch } = checked(measuring, { batch: options.batch }, "evaluate");
   const store = asStore(place);
-  const opened = await loadModel(store);
+  const opened = await describe(store);
   const source = openSource(options.data, options);
   const data = await opened.problem.examples(source);
-  const measured = await measurement(opened.problem, opened.model, batch, { device, threads });
+  const measured = await measurement(opened.problem, opened.model, batch, {
+    device,
+    threads,
+    weights: await loadWeights(store, opened),
+  });
   try {
-    const { scores, pictures } = await measured.run(opened.values, data);
+    const { scores, pictures } = await measured.run({}, data);
     signal?.throwIfAborted();
     const others =
       options.baselines === false ? { baselines: {}, note: undefined } : await compare(store, opened, data, options);
@@ -63,7 +67,7 @@ const without = (note: string): Compared => ({ baselines: {}, note: `no baseline
 /** Baselines learn from what the run was trained on, which is read again from where it was. */
 async function compare(
   store: Store,
-  { problem }: Opened,
+  { problem }: Pick<Opened, "problem">,
   test: Awaited<ReturnType<Opened["problem"]["examples"]>>,
   options: EvaluateOptions,
 ): Promise<Compared> {

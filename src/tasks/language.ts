@@ -10,7 +10,7 @@ import { CheckpointError, ConfigError, DataError, spelled } from "../errors.ts";
 import { type GenerateOptions, IdGenerator } from "../generate/index.ts";
 import type { CausalModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
-import type { Feeds, HostTensor, RunOptions } from "../runtime/index.ts";
+import type { Feeds, HostTensor, RunOptions, Weights } from "../runtime/index.ts";
 import { checked, real, requireRecord, whole } from "../schema.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar } from "../tokenizers/index.ts";
 import { several } from "./batched.ts";
@@ -125,7 +125,7 @@ function problem(tokenizer: Tokenizer, { context: T }: Options): Problem<"causal
     },
     scorer,
     baselines: async (train, test) => ({ "token frequencies": unigram(train, test, V, T) }),
-    open: async (model, values, run) => TextGenerator.open(tokenizer, model, values, run),
+    open: async (model, weights, run) => TextGenerator.open(tokenizer, model, weights, run),
   };
 }
 
@@ -167,12 +167,12 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
   }
 
   /** Compiles when the first text is asked for. Throws CheckpointError where the model has fewer tokens than the tokenizer. */
-  static open(tokenizer: Tokenizer, model: CausalModel, values: Feeds, run: RunOptions): TextGenerator {
+  static open(tokenizer: Tokenizer, model: CausalModel, weights: Weights, run: RunOptions): TextGenerator {
     if (tokenizer.vocabSize > model.vocabulary)
       throw new CheckpointError(
         `tokenizer.json has ${tokenizer.vocabSize} tokens, more than the model's ${model.vocabulary}; one of the two is another model's`,
       );
-    return new TextGenerator(tokenizer, () => IdGenerator.create(model, values, run));
+    return new TextGenerator(tokenizer, () => IdGenerator.create(model, weights, run));
   }
 
   /** The text after `prompt`, piece by piece. Throws TokenizerError where the vocabulary lacks a character of it. */

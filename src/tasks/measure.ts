@@ -1,7 +1,7 @@
 /** Scores of a model over a data set. */
 import { type Dataset, spread } from "../data/index.ts";
 import type { Head, Heads } from "../models/index.ts";
-import type { Feeds, RunOptions } from "../runtime/index.ts";
+import type { Feeds, GraphOptions } from "../runtime/index.ts";
 import type { Scores } from "../train/index.ts";
 import { RowProgram } from "./batched.ts";
 import type { Pictures, Problem } from "./task.ts";
@@ -12,7 +12,7 @@ export interface Measured {
   readonly pictures: Pictures;
 }
 
-/** A model whose scores can be taken with any values. */
+/** A model whose scores can be taken with any values, or with the weights it was compiled with. */
 export interface Measurement {
   /** Scores over all of `data`, or over `most` examples spread over it, and what can be drawn of them. */
   run(values: Feeds, data: Dataset<unknown>, most?: number): Promise<Measured>;
@@ -31,7 +31,7 @@ export async function measurement<H extends Head>(
   problem: Problem<H>,
   model: Heads[H],
   batch: number,
-  run: RunOptions,
+  run: GraphOptions,
 ): Promise<Measurement> {
   const program = await RowProgram.create(model.parts, problem.batch, (rows) => problem.measure(model, rows), run);
   return {
@@ -40,7 +40,7 @@ export async function measurement<H extends Head>(
       const scorer = problem.scorer();
       for (let from = 0; from < indices.length; from += batch) {
         const examples = indices.slice(from, from + batch).map((index) => data.at(index));
-        scorer.add(examples, await program.run(values, problem.collate(examples)));
+        scorer.add(examples, await program.run(problem.collate(examples), values));
       }
       return { scores: scorer.scores(), pictures: scorer.pictures?.() ?? {} };
     },

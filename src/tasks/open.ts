@@ -1,10 +1,10 @@
 /** Runs and checkpoints, opened: what they are, their weights, and a predictor. */
-import { fromFile, type Json, type Store } from "../checkpoint/index.ts";
+import { fromFile, type Json, type Store, weightsFromFile } from "../checkpoint/index.ts";
 import { CheckpointError, shown } from "../errors.ts";
 import { asStore } from "../files/index.ts";
 import { type Architecture, build, type Head, type Heads, loadArchitecture } from "../models/index.ts";
 import { namedState } from "../nn/index.ts";
-import type { Feeds, RunOptions } from "../runtime/index.ts";
+import type { Feeds, RunOptions, Weights } from "../runtime/index.ts";
 import { checked, requireRecord } from "../schema.ts";
 import { defaultTask, loadTask, type PredictorOf } from "./index.ts";
 import type { Description, Problem, Task } from "./task.ts";
@@ -50,6 +50,12 @@ export async function describe(store: Store): Promise<Omit<Opened, "values">> {
   return { task, options: options as Json, problem: await task.reopen(found, options), architecture, config, model };
 }
 
+/** A run's last weights, as constants of a graph to be compiled. */
+export async function loadWeights(store: Store, { model, architecture }: Omit<Opened, "values">): Promise<Weights> {
+  const tensors = await (store.mapWeights?.() ?? store.loadWeights());
+  return weightsFromFile(tensors, namedState(model.parts), architecture.files, architecture.modelType);
+}
+
 /** Reads a run, or any folder with config.json and model.safetensors of a known model. Throws CheckpointError. */
 export async function loadModel(place: Store | string): Promise<Opened> {
   const store = asStore(place);
@@ -74,10 +80,12 @@ export async function open<T extends string = string>(
 ): Promise<PredictorOf<T>> {
   requireRecord(options, "open");
   const { task, ...run } = options;
-  const { problem, model, values, task: found } = await loadModel(place);
+  const store = asStore(place);
+  const described = await describe(store);
+  const { problem, model, task: found } = described;
   if (task !== undefined && task !== found.name)
     throw new CheckpointError(
       `open: expected a run for task ${typeof task === "string" ? task : shown(task)}, got one for ${found.name}; open it as that`,
     );
-  return (await problem.open(model, values, run)) as PredictorOf<T>;
+  return (await problem.open(model, await loadWeights(store, described), run)) as PredictorOf<T>;
 }

@@ -8,7 +8,7 @@ import type { Json } from "../checkpoint/index.ts";
 import type { Dataset, Source } from "../data/index.ts";
 import type { Head, Heads } from "../models/index.ts";
 import type { Named } from "../onnx/index.ts";
-import type { Feeds, RunOptions } from "../runtime/index.ts";
+import type { Feeds, RunOptions, Weights } from "../runtime/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { BatchSpecs, LossTerms, Scores, TrainingInput } from "../train/index.ts";
 
@@ -86,7 +86,7 @@ export interface Problem<H extends Head = Head, E = unknown, B extends string = 
   /** How well others do without a model like this, by name. */
   baselines?(train: Dataset<E>, test: Dataset<E>, watch: Watch): Promise<Readonly<Record<string, Scores>>>;
   /** The model ready to answer. */
-  open(model: Heads[H], values: Feeds, run: RunOptions): Promise<Predictor>;
+  open(model: Heads[H], weights: Weights, run: RunOptions): Promise<Predictor>;
 }
 
 /** SVG texts by name, without an ending. */

@@ -4,6 +4,26 @@ import { DTypeError, shown } from "../errors.ts";
 /** Floating point of 32 and 64 bits, whole numbers of 32 and 64 bits, and truth values. */
 export type DType = "f32" | "f64" | "i32" | "i64" | "bool";
 
+/** Types that weights are kept in: those that are computed with, and smaller ones, which are cast when they are read. */
+export type StorageType = DType | "f16" | "bf16" | "i8" | "u8" | "u4";
+
+const bits: Readonly<Record<StorageType, number>> = {
+  f32: 32,
+  f64: 64,
+  i32: 32,
+  i64: 64,
+  bool: 8,
+  f16: 16,
+  bf16: 16,
+  i8: 8,
+  u8: 8,
+  u4: 4,
+};
+
+/** Bytes of `count` numbers kept as `type`; undefined where there is no such type. Two of u4 share a byte. */
+export const storedBytes = (type: StorageType, count: number): number | undefined =>
+  Object.hasOwn(bits, type) ? Math.ceil((bits[type] * count) / 8) : undefined;
+
 /** What a tensor's elements look like on the host. Booleans are bytes, 0 or 1. */
 export type HostArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 

@@ -37,6 +37,8 @@ export {
   holds,
   hostArray,
   isFloat,
+  type StorageType,
+  storedBytes,
 } from "./dtype.ts";
 export { flatten, type Nested } from "./nested.ts";
 export { type Operand, record, requireTensor, Tensor } from "./tensor.ts";

@@ -24,9 +24,10 @@ async function compiled(
 ): Promise<{ run: Run; release: () => Promise<void> }> {
   const model = lower(inputs, outputs);
   const engine = await loadEngine("cpu", 1);
-  const options = { ...sessionOptions({ device: "cpu", threads: 1 }, model.double), graphOptimizationLevel: level };
+  const given = { device: "cpu", threads: 1 } as const;
+  const options = { ...sessionOptions(given, model.double), graphOptimizationLevel: level };
   const session = await engine.InferenceSession.create(model.bytes, options);
-  const program = new Runnable(model, engine, session, "cpu", 0).retain();
+  const program = new Runnable(model, engine, session, given, 0).retain();
   return { run: (feeds) => program.run(feeds), release: () => program.release() };
 }
 

@@ -82,12 +82,12 @@ function problem({ target, share }: Options): Problem<"pairs", Product, "x1" | "
         scores: () => ({ mse: errors.reduce((a, b) => a + b, 0) / errors.length }),
       };
     },
-    async open(model, values, run): Promise<Predictor<Row, { product: number }>> {
+    async open(model, weights, run): Promise<Predictor<Row, { product: number }>> {
       const program = await RowProgram.create(
         model.parts,
         model.inputs,
         (batch) => ({ ...model.forward(batch as never) }),
-        run,
+        { ...run, weights },
       );
       return {
         async *predict(given, { signal, onProgress: _, ...rest } = {}) {
@@ -95,7 +95,7 @@ function problem({ target, share }: Options): Problem<"pairs", Product, "x1" | "
           for await (const group of grouped(given, 16)) {
             signal?.throwIfAborted();
             const rows = group.map((row) => ({ a: numberIn(row, "a"), b: numberIn(row, "b") }));
-            const { y } = await program.run(values, inputs(rows));
+            const { y } = await program.run(inputs(rows));
             for (const i of rows.keys()) yield { product: Number((y && rowOf(y, i)[0])?.toFixed(digits)) };
           }
         },
