@@ -1,6 +1,7 @@
 /** Flags of a command out of schemas: one for each key, with its help and its default. */
 import { Option } from "commander";
 import type { z } from "zod";
+import { ConfigError } from "../errors.ts";
 import { type Field, fieldsOf } from "../schema.ts";
 import { real } from "./numbers.ts";
 
@@ -14,10 +15,11 @@ export const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => 
 
 const PLACEHOLDERS = { number: "<n>", text: "<text>", choice: "<name>", boolean: "" } as const;
 
-/** One line of help: what it is, what it may be, what it is when nothing is said. */
+/** One line of help: what it is, what it may be, what it is when nothing is said, unless that is in the first part. */
 export function helpOf({ about, choices, initial }: Field): string {
   const may = choices.length ? `: ${choices.join(", ")}` : "";
-  return `${about}${may}${initial === undefined || initial === false ? "" : ` (default: ${initial})`}`;
+  const said = initial === undefined || initial === false || about.includes("(default:");
+  return `${about}${may}${said ? "" : ` (default: ${initial})`}`;
 }
 
 /** Adds a flag for every key of `schema` that `command` does not have yet, under the heading `group`. */
@@ -35,6 +37,20 @@ export function addFlags(
     const name = `--${kebab(key)}`;
     const option = new Option(`${name} ${PLACEHOLDERS[field.kind]}`.trim(), helpOf(field)).helpGroup(group);
     command.addOption(field.kind === "number" ? option.argParser(real(name)) : option);
+  }
+}
+
+/** Adds flags that are not in the help and only say where each key of `schema` belongs, unless `command` has it. */
+export function addPointers(command: Flagged, schema: z.ZodObject, taken: Set<string>, say: (key: string) => string) {
+  for (const key of Object.keys(schema.shape)) {
+    if (taken.has(key)) continue;
+    taken.add(key);
+    for (const name of new Set([`--${key}`, `--${kebab(key).replaceAll("_", "-")}`])) {
+      const refuse = () => {
+        throw new ConfigError(`${name}: ${say(key)}`);
+      };
+      command.addOption(new Option(`${name} <value>`).hideHelp().argParser(refuse));
+    }
   }
 }
 

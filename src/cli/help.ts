@@ -7,7 +7,7 @@ import { defaultTask, loadTask, type Task, taskNames } from "../tasks/index.ts";
 import { language } from "../tasks/language.ts";
 import { describedTask, readDescription } from "../tasks/open.ts";
 import { trainingSchema } from "../train/index.ts";
-import { addFlags, helpOf } from "./flags.ts";
+import { addFlags, addPointers, helpOf } from "./flags.ts";
 import { table } from "./format.ts";
 
 /** What follows `--name` or stands in `--name=`. */
@@ -44,6 +44,10 @@ export async function addTrainFlags(command: Command, argv: readonly string[]): 
   const taken = new Set<string>();
   for (const task of tasks) addFlags(command, task.options, `Options of task ${task.name}:`, taken);
   addFlags(command, trainingSchema, "Training:", taken, named?.defaults);
+  for (const task of await Promise.all(taskNames().map(loadTask)))
+    addPointers(command, task.options, taken, () => `an option of task ${task.name}; add --task ${task.name}`);
+  if (architecture)
+    addPointers(command, architecture.schema, taken, (key) => `a key of the model; write --set ${key}=VALUE`);
   if (["help", "--help", "-h"].some((word) => argv.includes(word)))
     command.addHelpText("after", await trainHelp(model, architecture));
 }

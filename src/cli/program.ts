@@ -140,10 +140,10 @@ const verbs: readonly Verb[] = [train, predict, evaluate, generate, exporting, i
 
 const EXAMPLES = `
 Examples:
-  descent train gpt                                        a small GPT on the built-in stories
+  descent train gpt                                        a GPT on stories
   descent train lstm --task classify --data reviews.csv    a classifier of texts
   descent predict runs/lstm-1 new.txt                      a label for each line
-  descent <command> --help                                 all options of a command`;
+  descent <command> --help                                 options of a command`;
 
 /** Every command has its name and line in the help; the one that is called has its options as well. */
 async function createProgram(argv: readonly string[], io: IO, stop: Interruption): Promise<Command> {

@@ -3,7 +3,7 @@ import { platform } from "#runtime";
 import type { Json, Store } from "../checkpoint/index.ts";
 import { folder, loadTrainer, requireFree, tidy } from "../checkpoint/node-run.ts";
 import { CheckpointError, ConfigError, DescentError } from "../errors.ts";
-import { loadArchitecture, modelNames } from "../models/index.ts";
+import { loadArchitecture, modelName, modelNames } from "../models/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { defaultTask, loadTask, requireHead, type Task } from "../tasks/index.ts";
 import { describe } from "../tasks/open.ts";
@@ -108,7 +108,7 @@ async function beginAgain(model: string | undefined, flags: TrainFlags): Promise
   const architecture = await loadArchitecture(record.model);
   if (model !== undefined && (await loadArchitecture(model)).modelType !== record.model)
     throw new CheckpointError(
-      `resume ${path}: the run trains ${record.model}, not ${model}; resume it under its own name`,
+      `resume ${path}: the run trains ${modelName(record.model)}, not ${model}; resume it under its own name`,
     );
   if (flags.task !== undefined && flags.task !== record.task)
     throw new CheckpointError(`resume ${path}: the run is for task ${record.task}, not ${flags.task}; leave it out`);
@@ -121,7 +121,7 @@ async function beginAgain(model: string | undefined, flags: TrainFlags): Promise
       const { device, threads, settings } = record;
       const steps = chosen.training.steps as number | undefined;
       const run = resume(path, { data: flags.data, val, dataDir, steps, ...watching(data, context) });
-      const name = model ?? record.model;
+      const name = model ?? modelName(record.model);
       return { model: name, task, data, where: () => path, run, ...place(device, threads), seed: settings.seed };
     },
   };

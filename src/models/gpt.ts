@@ -28,11 +28,11 @@ import { type Carried, type CausalModel, type ClassesModel, causalInputs, classe
 export const gptConfig = z
   .strictObject({
     vocab_size: whole(1, 1e7).describe("tokens; by default the tokenizer's"),
-    n_positions: whole(1, 1e6).default(64).describe("tokens it can look at together"),
+    n_positions: whole(1, 1e6).default(64).describe("tokens it can look at together (default: the context or length)"),
     n_embd: whole(1, 65536).default(128).describe("width"),
     n_layer: whole(1, 512).default(4).describe("blocks"),
     n_head: whole(1, 1024).default(4).describe("heads of attention in a block"),
-    activation_function: z.enum(["gelu_new", "gelu"]).default("gelu_new").describe("GELU with tanh, or exact"),
+    activation_function: z.enum(["gelu_new", "gelu"]).default("gelu_new").describe("GELU, tanh or exact"),
     layer_norm_epsilon: z.number().min(0).max(1).default(1e-5).describe("added to variances"),
     initializer_range: z.number().gt(0).max(10).default(0.02).describe("deviation of initial weights"),
     embd_pdrop: probability().default(0).describe("dropout of embeddings"),

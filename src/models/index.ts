@@ -13,6 +13,9 @@ const registry = new Map<string, () => Promise<Architecture>>([
 /** `model_type` of files -> the name that people use, where the two differ. */
 const MODEL_TYPES: Readonly<Record<string, string>> = { gpt2: "gpt" };
 
+/** The name that people use for a `model_type`. */
+export const modelName = (modelType: string): string => MODEL_TYPES[modelType] ?? modelType;
+
 /** The names of all architectures. */
 export const modelNames = (): string[] => [...registry.keys()];
 

@@ -22,7 +22,7 @@ export const recurrentConfig = z.strictObject({
   dropout: probability().default(0).describe("dropout between layers, and around a classifier's"),
   bidirectional: z.boolean().default(false).describe("reads from the end as well; for classifiers"),
   num_labels: whole(1, 1e6).optional().describe("classes, for a classifier"),
-  pooling: z.enum(["last", "mean", "max"]).optional().describe("which outputs a classifier sees (default: mean)"),
+  pooling: z.enum(["last", "mean", "max"]).optional().describe("what a classifier sees (default: mean)"),
 });
 export type RecurrentConfig = z.infer<typeof recurrentConfig>;
 

@@ -48,7 +48,7 @@ export async function loadEngine(
   const there = await platform.devices();
   if (there.includes(device)) return platform.load(device, threads);
   throw new DeviceError(
-    `device ${shown(device)} is not here; there is ${there.join(", ")}${typeof device === "string" ? nearest(device, there) : ""}`,
+    `device ${shown(device)} is not available; choose one of ${there.join(", ")}${typeof device === "string" ? nearest(device, there) : ""}`,
   );
 }
 

@@ -1,6 +1,6 @@
 /** Runs as ONNX models for other programs: the forward pass with its weights, or the whole training step. */
 import type { Store } from "../checkpoint/index.ts";
-import { ConfigError } from "../errors.ts";
+import { CheckpointError, ConfigError } from "../errors.ts";
 import { asStore } from "../files/index.ts";
 import { namedBuffers, namedParameters, namedState } from "../nn/index.ts";
 import { lower, type OnnxModel } from "../onnx/index.ts";
@@ -38,7 +38,12 @@ export async function exportForward(place: Store | string): Promise<OnnxModel> {
 export async function exportTraining(place: Store | string): Promise<OnnxModel> {
   const store = asStore(place);
   const { problem, model } = await describe(store);
-  const { settings, sizes } = parseRecord((await store.loadState()).trainer, store.where);
+  const trainer = await store.loadTrainer();
+  if (!trainer)
+    throw new CheckpointError(
+      `export ${store.where}: expected a run with its training state, got none there; give the folder of a training`,
+    );
+  const { settings, sizes } = parseRecord(trainer, store.where);
   const options = stepOptions({
     problem,
     model,

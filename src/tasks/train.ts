@@ -13,7 +13,7 @@ import {
 import type { DataGiven } from "../data/index.ts";
 import { CheckpointError, ConfigError, shown } from "../errors.ts";
 import { asStore, type FindOptions, openSource } from "../files/index.ts";
-import { loadArchitecture } from "../models/index.ts";
+import { loadArchitecture, modelName } from "../models/index.ts";
 import { curves } from "../pictures/index.ts";
 import { type Feeds, initialValues, type RunOptions } from "../runtime/index.ts";
 import { checked, divide, meant, requireRecord } from "../schema.ts";
@@ -154,7 +154,7 @@ async function startFrom(store: Store, modelType: string) {
   const architecture = await loadArchitecture(String(found["config.json"]?.model_type));
   if (architecture.modelType !== modelType)
     throw new CheckpointError(
-      `from ${store.where}: expected a ${modelType} model, got ${architecture.modelType}; train that model`,
+      `from ${store.where}: expected a model called ${modelName(modelType)}, got ${modelName(architecture.modelType)}; train that model`,
     );
   const { num_labels: _, ...config } = architecture.read(found["config.json"] ?? {});
   return { store, files: found, config };

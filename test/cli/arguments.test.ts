@@ -234,7 +234,11 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
     /vocab: goes with words and bpe only/,
   ],
   "a beginning from nowhere": ["train gpt --from nowhere", /nowhere: expected a run or checkpoint/],
-  "a beginning from another model": ["train lstm --from run", /from run: expected a lstm model, got gpt2/],
+  "a beginning from another model": ["train lstm --from run", /from run: expected a model called lstm, got gpt;/],
+  "an option of another task": ["train gpt --text a", /--text: an option of task classify; add --task classify\n/],
+  "an option of another task, on with a run": ["train --resume run --holdout 0.2", /--holdout: .*task classify/],
+  "a key of the model as an option": ["train lstm --hidden-size 5", /--hidden-size: .*write --set hidden_size=VALUE\n/],
+  "a key of the model, as it is spelled": ["train gpt --n_layer=5", /--n_layer: .*write --set n_layer=VALUE\n/],
   "heads that do not divide the width": ["train gpt --set n_head=3", /n_head must divide n_embd/],
   "more numbers than any memory": ["train gpt --set n_embd=65536 --set n_layer=512", /parameters/],
   "a missing config": ["train gpt --config nowhere.json", /nowhere\.json.*no such file/],
@@ -245,7 +249,7 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   "a config that is a folder": ["train gpt --config folder", /expected a file/],
   "an unknown key in a config": ["train gpt --config unknown.json", /unknown\.json.*did you mean "n_head"/],
   "a wrong value in a config": ["train gpt --config value.json", /lr.*"fast"/],
-  "a device that is not there": ["train gpt --device webgpu", /"webgpu" is not here/],
+  "a device that is not there": ["train gpt --device tpu", /"tpu" is not available; choose one of cpu/],
   "a misspelled device": ["train gpt --device cpuu", /did you mean "cpu"/],
   "a file in the place of the folder": ["train gpt --out file", /not a folder/],
   "a file above the folder": ["train gpt --out file/run", /not a folder/],
@@ -253,7 +257,7 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   "a folder with other things in it": ["train gpt --out folder", /notes\.txt/],
   "on with a folder that is no run": ["train gpt --resume folder", /no run there/],
   "on with a missing folder": ["train gpt --resume nowhere", /no run there/],
-  "on with another model": ["train lstm --resume run", /trains gpt2, not lstm/],
+  "on with another model": ["train lstm --resume run", /trains gpt, not lstm/],
   "on with another rate and seed": ["train --resume run --lr 0.5 --seed 7", /lr 0\.002, not 0\.5; seed 0, not 7/],
   "on with another width": ["train --resume run --set n_embd=32", /n_embd 16, not 32/],
   "on with another device": ["train --resume run --device wasm", /device/],
@@ -296,7 +300,7 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
     /maybe\.tsv: label "perhaps" is none of the 2 that were trained: no, yes/,
   ],
   "eval on a table without labels": ["eval classes --data stars.csv", /expected a column called label/],
-  "eval on a device that is not there": ["eval classes --data good.tsv --device webgpu", /"webgpu" is not here/],
+  "eval on a device that is not there": ["eval classes --data good.tsv --device tpu", /"tpu" is not available; choose one of cpu/],
   "generate from a classifier": ["generate classes", /not trained to continue text; use descent predict/],
   "generate without a run": ["generate", /missing required argument 'run'/],
   "generate from a missing run": ["generate nowhere", /nowhere/],
@@ -332,6 +336,20 @@ test("help and version go to standard output", async () => {
     expect(out).toMatch(/^Usage: descent/);
   }
   expect((await descent(["--version"])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test("no line of a help is wider than 80 columns", async () => {
+  const lines = ["--help", "train --help", "predict --help", "eval --help", "generate --help", "export --help"];
+  const models = ["rnn", "lstm", "gru", "gpt"].flatMap((model) =>
+    ["language", "classify"].map((task) => `train ${model} --task ${task} --help`),
+  );
+  for (const line of [...lines, ...models]) {
+    const { out } = await descent(line.split(" "));
+    expect(
+      out.split("\n").filter((text) => text.length > 80),
+      line,
+    ).toEqual([]);
+  }
 });
 
 test("without a command there is help, and what is missing in the last line", async () => {

@@ -144,6 +144,7 @@ describe("stopped", () => {
     );
     expect(events(stopped.out).at(-1)).toEqual({ event: "interrupted", step: 11 });
     const rest = await descent(["train", "--resume", signal, "--json"]);
+    expect(rest.err).toMatch(new RegExp(`^continue +descent train gpt --resume ${signal} --steps`, "m"));
     expect(rest.code).toBe(0);
     expect(events(rest.out)[0]).toMatchObject({ event: "start", step: 11, steps: 30 });
     const [a, b] = [contents(`whole-${signal}`), contents(signal)];

@@ -81,7 +81,7 @@ test("a device that is not there is named beside those that are", async () => {
   const x = input("x", [1]);
   const wrong = compile({ x }, { y: x.neg() }, { device: "webgp" as Device });
   await expect(wrong).rejects.toThrow(DeviceError);
-  await expect(wrong).rejects.toThrow(/^device "webgp" is not here; there is cpu, wasm.*$/);
+  await expect(wrong).rejects.toThrow(/^device "webgp" is not available; choose one of cpu, wasm.*$/);
 });
 
 test("numbers go in and come out nested", async () => {
