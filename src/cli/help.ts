@@ -45,7 +45,7 @@ export async function addTrainFlags(command: Command, argv: readonly string[]): 
   for (const task of tasks) addFlags(command, task.options, `Options of task ${task.name}:`, taken);
   addFlags(command, trainingSchema, "Training:", taken, named?.defaults);
   for (const task of await Promise.all(taskNames().map(loadTask)))
-    addPointers(command, task.options, taken, () => `an option of task ${task.name}; add --task ${task.name}`);
+    addPointers(command, task.options, taken, () => `it goes with --task ${task.name} only`);
   if (architecture)
     addPointers(command, architecture.schema, taken, (key) => `a key of the model; write --set ${key}=VALUE`);
   if (["help", "--help", "-h"].some((word) => argv.includes(word)))

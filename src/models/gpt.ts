@@ -28,7 +28,7 @@ import { type Carried, type CausalModel, type ClassesModel, causalInputs, classe
 export const gptConfig = z
   .strictObject({
     vocab_size: whole(1, 1e7).describe("tokens; by default the tokenizer's"),
-    n_positions: whole(1, 1e6).default(64).describe("tokens it can look at together (default: the context or length)"),
+    n_positions: whole(1, 1e6).default(64).describe("tokens it sees together (default: the context or length)"),
     n_embd: whole(1, 65536).default(128).describe("width"),
     n_layer: whole(1, 512).default(4).describe("blocks"),
     n_head: whole(1, 1024).default(4).describe("heads of attention in a block"),

@@ -191,7 +191,10 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   "an unknown schedule": ["train gpt --schedule sinus", /schedule: expected one of cosine, linear, constant/],
   "an unknown optimizer": ["train gpt --optimizer adamm", /optimizer: expected one of adamw, adam, sgd/],
   "an unknown task": ["train gpt --task clasify", /expected one of language, classify.*did you mean "classify"/],
-  "an option of another task": ["train gpt --task classify --data good.tsv --context 8", /unknown option '--context'/],
+  "an option of another task": [
+    "train gpt --task classify --data good.tsv --context 8",
+    /--context: it goes with --task language only/,
+  ],
   "a key of another task": ["train gpt --set holdout=0.5", /--set: unknown key "holdout"/],
   "an option of another kind of run": ["predict run good.tsv --top 2", /unknown option '--top'/],
   "a table without a column of labels": [
@@ -235,8 +238,14 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   ],
   "a beginning from nowhere": ["train gpt --from nowhere", /nowhere: expected a run or checkpoint/],
   "a beginning from another model": ["train lstm --from run", /from run: expected a model called lstm, got gpt;/],
-  "an option of another task": ["train gpt --text a", /--text: an option of task classify; add --task classify\n/],
-  "an option of another task, on with a run": ["train --resume run --holdout 0.2", /--holdout: .*task classify/],
+  "an option that another task has": [
+    "train gpt --text a",
+    /--text: an option of task classify; add --task classify\n/,
+  ],
+  "an option of another task, on with a run": [
+    "train --resume run --holdout 0.2",
+    /--holdout: it goes with --task classify only/,
+  ],
   "a key of the model as an option": ["train lstm --hidden-size 5", /--hidden-size: .*write --set hidden_size=VALUE\n/],
   "a key of the model, as it is spelled": ["train gpt --n_layer=5", /--n_layer: .*write --set n_layer=VALUE\n/],
   "heads that do not divide the width": ["train gpt --set n_head=3", /n_head must divide n_embd/],
@@ -300,7 +309,10 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
     /maybe\.tsv: label "perhaps" is none of the 2 that were trained: no, yes/,
   ],
   "eval on a table without labels": ["eval classes --data stars.csv", /expected a column called label/],
-  "eval on a device that is not there": ["eval classes --data good.tsv --device tpu", /"tpu" is not available; choose one of cpu/],
+  "eval on a device that is not there": [
+    "eval classes --data good.tsv --device tpu",
+    /"tpu" is not available; choose one of cpu/,
+  ],
   "generate from a classifier": ["generate classes", /not trained to continue text; use descent predict/],
   "generate without a run": ["generate", /missing required argument 'run'/],
   "generate from a missing run": ["generate nowhere", /nowhere/],
