@@ -8,12 +8,14 @@ type Values = Readonly<Record<string, unknown>>;
 export const whole = (least: number, most: number) => z.int().min(least).max(most);
 /** A number from `least` to `most`. */
 export const real = (least: number, most: number) => z.number().min(least).max(most);
+/** Some text, or a list of texts, none of them empty. */
+export const texts = () => z.union([z.string().min(1), z.array(z.string().min(1)).readonly()]);
 /** A number from 0 to below 1. */
 export const probability = () => z.number().min(0).lt(1);
 
 /** What a field takes, without its default and whether it may be left out. */
 export interface Field {
-  readonly kind: "number" | "boolean" | "choice" | "text";
+  readonly kind: "number" | "boolean" | "choice" | "text" | "texts";
   /** "a whole number from 1 to 5" */
   readonly expected: string;
   readonly choices: readonly string[];
@@ -56,6 +58,7 @@ function fieldOf(type: z.core.$ZodType): Field {
     const choices = bare.options.map(String);
     return { ...shared, kind: "choice", expected: `one of ${choices.join(", ")}`, choices };
   }
+  if (bare instanceof z.ZodUnion) return { ...shared, kind: "texts", expected: "some text, or a list of texts" };
   const { type: name } = bare._zod.def as { type: string };
   return { ...shared, kind: name === "boolean" ? "boolean" : "text", expected: expectations[name] ?? `a ${name}` };
 }

@@ -13,7 +13,16 @@ interface Flagged {
 /** evalEvery -> eval-every */
 export const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-const PLACEHOLDERS = { number: "<n>", text: "<text>", choice: "<name>", boolean: "" } as const;
+const PLACEHOLDERS = { number: "<n>", text: "<text>", texts: "<text>", choice: "<name>", boolean: "" } as const;
+
+/** One more of a flag that is repeated. */
+export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+/** `option`, read as its field is. */
+function parsed(option: Option, name: string, { kind }: Field): Option {
+  if (kind === "texts") return option.argParser(collect);
+  return kind === "number" ? option.argParser(real(name)) : option;
+}
 
 /** One line of help: what it is, what it may be, what it is when nothing is said, unless that is in the first part. */
 export function helpOf({ about, choices, initial }: Field): string {
@@ -36,7 +45,7 @@ export function addFlags(
     taken.add(key);
     const name = `--${kebab(key)}`;
     const option = new Option(`${name} ${PLACEHOLDERS[field.kind]}`.trim(), helpOf(field)).helpGroup(group);
-    command.addOption(field.kind === "number" ? option.argParser(real(name)) : option);
+    command.addOption(parsed(option, name, field));
   }
 }
 

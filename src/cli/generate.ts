@@ -1,8 +1,9 @@
 /** `descent generate`: text from a trained model, as it is generated. */
 import { folder } from "../checkpoint/node-run.ts";
 import { ConfigError } from "../errors.ts";
+import { generationFlags } from "../generate/index.ts";
 import { checked } from "../schema.ts";
-import { language, TextGenerator } from "../tasks/language.ts";
+import { type Continuation, seedsFrom, TextGenerator } from "../tasks/language.ts";
 import { open } from "../tasks/open.ts";
 import { flagsOf } from "./flags.ts";
 import type { Interruption } from "./interruption.ts";
@@ -17,27 +18,37 @@ export interface GenerateFlags {
 
 export async function generate(run: string, flags: GenerateFlags, io: IO, stop: Interruption): Promise<void> {
   const { prompt: given, json } = flags;
-  const chosen = flagsOf(language.prediction, flags);
-  const options = checked(language.prediction, chosen, "option");
+  const chosen = flagsOf(generationFlags, flags);
+  const { samples, ...options } = checked(generationFlags, chosen, "option");
+  const seeds = seedsFrom(options.seed, samples);
   if (given === "") throw new ConfigError("--prompt: expected some text to start from, got none; leave it out for any");
-  const generator = await open(folder(run));
+  await using generator = await open(folder(run));
   if (!(generator instanceof TextGenerator))
     throw new ConfigError(`generate ${run}: the run was not trained to continue text; use ${io.command} predict`);
   const prompt = given ?? openingPrompt(generator.tokenizer);
-  const source = generator.generate(prompt, { ...options, signal: AbortSignal.any([stop.signal, io.closed]) });
-  if (json) await report(run, prompt, source, chosen, io);
-  else await stream(prompt, source, io);
-  await generator.release();
+  const signal = AbortSignal.any([stop.signal, io.closed]);
+  for (const [i, seed] of seeds.entries()) {
+    if (signal.aborted && i > 0) break;
+    const source = generator.generate(prompt, { ...options, seed, signal });
+    if (i > 0 && !json) io.out("\n");
+    if (json) await report(run, source, chosen, io, seed);
+    else await stream(prompt, source, io);
+  }
 }
 
 /** One event per piece of text, then one with all of it. */
-async function report(run: string, prompt: string, source: AsyncIterable<string>, options: object, io: IO) {
+async function report(
+  run: string,
+  source: AsyncGenerator<string, Continuation>,
+  options: object,
+  io: IO,
+  seed: number,
+) {
   const start = performance.now();
-  let text = "";
-  for await (const piece of source) {
-    emit(io, { event: "text", text: piece });
-    text += piece;
+  for (;;) {
+    const { done, value } = await source.next();
+    const seconds = (performance.now() - start) / 1000;
+    if (done) return emit(io, { event: "done", run, ...options, ...value, seconds });
+    emit(io, { event: "text", seed, text: value });
   }
-  const seconds = (performance.now() - start) / 1000;
-  emit(io, { event: "done", run, prompt, text, ...options, seconds });
 }

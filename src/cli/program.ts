@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { ExitCode, exitCodeOf, failureLine } from "./failure.ts";
+import { collect } from "./flags.ts";
 import { type Interruption, listen } from "./interruption.ts";
 import type { IO } from "./io.ts";
 import { whole } from "./numbers.ts";
@@ -20,7 +21,6 @@ const version = (): string => {
   return (JSON.parse(manifest) as { version: string }).version;
 };
 
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 const threads = () => new Option(...THREADS).argParser(whole("--threads", 1, 1024));
 
 /** One command: how it is called, and what it does. */

@@ -2,20 +2,12 @@
  * Generation: one compiled step that takes ids and what was carried so far, and gives logits and what to carry on. A
  * recurrent model carries its state, a transformer its keys and values.
  */
-import { ConfigError } from "../errors.ts";
 import type { CausalModel } from "../models/index.ts";
 import { namedParameters } from "../nn/index.ts";
 import { compile, type OrtTensor, type Program, type RunOptions, toOrt, type Weights } from "../runtime/index.ts";
 import { emptyArray, input } from "../tensor/index.ts";
-import { checkSampling, type SampleOptions, sample } from "./sample.ts";
-
-export interface GenerateOptions extends SampleOptions {
-  /** How many tokens at most. Default 200. */
-  readonly tokens?: number | undefined;
-  /** Ids are below this: a model may have more rows than its tokenizer has tokens. Default: all of the model's. */
-  readonly vocabulary?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+import { type GenerateOptions, generateSettings } from "./settings.ts";
+import { type Ending, type Read, writing } from "./writing.ts";
 
 type Carried = Readonly<Record<string, OrtTensor>>;
 
@@ -25,7 +17,7 @@ const next = (name: string): string => `${name}.next`;
 const PIECE = 512;
 
 /** A causal model, compiled to give one id after another. */
-export class IdGenerator {
+export class IdGenerator implements AsyncDisposable {
   readonly #model: CausalModel;
   readonly #program: Program;
   private constructor(model: CausalModel, program: Program) {
@@ -71,6 +63,9 @@ export class IdGenerator {
   release(): Promise<void> {
     return this.#program.release();
   }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
 
   async #advance(ids: Int32Array, carried: Carried): Promise<{ logits: Float32Array; carried: Carried }> {
     const { engine } = this.#program;
@@ -80,23 +75,19 @@ export class IdGenerator {
     return { logits: results.logits?.data as Float32Array, carried: after };
   }
 
-  /** The ids after `prompt`, one by one. Throws ConfigError on options out of range or an empty prompt. */
-  async *ids(prompt: Int32Array, options: GenerateOptions = {}): AsyncGenerator<number> {
-    const { tokens = 200, vocabulary = this.#model.vocabulary, signal } = options;
-    checkSampling(options);
-    if (!Number.isInteger(tokens) || tokens < 0 || tokens > 1e9)
-      throw new ConfigError(`tokens: expected a whole number from 0 to 1000000000, got ${tokens}`);
-    if (prompt.length === 0)
-      throw new ConfigError("prompt: expected at least one token, got none; give some text to continue");
+  /**
+   * A new sequence. Where the positions that are learned end, the newer half of its ids is read anew from position 0.
+   */
+  open(): Read {
     const context = this.#model.context ?? Number.POSITIVE_INFINITY;
-    const text = [...prompt];
-    let fresh = prompt.length > context ? prompt.slice(-context) : prompt;
+    const text: number[] = [];
     let carried = this.#nothing();
     let seen = 0;
-    for (let count = 0; count < tokens && !signal?.aborted; count++) {
-      if (seen + fresh.length > context) {
-        // Learned positions end here: the newer half of the text is read anew from position 0.
-        fresh = Int32Array.from(text.slice(-Math.max(1, Math.floor(context / 2))));
+    return async (ids) => {
+      for (const id of ids) text.push(id);
+      let fresh = ids;
+      if (seen + ids.length > context) {
+        fresh = Int32Array.from(text.slice(-(seen === 0 ? context : Math.max(1, Math.floor(context / 2)))));
         carried = this.#nothing();
         seen = 0;
       }
@@ -107,10 +98,15 @@ export class IdGenerator {
       const step = await this.#advance(fresh, carried);
       seen += fresh.length;
       carried = step.carried;
-      const id = sample(step.logits.subarray(0, vocabulary), options, text.length);
-      text.push(id);
-      fresh = Int32Array.of(id);
-      yield id;
-    }
+      return step.logits;
+    };
+  }
+
+  /**
+   * The ids after `prompt`, one by one, and at last why there are no more. Throws ConfigError on options that are unknown
+   * or out of range, and on an empty prompt.
+   */
+  async *ids(prompt: Int32Array, options: GenerateOptions = {}): AsyncGenerator<number, Ending> {
+    return yield* writing(this.open(), prompt, generateSettings(options));
   }
 }

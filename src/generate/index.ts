@@ -1,3 +1,8 @@
-/** From logits to ids, one after another. */
-export { type GenerateOptions, IdGenerator } from "./generator.ts";
-export { checkSampling, type SampleOptions, sample } from "./sample.ts";
+/** From logits to ids, and from ids to text, one after another. */
+export { IdGenerator } from "./generator.ts";
+export type { LogitsContext, LogitsProcessor } from "./processors.ts";
+export * as processors from "./processors.ts";
+export { sampler } from "./sample.ts";
+export { type GenerateOptions, generateSettings, generationFlags, prediction, type SampleOptions } from "./settings.ts";
+export { type Generated, spell } from "./text.ts";
+export { type Ending, writing } from "./writing.ts";

@@ -1,77 +1,77 @@
-/** From logits to the next id. */
-import { CheckpointError, ConfigError } from "../errors.ts";
+/** From logits to the next id: processors in their order, then a draw. */
+import { CheckpointError, ConfigError, shown } from "../errors.ts";
 import { stream } from "../runtime/index.ts";
+import type { LogitsContext, LogitsProcessor } from "./processors.ts";
+import * as processors from "./processors.ts";
+import { allowed, reach, weigh } from "./select.ts";
+import type { Settings } from "./settings.ts";
 
-/** How the next token is chosen. */
-export interface SampleOptions {
-  /** Divides the logits: 0 always takes the likeliest, 1 samples as the model says. Default 0.8. */
-  readonly temperature?: number | undefined;
-  /** Only the k likeliest stay. Default: all. */
-  readonly topK?: number | undefined;
-  /** Only the likeliest stay whose probabilities reach p together (Holtzman et al. 2020). Default 1: all. */
-  readonly topP?: number | undefined;
-  /** The same seed chooses the same text. Default 0. */
-  readonly seed?: number | undefined;
+/** The settings that choose an id. */
+export type Sampling = Omit<Settings, "tokens" | "stop" | "vocabulary" | "signal">;
+
+/** The processor of a setting, where it is given. */
+const spelled = <T>(value: T | undefined, make: (value: T) => LogitsProcessor): LogitsProcessor[] =>
+  value === undefined ? [] : [make(value)];
+
+/** The processors that settings ask for, in the order in which they are applied. */
+export const processorsOf = (chosen: Sampling): LogitsProcessor[] => [
+  ...spelled(chosen.logitBias, processors.logitBias),
+  ...spelled(chosen.repetitionPenalty, processors.repetitionPenalty),
+  ...spelled(chosen.presencePenalty, processors.presencePenalty),
+  ...spelled(chosen.frequencyPenalty, processors.frequencyPenalty),
+  ...spelled(chosen.noRepeatNgram, processors.noRepeatNgram),
+  ...spelled(chosen.badWords, processors.badWords),
+  ...spelled(chosen.minNewTokens, (n) => processors.minNewTokens(n, chosen.end ?? [])),
+  ...spelled(chosen.suppress, processors.suppress),
+  ...(chosen.processors ?? []),
+  processors.temperature(chosen.temperature),
+  ...spelled(chosen.topK, processors.topK),
+  ...spelled(chosen.topP, processors.topP),
+  ...spelled(chosen.minP, processors.minP),
+  ...spelled(chosen.typicalP, processors.typicalP),
+];
+
+/** The model's logits in double precision. Throws CheckpointError where they are not finite; -Infinity is. */
+function copied(logits: ArrayLike<number>): Float64Array {
+  const copy = Float64Array.from(logits);
+  for (let id = 0; id < copy.length; id++)
+    if (!((copy[id] as number) < Number.POSITIVE_INFINITY))
+      throw new CheckpointError(
+        "sample: the model gives logits that are not finite; its weights are not finite, take another checkpoint",
+      );
+  return copy;
 }
 
-function inRange(name: string, value: number, low: number, high: number, whole = false): void {
-  if (value >= low && value <= high && (!whole || Number.isInteger(value))) return;
+/** Logits after one processor. Throws ConfigError on what is no such logits. */
+function applied(process: LogitsProcessor, logits: Float64Array, context: LogitsContext): Float64Array {
+  const changed = process(logits, context) ?? logits;
+  if (changed instanceof Float64Array && changed.length === logits.length) return changed;
   throw new ConfigError(
-    `${name}: expected ${whole ? "a whole number" : "a number"} from ${low} to ${high}, got ${value}`,
+    `processors: expected nothing or a Float64Array of ${logits.length} logits, got ${shown(changed)}; change them in place`,
   );
 }
 
-/** Throws ConfigError on values out of range. */
-export function checkSampling({ temperature = 0.8, topK = 1, topP = 1, seed = 0 }: SampleOptions): void {
-  inRange("temperature", temperature, 0, 100);
-  inRange("top-k", topK, 1, 1e9, true);
-  inRange("top-p", topP, 0, 1);
-  inRange("seed", seed, 0, Number.MAX_SAFE_INTEGER, true);
-  if (topP === 0)
-    throw new ConfigError("top-p: expected a number above 0, got 0; temperature 0 takes the likeliest token");
+/** Throws ConfigError where no id is left, or one is NaN or infinitely likely. */
+function requireChoice(logits: Float64Array, left: Int32Array, { step }: LogitsContext): void {
+  const odd = logits.find((logit) => !(logit < Number.POSITIVE_INFINITY));
+  if (odd !== undefined) throw new ConfigError(`processors: expected logits below Infinity, got ${odd}; check yours`);
+  if (left.length === 0)
+    throw new ConfigError(`sample: every id is forbidden at token ${step + 1}; expected one that is not, allow some`);
 }
 
-const likeliest = (logits: ArrayLike<number>): number => {
-  let best = 0;
-  for (let i = 1; i < logits.length; i++) if ((logits[i] ?? 0) > (logits[best] ?? 0)) best = i;
-  return best;
-};
-
-/** Probabilities of the candidates that stay, likeliest first. */
-function candidates(
-  logits: ArrayLike<number>,
-  { temperature = 0.8, topK, topP = 1 }: SampleOptions,
-): [id: number, probability: number][] {
-  const order = Array.from({ length: logits.length }, (_, id) => id).sort(
-    (a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b,
-  );
-  const top = logits[order[0] ?? 0] ?? 0;
-  const kept = order
-    .slice(0, topK ?? order.length)
-    .map((id): [number, number] => [id, Math.exp(((logits[id] ?? 0) - top) / temperature)]);
-  const total = kept.reduce((sum, [, weight]) => sum + weight, 0);
-  let reached = 0;
-  return kept.filter(([, weight]) => {
-    const stays = reached < topP * total;
-    reached += weight;
-    return stays;
-  });
-}
-
-/** The id after `position` tokens: a pure function of logits, options and position. */
-export function sample(logits: ArrayLike<number>, options: SampleOptions, position: number): number {
-  if (Number.isNaN(logits[0]) || logits[likeliest(logits)] === Number.POSITIVE_INFINITY)
-    throw new CheckpointError(
-      "sample: the model gives logits that are not finite; its weights are not finite, take another checkpoint",
-    );
-  if (options.temperature === 0) return likeliest(logits);
-  const kept = candidates(logits, options);
+/**
+ * Chooses ids: a pure function of logits [V], options and what there is before. The number that is drawn depends on seed
+ * and position alone; it falls on ids in the order of falling probability.
+ */
+export function sampler(chosen: Sampling): (logits: ArrayLike<number>, context: LogitsContext) => number {
+  const list = processorsOf(chosen);
   const draw = new Float64Array(1);
-  stream(options.seed ?? 0, position, "sample").fillUniform(draw);
-  let left = (draw[0] ?? 0) * kept.reduce((sum, [, weight]) => sum + weight, 0);
-  for (const [id, weight] of kept) {
-    left -= weight;
-    if (left < 0) return id;
-  }
-  return kept.at(-1)?.[0] ?? 0;
+  return (given, context) => {
+    const logits = list.reduce((changed, process) => applied(process, changed, context), copied(given));
+    const ids = allowed(logits);
+    requireChoice(logits, ids, context);
+    const { weights, total } = weigh(logits, ids);
+    stream(chosen.seed, context.promptLength + context.step, "sample").fillUniform(draw);
+    return ids[reach(ids, logits, (draw[0] as number) * total, weights) - 1] as number;
+  };
 }

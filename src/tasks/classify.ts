@@ -333,4 +333,7 @@ export class Classifier implements Predictor<unknown, Classification> {
   release(): Promise<void> {
     return this.#program.release();
   }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
 }

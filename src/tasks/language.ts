@@ -7,14 +7,24 @@ import { z } from "zod";
 import type { Json } from "../checkpoint/index.ts";
 import { type Dataset, requireVariety, splitText, windows } from "../data/index.ts";
 import { CheckpointError, ConfigError, DataError, spelled } from "../errors.ts";
-import { type GenerateOptions, IdGenerator } from "../generate/index.ts";
+import {
+  type Generated,
+  type GenerateOptions,
+  generateSettings,
+  generationFlags,
+  IdGenerator,
+  prediction,
+  spell,
+  writing,
+} from "../generate/index.ts";
 import type { CausalModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import type { Feeds, HostTensor, RunOptions, Weights } from "../runtime/index.ts";
-import { checked, real, requireRecord, whole } from "../schema.ts";
+import { checked, requireRecord, whole } from "../schema.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar } from "../tokenizers/index.ts";
 import { several } from "./batched.ts";
-import type { Predictor, Problem, Scorer, Task, Watch } from "./task.ts";
+import { endIds } from "./end.ts";
+import type { Description, Predictor, Problem, Scorer, Task, Watch } from "./task.ts";
 import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
 
 const options = z.strictObject({
@@ -23,14 +33,6 @@ const options = z.strictObject({
   vocab: whole(256, 1e6).optional().describe("tokens that bpe learns (default: 1024)"),
 });
 type Options = z.output<typeof options>;
-
-const prediction = z.strictObject({
-  tokens: whole(1, 1e9).default(200).describe("how many to generate"),
-  temperature: real(0, 100).default(0.8).describe("0 takes the likeliest token, 1 samples as the model says"),
-  topK: whole(1, 1e9).optional().describe("choose among the k likeliest tokens"),
-  topP: z.number().gt(0).max(1).optional().describe("choose among the likeliest that reach this probability together"),
-  seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("chooses the text"),
-});
 
 /** T + 1 ids: the inputs and, one further, what follows each. */
 type Window = Int32Array;
@@ -91,13 +93,21 @@ function unigram(train: Dataset<Window>, test: Dataset<Window>, V: number, T: nu
   return { loss: loss / seen, perplexity: Math.exp(loss / seen) };
 }
 
-function problem(tokenizer: Tokenizer, { context: T }: Options): Problem<"causal", Window, "ids" | "targets"> {
+function problem(
+  tokenizer: Tokenizer,
+  { context: T }: Options,
+  known: Description,
+): Problem<"causal", Window, "ids" | "targets"> {
   const V = tokenizer.vocabSize;
+  const end = endIds(known, tokenizer);
   const part = (text: string, name: string, kind: string, stride: number) =>
     windows(tokenizer.encode(text), { context: T, stride, name, part: kind });
   return {
     config: { vocab_size: V, n_positions: T },
-    files: { "tokenizer.json": tokenizer.toJSON() as Json },
+    files: {
+      "tokenizer.json": tokenizer.toJSON() as Json,
+      ...(end.length ? { "config.json": { eos_token_id: end } } : {}),
+    },
     accept({ vocabulary, context }) {
       requireVocabulary(vocabulary, tokenizer);
       if (T > (context ?? Number.POSITIVE_INFINITY))
@@ -125,7 +135,7 @@ function problem(tokenizer: Tokenizer, { context: T }: Options): Problem<"causal
     },
     scorer,
     baselines: async (train, test) => ({ "token frequencies": unigram(train, test, V, T) }),
-    open: async (model, weights, run) => TextGenerator.open(tokenizer, model, weights, run),
+    open: async (model, weights, run) => TextGenerator.open(tokenizer, model, weights, run, end),
   };
 }
 
@@ -135,74 +145,80 @@ export const language: Task<"causal", Window, typeof options, "ids" | "targets">
   about: "continue text: next tokens after any prompt",
   head: "causal",
   options,
-  prediction,
+  prediction: generationFlags,
   defaultData: "builtin",
   unit: "tokens",
   scores: { loss: "lower", perplexity: "lower" },
   best: "loss",
-  async learn(source, chosen, watch, { "tokenizer.json": known } = {}) {
+  async learn(source, chosen, watch, base = {}) {
+    const { "tokenizer.json": known } = base;
     const text = await source.text();
     requireVariety(text, source.name);
     const learn = () => learnTokenizer(text, splitText(text).train, chosen, watch);
-    return problem(known ? await readTokenizer(known) : await learn(), chosen);
+    return problem(known ? await readTokenizer(known) : await learn(), chosen, base);
   },
-  reopen: async (files, chosen) => problem(await keptTokenizer(files), chosen),
+  reopen: async (files, chosen) => problem(await keptTokenizer(files), chosen, files),
 };
 
 /** What a prompt became. */
-export interface Continuation {
+export interface Continuation extends Generated {
   readonly prompt: string;
-  /** What follows the prompt. */
-  readonly text: string;
+  /** With the same options, this seed gives this text. */
+  readonly seed: number;
 }
 
 /** A causal model with its tokenizer, ready to continue text. */
 export class TextGenerator implements Predictor<unknown, Continuation> {
   readonly tokenizer: Tokenizer;
+  /** Ids at which the model ends a text. */
+  readonly end: readonly number[];
   readonly #create: () => Promise<IdGenerator>;
   #generator: Promise<IdGenerator> | undefined;
-  private constructor(tokenizer: Tokenizer, create: () => Promise<IdGenerator>) {
-    this.tokenizer = tokenizer;
-    this.#create = create;
+  private constructor(tokenizer: Tokenizer, end: readonly number[], create: () => Promise<IdGenerator>) {
+    [this.tokenizer, this.end, this.#create] = [tokenizer, end, create];
   }
 
   /** Compiles when the first text is asked for. Throws CheckpointError where the model has fewer tokens than the tokenizer. */
-  static open(tokenizer: Tokenizer, model: CausalModel, weights: Weights, run: RunOptions): TextGenerator {
+  static open(
+    tokenizer: Tokenizer,
+    model: CausalModel,
+    weights: Weights,
+    run: RunOptions,
+    end: readonly number[] = [],
+  ): TextGenerator {
     if (tokenizer.vocabSize > model.vocabulary)
       throw new CheckpointError(
         `tokenizer.json has ${tokenizer.vocabSize} tokens, more than the model's ${model.vocabulary}; one of the two is another model's`,
       );
-    return new TextGenerator(tokenizer, () => IdGenerator.create(model, weights, run));
+    return new TextGenerator(tokenizer, end, () => IdGenerator.create(model, weights, run));
   }
 
-  /** The text after `prompt`, piece by piece. Throws TokenizerError where the vocabulary lacks a character of it. */
-  async *generate(prompt: string, options: GenerateOptions = {}): AsyncGenerator<string> {
+  /**
+   * The text after `prompt`, piece by piece, and at last all of it, with the reason for its end. Throws TokenizerError where
+   * the vocabulary lacks a character of the prompt, ConfigError on options that are unknown or out of range.
+   */
+  async *generate(prompt: string, options: GenerateOptions = {}): AsyncGenerator<string, Continuation> {
+    const given = generateSettings(options);
+    const { vocabulary = this.tokenizer.vocabSize, end = this.end, stop = [] } = given;
+    const settings = { ...given, vocabulary, end };
     const ids = this.tokenizer.encode(prompt);
     this.#generator ??= this.#create();
-    const found: number[] = [];
-    let shown = "";
-    const vocabulary = this.tokenizer.vocabSize;
-    for await (const id of (await this.#generator).ids(ids, { vocabulary, ...options })) {
-      found.push(id);
-      const text = this.tokenizer.decode(found);
-      if (text.endsWith("\ufffd") || text === shown) continue; // a character is not whole yet
-      yield text.slice(shown.length);
-      shown = text;
-    }
-    const rest = this.tokenizer.decode(found).slice(shown.length);
-    if (rest) yield rest;
+    const source = writing((await this.#generator).open(), ids, settings);
+    const generated = yield* spell(source, this.tokenizer, [stop].flat());
+    return { prompt, ...generated, seed: settings.seed };
   }
 
-  /** What follows each prompt: a text, or a record with `prompt` or `text`. */
+  /** What follows each prompt, a text or a record with `prompt` or `text`: one for each of `samples`, from `seed` on. */
   async *predict(inputs: Iterable<unknown> | AsyncIterable<unknown>, options: Json & Watch = {}) {
     requireRecord(options, "predict");
-    const { signal, onProgress: _, ...given } = options;
-    const chosen = checked(prediction, given, "option");
+    const { onProgress: _, ...given } = options;
+    const { samples, ...chosen } = checked(prediction, given, "option");
     for await (const input of several(inputs)) {
       const prompt = promptOf(input);
-      let text = "";
-      for await (const piece of this.generate(prompt, { ...chosen, signal })) text += piece;
-      yield { prompt, text };
+      for (const seed of seedsFrom(chosen.seed, samples)) {
+        yield await finished(this.generate(prompt, { ...chosen, seed }));
+        if (chosen.signal?.aborted) return;
+      }
     }
   }
 
@@ -210,8 +226,28 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
     return prompt + text;
   }
 
+  /** Gives the engine's memory back; it is compiled anew when another text is asked for. */
   async release(): Promise<void> {
-    await (await this.#generator)?.release();
+    const generator = await this.#generator?.catch(() => undefined);
+    this.#generator = undefined;
+    await generator?.release();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+}
+
+/** The seeds of `samples` continuations. Throws ConfigError where they are no whole numbers that a number can tell apart. */
+export function seedsFrom(seed: number, samples: number): number[] {
+  if (Number.isSafeInteger(seed + samples - 1)) return Array.from({ length: samples }, (_, i) => seed + i);
+  throw new ConfigError(`option: seed: expected room for ${samples} seeds from it on, got ${seed}; give a smaller one`);
+}
+
+/** What a generator returns at its end. */
+async function finished<T>(source: AsyncGenerator<unknown, T>): Promise<T> {
+  for (;;) {
+    const { done, value } = await source.next();
+    if (done) return value;
   }
 }
 

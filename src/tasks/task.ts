@@ -106,7 +106,7 @@ export interface Scorer<E> {
 }
 
 /** A model that answers. */
-export interface Predictor<I = unknown, A = unknown> {
+export interface Predictor<I = unknown, A = unknown> extends AsyncDisposable {
   /**
    * An answer for each input, in their order, batch by batch. Inputs are what people have: a text, or a record of
    * columns. Throws DataError naming an input that cannot be read, ConfigError on options that are unknown or out of range.

@@ -4,6 +4,7 @@
  */
 import { quoted, TokenizerError } from "../errors.ts";
 import { unknownId } from "./char.ts";
+import type { Decoder } from "./decoder.ts";
 import { Heap } from "./heap.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { wordEnd } from "./words.ts";
@@ -57,6 +58,7 @@ export function bpeTokenizer(model: BpeModel): Tokenizer {
     vocabSize: model.tokens.length,
     encode: (text) => encode(text, tables, cache),
     decode: (sequence) => decode(sequence, tables.bytes),
+    decoder: () => bytesDecoder(tables.bytes),
     idOf: (token) => ids.get(token),
     toJSON: () => bpeJson(model),
   };
@@ -165,6 +167,14 @@ function decode(sequence: Iterable<number>, bytes: readonly Uint8Array[]): strin
     at += part.length;
   }
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(all);
+}
+
+function bytesDecoder(bytes: readonly Uint8Array[]): Decoder {
+  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  return {
+    push: (id) => utf8.decode(bytes[id] ?? unknownId(id, bytes.length), { stream: true }),
+    flush: () => utf8.decode(),
+  };
 }
 
 function bpeJson({ tokens, merges }: BpeModel): object {

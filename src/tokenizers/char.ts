@@ -32,6 +32,7 @@ export function charTokenizer(characters: readonly string[]): Tokenizer {
     vocabSize: characters.length,
     encode: (text) => encode(text, ids),
     decode: (sequence) => Array.from(sequence, (id) => characters[id] ?? unknownId(id, characters.length)).join(""),
+    decoder: () => ({ push: (id) => characters[id] ?? unknownId(id, characters.length), flush: () => "" }),
     idOf: (token) =>
       token === String.fromCodePoint(token.codePointAt(0) ?? 0) ? ids.get(token.codePointAt(0)) : undefined,
     toJSON: () => charJson(characters),

@@ -1,6 +1,7 @@
 /** One id per word in lower case: runs of letters and digits, and runs of what is neither nor space. */
 import { TokenizerError } from "../errors.ts";
 import { unknownId } from "./char.ts";
+import type { Decoder } from "./decoder.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a word-level tokenizer.json splits by; spaces between matches are dropped. */
@@ -28,8 +29,21 @@ export function wordTokenizer(tokens: readonly string[]): Tokenizer {
     vocabSize: tokens.length,
     encode: (text) => Int32Array.from(words(text), (word) => ids.get(word) ?? 0),
     decode: (sequence) => Array.from(sequence, (id) => tokens[id] ?? unknownId(id, tokens.length)).join(" "),
+    decoder: () => wordDecoder(tokens),
     idOf: (token) => ids.get(token),
     toJSON: () => wordJson(tokens),
+  };
+}
+
+function wordDecoder(tokens: readonly string[]): Decoder {
+  let before = "";
+  return {
+    push(id) {
+      const piece = before + (tokens[id] ?? unknownId(id, tokens.length));
+      before = " ";
+      return piece;
+    },
+    flush: () => "",
   };
 }
 

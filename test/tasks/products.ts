@@ -101,6 +101,7 @@ function problem({ target, share }: Options): Problem<"pairs", Product, "x1" | "
         },
         line: ({ product }) => String(product),
         release: () => program.release(),
+        [Symbol.asyncDispose]: () => program.release(),
       };
     },
   };
