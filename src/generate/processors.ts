@@ -10,7 +10,7 @@
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { checked } from "../schema.ts";
-import { allowed, largest, reach, weigh } from "./select.ts";
+import { first, largest, reaching, weigh } from "./select.ts";
 import { ranges } from "./settings.ts";
 
 /** What there is before the id that is to be chosen. */
@@ -39,6 +39,21 @@ function forbid(logits: Float64Array, ids: ArrayLike<number>): void {
   for (let i = 0; i < ids.length; i++) logits[ids[i] as number] = Number.NEGATIVE_INFINITY;
 }
 
+/** Forbids all ids but these. */
+function leave(logits: Float64Array, ids: Int32Array): void {
+  const kept = Array.from(ids, (id) => logits[id] as number);
+  logits.fill(Number.NEGATIVE_INFINITY);
+  for (const [i, logit] of kept.entries()) logits[ids[i] as number] = logit;
+}
+
+/** Forbids ids whose key is below `least`, and those above `last` whose key is no more. */
+function forbidBelow(logits: Float64Array, keys: Float64Array, least: number, last = logits.length): void {
+  for (let id = 0; id < logits.length; id++) {
+    const key = keys[id] as number;
+    if (key < least || (key === least && id > last)) logits[id] = Number.NEGATIVE_INFINITY;
+  }
+}
+
 /** Throws ConfigError where an id is none of the vocabulary. */
 function requireIds(name: string, ids: readonly number[], { length }: Float64Array): void {
   const odd = ids.find((id) => id >= length);
@@ -59,19 +74,16 @@ export function temperature(t: number): LogitsProcessor {
 /** Leaves the k largest logits; of equal ones the lower ids (Fan et al. 2018). */
 export function topK(k: number): LogitsProcessor {
   argument("topK", k);
-  return (logits) => {
-    const ids = allowed(logits);
-    if (k < ids.length) forbid(logits, ids.subarray(reach(ids, logits, k)));
-  };
+  return (logits) => leave(logits, first(logits, k));
 }
 
 /** Leaves the fewest likeliest ids whose probabilities reach p together, at least one (Holtzman et al. 2020). */
 export function topP(p: number): LogitsProcessor {
   if (argument("topP", p) === 1) return () => {};
   return (logits) => {
-    const ids = allowed(logits);
-    const { weights, total } = weigh(logits, ids);
-    forbid(logits, ids.subarray(reach(ids, logits, p * total, weights)));
+    const { weights, total } = weigh(logits);
+    const last = reaching(logits, weights, p * total);
+    forbidBelow(logits, logits, logits[last] as number, last);
   };
 }
 
@@ -79,9 +91,7 @@ export function topP(p: number): LogitsProcessor {
 export function minP(p: number): LogitsProcessor {
   argument("minP", p);
   return (logits) => {
-    const least = largest(logits) + Math.log(p);
-    for (let id = 0; id < logits.length; id++)
-      if ((logits[id] as number) < least) logits[id] = Number.NEGATIVE_INFINITY;
+    forbidBelow(logits, logits, largest(logits) + Math.log(p));
   };
 }
 
@@ -92,14 +102,12 @@ export function minP(p: number): LogitsProcessor {
 export function typicalP(p: number): LogitsProcessor {
   if (argument("typicalP", p) === 1) return () => {};
   return (logits) => {
-    const ids = allowed(logits);
-    const { weights, total } = weigh(logits, ids);
+    const { weights, total } = weigh(logits);
     const normalizer = largest(logits) + Math.log(total);
-    let entropy = 0;
-    for (const id of ids) entropy += ((weights[id] as number) / total) * (normalizer - (logits[id] as number));
-    const keys = logits.map((logit) => -Math.abs(normalizer - logit - entropy));
-    const last = keys[ids[reach(ids, keys, p * total, weights) - 1] ?? 0] as number;
-    for (const id of ids) if ((keys[id] as number) < last) logits[id] = Number.NEGATIVE_INFINITY;
+    const surprise = logits.map((logit) => normalizer - logit);
+    const entropy = surprise.reduce((sum, value, id) => (weights[id] ? sum + (weights[id] * value) / total : sum), 0);
+    const keys = surprise.map((value) => -Math.abs(value - entropy));
+    forbidBelow(logits, keys, keys[reaching(keys, weights, p * total)] as number);
   };
 }
 

@@ -3,7 +3,7 @@ import { CheckpointError, ConfigError, shown } from "../errors.ts";
 import { stream } from "../runtime/index.ts";
 import type { LogitsContext, LogitsProcessor } from "./processors.ts";
 import * as processors from "./processors.ts";
-import { allowed, reach, weigh } from "./select.ts";
+import { largest, reaching, weigh } from "./select.ts";
 import type { Settings } from "./settings.ts";
 
 /** The settings that choose an id. */
@@ -12,6 +12,20 @@ export type Sampling = Omit<Settings, "tokens" | "stop" | "vocabulary" | "signal
 /** The processor of a setting, where it is given. */
 const spelled = <T>(value: T | undefined, make: (value: T) => LogitsProcessor): LogitsProcessor[] =>
   value === undefined ? [] : [make(value)];
+
+/** A processor of somebody's own. Throws ConfigError where it gives what are no logits, or one that is NaN or Infinity. */
+const guarded =
+  (process: LogitsProcessor): LogitsProcessor =>
+  (logits, context) => {
+    const changed = process(logits, context) ?? logits;
+    if (!(changed instanceof Float64Array && changed.length === logits.length))
+      throw new ConfigError(
+        `processors: expected nothing or a Float64Array of ${logits.length} logits, got ${shown(changed)}; change them in place`,
+      );
+    const top = largest(changed);
+    if (top < Number.POSITIVE_INFINITY) return changed;
+    throw new ConfigError(`processors: expected logits below Infinity, got ${top}; check those of your own`);
+  };
 
 /** The processors that settings ask for, in the order in which they are applied. */
 export const processorsOf = (chosen: Sampling): LogitsProcessor[] => [
@@ -23,7 +37,7 @@ export const processorsOf = (chosen: Sampling): LogitsProcessor[] => [
   ...spelled(chosen.badWords, processors.badWords),
   ...spelled(chosen.minNewTokens, (n) => processors.minNewTokens(n, chosen.end ?? [])),
   ...spelled(chosen.suppress, processors.suppress),
-  ...(chosen.processors ?? []),
+  ...(chosen.processors ?? []).map(guarded),
   processors.temperature(chosen.temperature),
   ...spelled(chosen.topK, processors.topK),
   ...spelled(chosen.topP, processors.topP),
@@ -31,33 +45,17 @@ export const processorsOf = (chosen: Sampling): LogitsProcessor[] => [
   ...spelled(chosen.typicalP, processors.typicalP),
 ];
 
-/** The model's logits in double precision. Throws CheckpointError where they are not finite; -Infinity is. */
+/** The model's logits in double precision. Throws CheckpointError where one is NaN or Infinity. */
 function copied(logits: ArrayLike<number>): Float64Array {
-  const copy = Float64Array.from(logits);
-  for (let id = 0; id < copy.length; id++)
-    if (!((copy[id] as number) < Number.POSITIVE_INFINITY))
-      throw new CheckpointError(
-        "sample: the model gives logits that are not finite; its weights are not finite, take another checkpoint",
-      );
-  return copy;
-}
-
-/** Logits after one processor. Throws ConfigError on what is no such logits. */
-function applied(process: LogitsProcessor, logits: Float64Array, context: LogitsContext): Float64Array {
-  const changed = process(logits, context) ?? logits;
-  if (changed instanceof Float64Array && changed.length === logits.length) return changed;
-  throw new ConfigError(
-    `processors: expected nothing or a Float64Array of ${logits.length} logits, got ${shown(changed)}; change them in place`,
+  const copy = new Float64Array(logits);
+  if (largest(copy) < Number.POSITIVE_INFINITY) return copy;
+  throw new CheckpointError(
+    "sample: the model gives logits that are not finite; its weights are not finite, take another checkpoint",
   );
 }
 
-/** Throws ConfigError where no id is left, or one is NaN or infinitely likely. */
-function requireChoice(logits: Float64Array, left: Int32Array, { step }: LogitsContext): void {
-  const odd = logits.find((logit) => !(logit < Number.POSITIVE_INFINITY));
-  if (odd !== undefined) throw new ConfigError(`processors: expected logits below Infinity, got ${odd}; check yours`);
-  if (left.length === 0)
-    throw new ConfigError(`sample: every id is forbidden at token ${step + 1}; expected one that is not, allow some`);
-}
+const nothingLeft = ({ step }: LogitsContext): string =>
+  `sample: every id is forbidden at token ${step + 1}; expected one that is not, allow some`;
 
 /**
  * Chooses ids: a pure function of logits [V], options and what there is before. The number that is drawn depends on seed
@@ -67,11 +65,10 @@ export function sampler(chosen: Sampling): (logits: ArrayLike<number>, context: 
   const list = processorsOf(chosen);
   const draw = new Float64Array(1);
   return (given, context) => {
-    const logits = list.reduce((changed, process) => applied(process, changed, context), copied(given));
-    const ids = allowed(logits);
-    requireChoice(logits, ids, context);
-    const { weights, total } = weigh(logits, ids);
+    const logits = list.reduce((changed, process) => process(changed, context) ?? changed, copied(given));
+    const { weights, total } = weigh(logits);
+    if (total === 0) throw new ConfigError(nothingLeft(context));
     stream(chosen.seed, context.promptLength + context.step, "sample").fillUniform(draw);
-    return ids[reach(ids, logits, (draw[0] as number) * total, weights) - 1] as number;
+    return reaching(logits, weights, (draw[0] as number) * total);
   };
 }

@@ -18,8 +18,9 @@ const sample = (logits: ArrayLike<number>, options: SampleOptions, position: num
 const logits = Float32Array.of(1, 3, 2, -1);
 const draws = (options: SampleOptions, count = 4000): number[] => {
   const seen = [0, 0, 0, 0];
-  for (let i = 0; i < count; i++) {
-    const id = sample(logits, options, i);
+  const choose = sampler(generateSettings(options));
+  for (let step = 0; step < count; step++) {
+    const id = choose(logits, { ids: [], promptLength: 0, step });
     seen[id] = (seen[id] ?? 0) + 1;
   }
   return seen;
