@@ -80,6 +80,13 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   iterations: "steps",
   max_steps: "steps",
   num_epochs: "epochs",
+  max_new_tokens: "tokens",
+  num_return_sequences: "samples",
+  no_repeat_ngram_size: "noRepeatNgram",
+  suppress_tokens: "suppress",
+  bad_words_ids: "badWords",
+  eos_token_id: "end",
+  stop_strings: "stop",
 };
 
 /** ` (did you mean "lr"?)`, or nothing where no known key is near. */
@@ -93,9 +100,7 @@ const got = (value: unknown): string => (value === undefined ? "nothing" : shown
 function complaint(issue: z.core.$ZodIssue, fields: Record<string, Field>, values: Values, what: string): string {
   const known = Object.keys(fields);
   if (issue.code === "unrecognized_keys")
-    return issue.keys
-      .map((key) => `${what}: unknown key ${quoted(key)}${meant(key, known)}; known are ${known.join(", ")}`)
-      .join("; ");
+    return `${issue.keys.map((key) => `${what}: unknown key ${quoted(key)}${meant(key, known)}`).join("; ")}; known are ${known.join(", ")}`;
   const key = String(issue.path[0] ?? "");
   const expected = issue.code === "custom" ? issue.message : `expected ${fields[key]?.expected ?? "another value"}`;
   const value = values[key];
