@@ -16,8 +16,16 @@ import {
   sgd,
   warmUp,
 } from "../optim/index.ts";
+import type { RunOptions } from "../runtime/index.ts";
 import { sizeOf } from "../tensor/index.ts";
-import { type Batches, type StepOptions, type TrainingSettings, trainingSettings } from "../train/index.ts";
+import {
+  type Batches,
+  type StartValues,
+  type StepOptions,
+  type TrainingSettings,
+  trainingSettings,
+} from "../train/index.ts";
+import type { TrainerRecord } from "./record.ts";
 import type { Description, Problem, Split, Task } from "./task.ts";
 
 /** A training, ready to be compiled. */
@@ -37,6 +45,16 @@ export interface Plan {
   readonly order: Order;
   /** The named sizes of a batch of the longest examples. */
   readonly sizes: Readonly<Record<string, number>>;
+}
+
+/** A plan, what it starts from, and on what it runs. */
+export interface Planned {
+  readonly plan: Plan;
+  /** What the first step starts from, asked for once there is memory for it. */
+  readonly start: () => StartValues;
+  /** What a resumed run has done already. */
+  readonly before: TrainerRecord | undefined;
+  readonly run: RunOptions;
 }
 
 /** Where training and validation data come from. */
@@ -144,32 +162,10 @@ function largestSizes(problem: Problem, examples: Dataset<unknown>, batch: numbe
   return sizes;
 }
 
-/** Passes over the data after `step` steps, where batches pass over it. */
-export function epochOf({ problem, data, settings }: Plan): ((step: number) => number) | undefined {
-  if (problem.order === "draws") return undefined;
-  const perEpoch = batchesPerEpoch({ size: data.train.size, batch: settings.batch, seed: 0 });
-  return (step) => (step * settings.accumulate) / perEpoch;
-}
-
-/** The batches of a step: a function of seed and step alone. */
-export const batchesOf =
-  ({ problem, data, order, settings: { accumulate } }: Plan) =>
-  (step: number): Batches =>
-    Array.from({ length: accumulate }, (_, part) => {
-      const indices = order((step - 1) * accumulate + part);
-      return problem.collate(Array.from(indices, (index) => data.train.at(index)));
-    });
-
 function optimizerOf({ optimizer, weightDecay, beta1, beta2, momentum }: TrainingSettings): Optimizer {
   const betas = [beta1, beta2] as const;
   if (optimizer === "sgd") return sgd({ momentum, nesterov: momentum > 0, weightDecay });
   return optimizer === "adam" ? adam({ betas, weightDecay }) : adamW({ betas, weightDecay });
-}
-
-export function scheduleOf({ schedule, lr, warmup, steps }: TrainingSettings): Schedule {
-  const range = { from: warmup, to: steps, least: lr / 10 };
-  const falling = { cosine: cosineDecay(lr, range), linear: linearDecay(lr, range), constant: constantRate(lr) };
-  return warmUp(warmup, falling[schedule]);
 }
 
 function requireTrained(parameters: Named, freeze: string | null): void {
@@ -199,5 +195,43 @@ export function stepOptions({
     accumulate,
     ...(average > 0 ? { average } : {}),
     ...(freeze ? { groups: [{ match: new RegExp(freeze), freeze: true }] } : {}),
+  };
+}
+
+/** Passes over the data after `step` steps, where batches pass over it. */
+function epochOf({ problem, data, settings }: Plan): ((step: number) => number) | undefined {
+  if (problem.order === "draws") return undefined;
+  const perEpoch = batchesPerEpoch({ size: data.train.size, batch: settings.batch, seed: 0 });
+  return (step) => (step * settings.accumulate) / perEpoch;
+}
+
+/** The batches of a step: a function of seed and step alone. */
+const batchesOf =
+  ({ problem, data, order, settings: { accumulate } }: Plan) =>
+  (step: number): Batches =>
+    Array.from({ length: accumulate }, (_, part) => {
+      const indices = order((step - 1) * accumulate + part);
+      return problem.collate(Array.from(indices, (index) => data.train.at(index)));
+    });
+
+function scheduleOf({ schedule, lr, warmup, steps }: TrainingSettings): Schedule {
+  const range = { from: warmup, to: steps, least: lr / 10 };
+  const falling = { cosine: cosineDecay(lr, range), linear: linearDecay(lr, range), constant: constantRate(lr) };
+  return warmUp(warmup, falling[schedule]);
+}
+
+/** What the loop takes of a plan: how many steps, with which batches and learning rates. */
+export function loopSettings(plan: Plan) {
+  const { steps, seed } = plan.settings;
+  const { problem } = plan;
+  return {
+    steps,
+    seed,
+    schedule: scheduleOf(plan.settings),
+    batches: batchesOf(plan),
+    ...(problem.count && {
+      count: (batches: Batches) => batches.reduce((sum, batch) => sum + (problem.count?.(batch) ?? 0), 0),
+    }),
+    epoch: epochOf(plan),
   };
 }

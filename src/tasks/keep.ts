@@ -1,0 +1,66 @@
+/** What a run keeps while it is trained: state, weights, log and curves. */
+import { type Json, type Store, toFile } from "../checkpoint/index.ts";
+import { curves } from "../pictures/index.ts";
+import type { RunOptions } from "../runtime/index.ts";
+import { type Best, type History, lasting, type Scores, type Stepper, type TrainingEvent } from "../train/index.ts";
+import type { Plan } from "./plan.ts";
+import type { TrainerRecord } from "./record.ts";
+import type { Pictures, Task } from "./task.ts";
+
+function recordOf(plan: Plan, run: RunOptions, step: number, best: Best | undefined): TrainerRecord {
+  const { architecture, task, settings, data, sources, sizes } = plan;
+  return {
+    version: 2,
+    step,
+    best: best ?? null,
+    model: architecture.modelType,
+    task: task.name,
+    settings,
+    train: { name: sources.train.name, digest: data.train.digest },
+    validation: {
+      name: (sources.validation ?? sources.train).name,
+      given: sources.validation !== undefined,
+      digest: data.validation.digest,
+    },
+    sizes,
+    device: run.device ?? null,
+    threads: run.threads ?? null,
+  };
+}
+
+/** Saves a run: what resuming needs, unless it is the best that is saved, then the weights for others. */
+export type Save = (kind: "last" | "best", step: number, best: Best | undefined) => Promise<void>;
+
+export const saver =
+  (store: Store, plan: Plan, run: RunOptions, stepper: Stepper): Save =>
+  async (kind, step, best) => {
+    const { weights, buffers, slots, averages } = stepper;
+    const trainer = recordOf(plan, run, step, best);
+    if (kind === "last") await store.saveState({ weights, buffers, slots, averages, trainer });
+    await store.saveWeights(kind, toFile(lasting(stepper), plan.architecture.files));
+  };
+
+/** Loss and deciding score over all steps, those before a resumption included, as the log has them. */
+export async function drawCurves(store: Store, { name, best }: Task): Promise<Pictures> {
+  const events = (await store.readLog?.()) ?? [];
+  const points = (kind: string, value: (event: Json) => unknown) =>
+    events.filter(({ event }) => event === kind).map((event) => [Number(event.step), Number(value(event))] as const);
+  const drawn = curves(`${name}: loss of the training batches, and ${best} on the validation data`, [
+    { name: "loss", points: points("step", ({ loss }) => loss) },
+    { name: `validation ${best}`, points: points("evaluate", ({ scores }) => (scores as Scores)[best]) },
+  ]);
+  return drawn ? { curves: drawn } : {};
+}
+
+/** Every event goes into the run's log as well, but single steps only now and then. */
+export async function* logged(
+  store: Store | undefined,
+  source: AsyncGenerator<TrainingEvent, History>,
+): AsyncGenerator<TrainingEvent, History> {
+  for (;;) {
+    const { done, value } = await source.next();
+    if (done) return value;
+    if (value.event !== "step" || value.step % 10 === 0) await store?.log(value);
+    yield value;
+  }
+}
