@@ -2,24 +2,22 @@
  * The training loop, for any model: batch, step, report, evaluate, save. All that is random or ordered is a function of
  * seed and step, so a training resumed from a checkpoint is the training that was never interrupted.
  */
-import { NonFiniteError } from "../errors.ts";
 import type { Schedule } from "../optim/index.ts";
 import type { Feeds } from "../runtime/index.ts";
 import type { Best, History, Scores, TrainingEvent } from "./events.ts";
-import type { Stepper, StepResult } from "./step.ts";
+import { lastGood, requireFiniteResult, requireFiniteWeights } from "./finite.ts";
+import { type Deciding, Progress } from "./progress.ts";
+import type { Stepper } from "./step.ts";
 
 /** The micro-batches of a step: one, or as many as gradients are accumulated over. */
 export type Batches = readonly Feeds[];
 
 /** How a model is measured during training, and which measurement decides. */
-export interface Evaluation {
+export interface Evaluation extends Deciding {
   /** Steps between two measurements. */
   readonly every: number;
   /** At the end, `final`, all is looked at. */
   run(final: boolean): Promise<Scores>;
-  /** The score that decides, and whether the best is the highest or the lowest. */
-  readonly best: string;
-  readonly better: "higher" | "lower";
   /** Measurements without a better score after which the training stops. */
   readonly patience?: number | undefined;
 }
@@ -53,82 +51,26 @@ export interface LoopOptions {
   readonly where?: string | undefined;
 }
 
-/** Losses looked back over for `trainLoss`. */
-const WINDOW = 100;
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / Math.max(values.length, 1);
-
-/** How long signals and timers may wait: an engine may compute without ever giving them a turn. */
-const TURN_MS = 50;
-const eventLoopTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-
 const rows = (batches: Batches): number =>
   batches.reduce((sum, batch) => sum + (Object.values(batch)[0]?.shape[0] ?? 1), 0);
-
-/** What the loop remembers from step to step. */
-class Progress {
-  readonly started = performance.now();
-  readonly losses: number[] = [];
-  step: number;
-  /** The step of the last checkpoint. */
-  saved: number;
-  best: Best | undefined;
-  scores: Scores | undefined;
-  /** The step of the last measurement. */
-  measuredAt: number | undefined;
-  /** Measurements since the best one. */
-  waited: number;
-  units = 0;
-  /** Seconds spent in steps alone. */
-  stepping = 0;
-  #turned = this.started;
-  constructor({ from = 0, best, evaluate }: LoopOptions) {
-    [this.step, this.saved, this.best] = [from, from, best];
-    const every = evaluate?.every ?? Number.POSITIVE_INFINITY;
-    this.waited = Math.floor(from / every) - Math.floor((best?.step ?? 0) / every);
-  }
-
-  get seconds(): number {
-    return (performance.now() - this.started) / 1000;
-  }
-  /** Lets signals and timers through, now and then. */
-  async turn(): Promise<void> {
-    if (performance.now() - this.#turned <= TURN_MS) return;
-    await eventLoopTurn();
-    this.#turned = performance.now();
-  }
-  /** Takes a measurement; whether it is the best so far. */
-  measure(scores: Scores, { best, better }: Evaluation): boolean {
-    this.scores = scores;
-    this.measuredAt = this.step;
-    const score = scores[best] ?? Number.NaN;
-    const before = this.best?.score;
-    const isBest =
-      Number.isFinite(score) && (before === undefined || (better === "lower" ? score < before : score > before));
-    this.waited = isBest ? 0 : this.waited + 1;
-    if (isBest) this.best = { score, step: this.step };
-    return isBest;
-  }
-}
 
 /** Why there are no more steps. */
 type End = "last step" | "interrupted" | "no better";
 
+function endOf({ signal, evaluate }: LoopOptions, { waited }: Progress): End | undefined {
+  if (signal?.aborted) return "interrupted";
+  return waited >= (evaluate?.patience ?? Number.POSITIVE_INFINITY) ? "no better" : undefined;
+}
+
 /** Steps until the end, an interruption, or a value that is not finite, which throws NonFiniteError. */
 export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenerator<TrainingEvent, History> {
-  const { steps, from = 0, evaluate, save, signal } = options;
-  const patience = evaluate?.patience ?? Number.POSITIVE_INFINITY;
-  const progress = new Progress(options);
+  const { steps, from = 0, evaluate, save } = options;
+  const progress = new Progress(from, options.best, evaluate?.every);
   let next = from < steps ? prepare(options, from + 1) : undefined;
-  let end: End = "last step";
-  while (progress.step < steps && next) {
-    if (signal?.aborted) {
-      end = "interrupted";
-      break;
-    }
-    if (progress.waited >= patience) {
-      end = "no better";
-      break;
-    }
+  let end: End | undefined;
+  while (next && progress.step < steps) {
+    end = endOf(options, progress);
+    if (end) break;
     await progress.turn();
     const batches = await next;
     if (!batches) break;
@@ -139,7 +81,7 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
     if (evaluate && step % evaluate.every === 0) yield* measured(stepper, options, progress, false);
     if (save && step % save.every === 0) yield* saved(stepper, options, progress);
   }
-  return yield* finish(stepper, options, progress, end);
+  return yield* finish(stepper, options, progress, end ?? "last step");
 }
 
 /** Starts on the batches of a step, so that they are ready when the step before is done. */
@@ -216,30 +158,10 @@ async function* finish(
     step,
     losses: progress.losses,
     firstStep: (options.from ?? 0) + 1,
-    trainLoss: mean(progress.losses.slice(-WINDOW)),
+    trainLoss: progress.trainLoss,
     scores: progress.scores,
     best: progress.best,
     seconds: progress.seconds,
     interrupted: end === "interrupted",
   };
-}
-
-const lastGood = (where: string | undefined, step: number): string =>
-  where ? `the last good checkpoint is step ${step} in ${where}` : "no checkpoint was kept (no output folder)";
-
-const CURE = "lower the learning rate or clip the gradients";
-
-function requireFiniteResult({ loss, gradNorm }: StepResult, step: number, kept: string): void {
-  if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return;
-  const [what, value] = Number.isFinite(loss) ? ["the gradient norm", gradNorm] : ["the loss", loss];
-  throw new NonFiniteError(`training: ${what} is ${value} at step ${step}; ${kept}; ${CURE}`, step, value as number);
-}
-
-/** Weights can be spoilt by a step whose own loss was finite; they never replace a good checkpoint. */
-function requireFiniteWeights(weights: Feeds, step: number, kept: string): void {
-  for (const [name, { data }] of Object.entries(weights)) {
-    const value = (data as Float32Array).find((number) => !Number.isFinite(number));
-    if (value === undefined) continue;
-    throw new NonFiniteError(`training: ${name} holds ${value} after step ${step}; ${kept}; ${CURE}`, step, value);
-  }
 }
