@@ -1,12 +1,12 @@
 /** How well texts are classified without a network. V words · K labels · B texts · T ids of the longest */
-import { type Dataset, epochs, padded } from "../data/index.ts";
+import { type Dataset, epochs } from "../data/index.ts";
 import { constantInit, crossEntropy, module, namedState } from "../nn/index.ts";
 import { adam, linearDecay } from "../optim/index.ts";
 import { initialValues } from "../runtime/index.ts";
 import { arange, parameter, type Tensor } from "../tensor/index.ts";
 import { createStep, type Scores } from "../train/index.ts";
-import type { Labelled } from "./classify.ts";
 import { ClassTally, softmax } from "./classify-scores.ts";
+import { type Labelled, labelledBatch, labelledFeeds } from "./labelled.ts";
 import type { Watch } from "./task.ts";
 
 const all = <E>(data: Dataset<E>): E[] => Array.from({ length: data.size }, (_, i) => data.at(i));
@@ -50,32 +50,21 @@ export async function bagOfWords(
 ): Promise<Scores> {
   const model = BagOfWords(V, K);
   const longest = all(train).reduce((most, { ids }) => Math.max(most, ids.length), 1);
-  const batch = {
-    ids: { shape: ["B", "T"], dtype: "i32" },
-    lengths: { shape: ["B"], dtype: "i32" },
-    labels: { shape: ["B"], dtype: "i32" },
-  } as const;
   const parameters = namedState(model);
-  const loss = ({ ids, lengths, labels }: Record<keyof typeof batch, Tensor>) =>
+  const loss = ({ ids, lengths, labels }: Record<keyof typeof labelledBatch, Tensor>) =>
     crossEntropy(model(ids, lengths), labels);
   const step = await createStep(
-    { parameters, batch, loss, optimizer: adam() },
+    { parameters, batch: labelledBatch, loss, optimizer: adam() },
     { weights: initialValues(parameters, 0) },
   );
-  const feeds = (rows: readonly Labelled[]) => ({
-    ...padded(
-      rows.map(({ ids }) => ids),
-      longest,
-    ),
-    labels: { data: Int32Array.from(rows, ({ label }) => label), shape: [rows.length], dtype: "i32" as const },
-  });
   const order = epochs({ size: train.size, batch: BATCH, seed: 0, length: train.length });
   const steps = Math.max(LEAST_STEPS, PASSES * Math.ceil(train.size / BATCH));
   const rate = linearDecay(0.02, { to: steps });
   try {
     for (let n = 0; n < steps; n++) {
       signal?.throwIfAborted();
-      await step.run([feeds(Array.from(order(n), (i) => train.at(i)))], { step: n + 1, lr: rate(n + 1), seed: 0 });
+      const rows = Array.from(order(n), (i) => train.at(i));
+      await step.run([labelledFeeds(rows, longest)], { step: n + 1, lr: rate(n + 1), seed: 0 });
     }
     return score(step.weights.weight?.data as Float32Array, step.weights.bias?.data as Float32Array, test, K);
   } finally {

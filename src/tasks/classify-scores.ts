@@ -3,7 +3,7 @@ import { accuracy, confusionMatrix, f1, type Numbers, type Running } from "../me
 import { confusion, MOST_LABELS } from "../pictures/index.ts";
 import type { Scores } from "../train/index.ts";
 import { rowOf } from "./batched.ts";
-import type { Labelled } from "./classify.ts";
+import type { Labelled } from "./labelled.ts";
 import type { Pictures, Scorer } from "./task.ts";
 
 /** Probabilities in double precision. */

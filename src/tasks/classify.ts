@@ -29,6 +29,7 @@ import { readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "
 import { grouped, RowProgram, rowOf, several } from "./batched.ts";
 import { bagOfWords, majority } from "./classify-baselines.ts";
 import { classScorer, softmax } from "./classify-scores.ts";
+import { type Labelled, labelledBatch, labelledFeeds } from "./labelled.ts";
 import type { Predictor, Problem, Task, Watch } from "./task.ts";
 import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
 
@@ -51,14 +52,7 @@ const prediction = z.strictObject({
   batch: whole(1, 65536).default(32).describe("texts at a time"),
 });
 
-/** A text as ids and the number of its label. */
-export interface Labelled {
-  readonly ids: Int32Array;
-  readonly label: number;
-}
-
-/** What a batch holds. */
-type Column = "ids" | "lengths" | "labels";
+type Column = keyof typeof labelledBatch;
 
 const VOCABULARY = { words: 10_000, bpe: 4096 } as const;
 
@@ -151,6 +145,9 @@ class Encoding {
   ids(text: string): Int32Array {
     return this.tokenizer.encode(text).slice(0, this.length);
   }
+  example(text: string, label: string, name: string): Labelled {
+    return { ids: this.ids(text), label: this.number(label, name) };
+  }
   number(label: string, name: string): number {
     const found = this.#numbers.get(label);
     if (found !== undefined) return found;
@@ -165,10 +162,7 @@ function problem(encoding: Encoding, chosen: Options): Problem<"classes", Labell
   const { tokenizer, labels, length } = encoding;
   const examples = async (source: Source): Promise<Dataset<Labelled>> => {
     const { rows } = await readLabelled(source, chosen);
-    const read = rows.map(({ text, label }) => ({
-      ids: encoding.ids(text),
-      label: encoding.number(label, source.name),
-    }));
+    const read = rows.map(({ text, label }) => encoding.example(text, label, source.name));
     return listed(read, textDigest(JSON.stringify(rows)), ({ ids }) => ids.length);
   };
   return {
@@ -198,18 +192,8 @@ function problem(encoding: Encoding, chosen: Options): Problem<"classes", Labell
     },
     examples,
     order: "epochs",
-    batch: {
-      ids: { shape: ["B", "T"], dtype: "i32" },
-      lengths: { shape: ["B"], dtype: "i32" },
-      labels: { shape: ["B"], dtype: "i32" },
-    },
-    collate: (rows) => ({
-      ...padded(
-        rows.map(({ ids }) => ids),
-        length,
-      ),
-      labels: { data: Int32Array.from(rows, ({ label }) => label), shape: [rows.length], dtype: "i32" },
-    }),
+    batch: labelledBatch,
+    collate: (rows) => labelledFeeds(rows, length),
     loss(model, { ids, lengths, labels: targets }) {
       const { logits } = model.forward({ ids, lengths });
       const right = logits.argMax(-1).cast("i32").equal(targets).cast("f32");
