@@ -7,6 +7,7 @@ import { record, type Tensor } from "../tensor/tensor.ts";
 import { type Body, type Node, sortNodes } from "./node.ts";
 import type { Recorder, Stacked } from "./op.ts";
 import { type OpName, rowOf } from "./ops/index.ts";
+import type { Transposed } from "./ops/matmul.ts";
 import { again } from "./substitute.ts";
 
 export const recordRow: Recorder = (op, inputs, attrs) => record(op as OpName, inputs, attrs as never);
@@ -30,24 +31,35 @@ function regrouped({ inputs: [x, y], outputs: [whole] }: Node, own: ReadonlySet<
   return undefined;
 }
 
+/** aᵀb where a does not change from step to step: the transposition, which the engine would repeat, is moved out. */
+function plainFactor({ inputs: [a, b], attrs }: Node, changing: ReadonlySet<Tensor>): Tensor | undefined {
+  if (a?.rank !== 2 || b?.rank !== 2 || changing.has(a) || !changing.has(b)) return undefined;
+  const { transA, transB } = attrs as Transposed;
+  return transA ? a.mT.matmul(b, { transA: false, transB }) : undefined;
+}
+
 /** `node`, recorded anew where its inputs were. */
 function renewed(node: Node, map: ReadonlyMap<Tensor, Tensor>): Node {
   const inputs = node.inputs.map((input) => map.get(input) ?? input);
   return inputs.every((input, i) => input === node.inputs[i]) ? node : again(node, inputs);
 }
 
-/** s·a·b as s·(ab) where s follows from the state and a, b do not, so that ab can be moved out. */
+/** s·a·b as s·(ab) where s follows from the state and a, b do not, so that ab can be moved out, as can transpositions. */
 export function gatherFactors(body: Body, sequences: ReadonlyMap<Tensor, Tensor>): Body {
   const own = new Set(body.inputs.filter((tensor) => !sequences.has(tensor)));
+  const changing = new Set(body.inputs);
   const map = new Map<Tensor, Tensor>(body.inputs.map((tensor) => [tensor, tensor]));
   for (const node of sortNodes(body.outputs, (tensor) => map.has(tensor))) {
     const made = renewed(node, map);
     const product = node.op === "mul" ? regrouped(made, own) : undefined;
+    const plain = node.op === "matmul" ? plainFactor(made, changing) : undefined;
     const follows = made.inputs.some((input) => own.has(input));
+    const changes = made.inputs.some((input) => changing.has(input));
     for (const [i, output] of node.outputs.entries()) {
-      const result = product ?? made.outputs[i] ?? output;
+      const result = product ?? plain ?? made.outputs[i] ?? output;
       map.set(output, result);
       if (follows) own.add(result);
+      if (changes) changing.add(result);
     }
   }
   return { inputs: body.inputs, outputs: body.outputs.map((output) => map.get(output) ?? output) };

@@ -18,6 +18,11 @@ export interface Op<A> {
    * that of the widest slice. Absent where an operation does not treat slices alike.
    */
   readonly lead?: (inputs: readonly Tensor[], attrs: A, lead: Lead) => readonly Tensor[];
+  /**
+   * Records the same operation on matrices with their axes exchanged, vectors as columns [N, 1] and numbers as they are,
+   * giving the turned results. Absent where that has no use or does not exist.
+   */
+  readonly turn?: (inputs: readonly Tensor[], attrs: A, record: Recorder) => readonly Tensor[];
 }
 
 /** Records a row of the table, for rules that need one which is no method of `Tensor`. */

@@ -9,6 +9,7 @@ import { optionsOf, requireFunction } from "../tensor/arguments.ts";
 import { input, zeros } from "../tensor/create.ts";
 import { formatShape, normalizeAxis } from "../tensor/dim.ts";
 import { record, type Tensor } from "../tensor/tensor.ts";
+import { batchLast } from "./batch-last.ts";
 import { gatherFactors, hoist, type Places } from "./hoist.ts";
 import { type Body, type Spec, sortNodes, traceBody } from "./node.ts";
 import { substitute } from "./substitute.ts";
@@ -135,7 +136,15 @@ export function scan<S extends Tree, X extends Tree, Y extends Tree>(
   const [next, y] = traceStep(cell, refill(state, own.values()), refill(xs, slices.values()));
   const outputs = [...leaves(next), ...leaves(y)];
   requireStates(states, leaves(next));
-  const results = buildScan(states, sequences, { inputs: [...own, ...slices], outputs }, { reverse });
+  const results = lay(states, sequences, { inputs: [...own, ...slices], outputs }, { reverse });
   const stacks = results.slice(states.length).map((stack) => stack.moveAxes(0, 1, time));
   return [refill(next, results.slice(0, states.length).values()), refill(y, stacks.values())];
+}
+
+/** Records the scan with the batch as the first axis or as the last one, whichever is faster. */
+function lay(states: readonly Tensor[], sequences: readonly Tensor[], body: Body, options: { reverse: boolean }) {
+  const turned = batchLast(body, states.length, placeholder);
+  if (!turned) return buildScan(states, sequences, body, options);
+  const flip = (x: Tensor) => x.mT;
+  return buildScan(states.map(flip), sequences.map(flip), turned, options).map(flip);
 }

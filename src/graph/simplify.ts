@@ -2,7 +2,7 @@
  * Clean-up before lowering: what nothing reads is dropped, what is computed twice is computed once, and algebra that
  * differentiation leaves behind (x + 0, x·1, transpositions before a product, stretched zeros) is done away with.
  */
-import { broadcastShapes, sameShape } from "../tensor/dim.ts";
+import { broadcastShapes, sameShape, sizeOf } from "../tensor/dim.ts";
 import { isFloat } from "../tensor/dtype.ts";
 import { record, type Tensor } from "../tensor/tensor.ts";
 import { type Node, sortNodes } from "./node.ts";
@@ -105,6 +105,27 @@ const composeTransposes: Rule = ([x], node) => {
   return x.node.inputs[0]?.transpose((outer?.perm ?? []).map((axis) => inner?.perm[axis] ?? 0));
 };
 
+/**
+ * A transposition that neither moves one axis nor leaves the last one where it is, for which the engine walks number by
+ * number, as two that it does in blocks. The matrix between them keeps the engine from making one of both again.
+ */
+const inTwoMoves: Rule = ([x], node) => {
+  const { perm } = node.attrs as { perm: readonly number[] };
+  const last = perm.at(-1) ?? 0;
+  if (!x || last === perm.length - 1 || movesOne(perm) || x.shape.some((dim) => typeof dim !== "number"))
+    return undefined;
+  const [before, after] = [x.shape.slice(0, last), x.shape.slice(last + 1)];
+  const flat = x.reshape([sizeOf(before), x.dim(last), sizeOf(after)]).transpose([0, 2, 1]);
+  const order = perm.slice(0, -1).map((axis) => axis - Number(axis > last));
+  return flat.reshape([...before, ...after, x.dim(last)]).transpose([...order, perm.length - 1]);
+};
+
+/** Whether a permutation takes one axis to another place and leaves the others in their order. */
+const movesOne = (perm: readonly number[]): boolean =>
+  perm.some((moved) =>
+    perm.filter((axis) => axis !== moved).every((axis, i, rest) => i === 0 || axis > (rest[i - 1] ?? 0)),
+  );
+
 /** Rows of (A Bᵀ)∘Y summed are rows of A∘(Y B) summed: in the backward of attention, Y B is its output and is there. */
 const sumOfProduct: Rule = ([x], node, uses) => {
   const { axes } = node.attrs as { axes: readonly number[] };
@@ -140,7 +161,11 @@ const rules: Rules = {
 };
 
 /** Only when equal products have become one is it known how many read them. */
-const lastRules: Rules = { ...rules, add: [...(rules.add ?? []), fuseGemm] };
+const lastRules: Rules = {
+  ...rules,
+  add: [...(rules.add ?? []), fuseGemm],
+  transpose: [...(rules.transpose ?? []), inTwoMoves],
+};
 
 /** Equal keys mean equal values. Large constants and noise are only equal to themselves. */
 function keyOf(node: Node, inputs: readonly Tensor[], idOf: (tensor: Tensor) => string): string {

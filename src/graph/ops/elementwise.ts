@@ -59,6 +59,7 @@ function elementwise(
     grad,
     onnx: ({ inputs, emit }) => [emit(onnx, inputs)],
     lead: (inputs, attrs, lead) => lead.record(name, alignLead(inputs, lead), attrs),
+    turn: (inputs, attrs, record) => record(name, inputs, attrs),
   };
 }
 
@@ -221,6 +222,7 @@ export const unaryOps: Readonly<Record<keyof UnaryMethods, Op<None>>> = {
     grad: "stop",
     onnx: ({ inputs }) => inputs,
     lead: ([x]) => (x ? [x.stopGradient()] : []),
+    turn: (inputs, attrs, record) => record("stopGradient", inputs, attrs),
   },
 };
 
@@ -295,18 +297,21 @@ export const elementwiseOps = {
     },
     onnx: whereOnnx,
     lead: (inputs, attrs, lead) => lead.record("where", alignLead(inputs, lead), attrs),
+    turn: (inputs, attrs, record) => record("where", inputs, attrs),
   } satisfies Op<None>,
   gelu: {
     shape: rule("gelu", floats),
     grad: geluGrad,
     onnx: geluOnnx,
     lead: ([x], { approximate }) => (x ? [x.gelu(approximate)] : []),
+    turn: (inputs, attrs, record) => record("gelu", inputs, attrs),
   } satisfies Op<{ approximate: "tanh" | "none" }>,
   cast: {
     shape: ([x], { to }) => [{ shape: x?.shape ?? [], dtype: to }],
     grad: ({ grads: [g], inputs: [x] }) => [g && x && floats.includes(x.dtype) ? g.cast(x.dtype) : undefined],
     onnx: ({ inputs, attrs, emit }) => [emit("Cast", inputs, { to: onnxType[attrs.to] })],
     lead: ([x], { to }) => (x ? [x.cast(to)] : []),
+    turn: (inputs, attrs, record) => record("cast", inputs, attrs),
   } satisfies Op<{ to: DType }>,
 };
 

@@ -1,7 +1,7 @@
 /** The matrix product: y = op(a) op(b) over the last two axes, the others broadcast. */
 import { DTypeError, ShapeError } from "../../errors.ts";
 import { flattenRows, sumTo } from "../../tensor/compositions.ts";
-import { broadcastShapes, formatShape, type Shape } from "../../tensor/dim.ts";
+import { broadcastShapes, formatShape, type Shape, sizeOf } from "../../tensor/dim.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
 import type { Gradient, Lowering, Op } from "../op.ts";
@@ -40,6 +40,7 @@ function rule([a, b]: readonly Spec[], { transA, transB }: Transposed): readonly
 const grad: Gradient<Transposed> = ({ grads: [g], inputs: [a, b], attrs: { transA, transB }, needs }) => {
   if (!g || !a || !b) return [];
   if (b.shape.length === 2 && a.shape.length > 2 && !transA) return flatGrad(g, a, b, transB, needs);
+  if (a.shape.length === 2 && b.shape.length > 2) return wideGrad(g, a, b, { transA, transB }, needs);
   const da = transA ? b.matmul(g, { transA: transB, transB: true }) : g.matmul(b, { transA: false, transB: !transB });
   const db = transB ? g.matmul(a, { transA: true, transB: transA }) : a.matmul(g, { transA: !transA, transB: false });
   return [needs(0) ? sumTo(da, a.shape) : undefined, needs(1) ? sumTo(db, b.shape) : undefined];
@@ -52,6 +53,21 @@ function flatGrad(g: Tensor, a: Tensor, b: Tensor, transB: boolean, needs: (i: n
     ? gradients.matmul(rows, { transA: true, transB: false })
     : rows.matmul(gradients, { transA: true, transB: false });
   return [needs(0) ? g.matmul(b, { transA: false, transB: !transB }) : undefined, needs(1) ? db : undefined];
+}
+
+/** With one matrix a for the whole batch, gradients are products over all columns of the batch at once. */
+function wideGrad(g: Tensor, a: Tensor, b: Tensor, { transA, transB }: Transposed, needs: (i: number) => boolean) {
+  const gradients = besides(g, -2); // [M, ..·N]
+  const [left, right] = transA ? [besides(b, transB ? -1 : -2), gradients] : [gradients, besides(b, transB ? -1 : -2)];
+  const rows = a.matmul(gradients, { transA: !transA, transB: false }); // [K, ..·N]
+  const db = rows.reshape([rows.dim(0), ...g.shape.slice(0, -2), g.dim(-1)]).moveAxes(0, 1, transB ? -1 : -2);
+  return [needs(0) ? left.matmul(right, { transA: false, transB: true }) : undefined, needs(1) ? db : undefined];
+}
+
+/** x as a matrix: `axis`, and all others in their order. */
+function besides(x: Tensor, axis: -1 | -2): Tensor {
+  const front = x.moveAxes(axis, 1, 0);
+  return front.reshape([front.dim(0), sizeOf(front.shape.slice(1))]);
 }
 
 /**
@@ -108,5 +124,6 @@ export const matmulOps = {
       const [a, b] = alignLead(inputs, lead);
       return a && b ? [a.matmul(b, attrs)] : [];
     },
+    turn: ([a, b], { transA, transB }) => (a && b ? [b.matmul(a, { transA: transB, transB: transA })] : []), // (ab)ᵀ = bᵀaᵀ
   } satisfies Op<Transposed>,
 };

@@ -252,6 +252,7 @@ export const movementOps = {
       const [first, ...rest] = inputs;
       return first && has.every(Boolean) ? [first.concat(rest, axis + 1)] : [];
     },
+    turn: (inputs, { axis }, record) => record("concat", inputs, { axis: 1 - axis }),
   } satisfies Op<{ axis: number }>,
   split: {
     shape: splitRule,
@@ -267,6 +268,7 @@ export const movementOps = {
         sizes.length,
       ),
     lead: ([x], { axis, sizes }) => (x ? x.split([...sizes], axis + 1) : []),
+    turn: (inputs, { axis, sizes }, record) => record("split", inputs, { axis: 1 - axis, sizes }),
   } satisfies Op<{ axis: number; sizes: readonly number[] }>,
   slice: {
     shape: ([x], { ranges }) => {
@@ -278,6 +280,7 @@ export const movementOps = {
     grad: sliceGrad,
     onnx: sliceOnnx,
     lead: ([x], { ranges }) => (x ? [x.slices(shift(ranges))] : []),
+    turn: ([x], { ranges }) => (x ? [x.slices(ranges.map((range) => ({ ...range, axis: 1 - range.axis })))] : []),
   } satisfies Op<{ ranges: readonly Range[] }>,
   /** Zeros, or `value`, before and after each axis. */
   pad: {
