@@ -54,9 +54,9 @@ function pays({ inputs, outputs }: Body, states: number): boolean {
   return false;
 }
 
-/** `body` for states and slices with their axes exchanged, where that pays and is possible. */
-export function batchLast(body: Body, states: number, { placeholder, record }: Tools): Body | undefined {
-  if ([...body.inputs, ...body.outputs].some(({ rank }) => rank !== 2) || !pays(body, states)) return undefined;
+/** `body` for inputs with their axes exchanged; undefined where it holds something that cannot be turned. */
+export function turnBody(body: Body, { placeholder, record }: Tools): Body | undefined {
+  if ([...body.inputs, ...body.outputs].some(({ rank }) => rank !== 2)) return undefined;
   const turned = ({ shape, dtype }: Spec) => placeholder({ shape: [...shape].reverse(), dtype });
   const map = new Map(body.inputs.map((input) => [input, turned(input)]));
   const inputs = [...map.values()];
@@ -68,3 +68,7 @@ export function batchLast(body: Body, states: number, { placeholder, record }: T
   }
   return { inputs, outputs: body.outputs.map((output) => map.get(output) ?? turnOuter(output)) };
 }
+
+/** The body for states and slices [.., B], where that is faster. */
+export const batchLast = (body: Body, states: number, tools: Tools): Body | undefined =>
+  pays(body, states) ? turnBody(body, tools) : undefined;

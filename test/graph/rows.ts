@@ -113,6 +113,9 @@ const products: readonly (readonly [Shape, Shape, boolean, boolean])[] = [
   [[2, 2, 3], [2, 3], false, true],
   [[2, 3, 2], [3, 2], true, false],
   [[2, 3], [2, 3, 2], false, false],
+  [[3, 2], [2, 3, 2], true, false],
+  [[2, 3], [2, 2, 3], false, true],
+  [[3, 2], [1, 2, 2, 3], true, true],
   [[2, 1, 2, 3], [3, 3, 1], false, false],
   [[2, 1, 3, 2], [1, 2, 1, 3], true, true],
   [[0, 3], [3, 2], false, false],
@@ -326,6 +329,8 @@ export const rows: Readonly<Record<OpName, Row>> = {
     checks: [
       check([f64([2, 3])], (x) => x.mT),
       check([f64([2, 1, 3])], (x) => x.transpose([2, 0, 1])),
+      check([f64([2, 3, 2])], (x) => x.transpose([2, 1, 0])),
+      check([f64([2, 3, 1, 4])], (x) => x.transpose([3, 1, 0, 2])),
       check([f64([0, 2])], (x) => x.mT),
     ],
   },

@@ -5,7 +5,7 @@ import { gradient, recompute, scan, simplify, sortNodes } from "../../src/graph/
 import { LSTMCell, type LSTMState } from "../../src/nn/index.ts";
 import { input, noise, scalar, type Tensor, tensor, zeros } from "../../src/tensor/index.ts";
 import { interpret } from "../support/interpret.ts";
-import { prepare, requireClose, uniform } from "../support/numbers.ts";
+import { evaluate, iota, numbersOf, prepare, requireClose, uniform } from "../support/numbers.ts";
 import { reordered, rewritten, type Tolerance } from "../tolerances.ts";
 
 const leaf = new Set(["input", "parameter", "buffer", "noise", "constant"]);
@@ -32,6 +32,8 @@ describe("what a rule leaves", () => {
     ["a reshape there and back", x.reshape([6]).reshape([2, 3]), []],
     ["a transposition there and back", x.mT.mT, []],
     ["two transpositions", a.transpose([1, 2, 0]).transpose([1, 2, 0]), ["transpose"]],
+    ["an axis moved", a.transpose([1, 2, 0]), ["transpose"]],
+    ["axes in reverse, in blocks", a.transpose([2, 1, 0]), ["reshape", "transpose", "reshape", "transpose"]],
     ["an operand stretched for nothing", x.add(c.expand([2, 3])), ["add"]],
     ["xᵀ y", x.mT.matmul(y), ["matmul"]],
     ["x yᵀ", x.matmul(y.mT), ["matmul"]],
@@ -218,4 +220,23 @@ test("products with transposed operands give what transposing first gives", asyn
   ]);
   await requireSame(([p, q]) => p.matmul(q.mT).matmul(turned).add(turned), reordered);
   await requireSame(([p, , m]) => p.matmul(m.mT).neg().neg(), reordered);
+});
+
+test("every order of four axes puts each number where it belongs", async () => {
+  const orders = [0, 1, 2, 3].flatMap((i) =>
+    [0, 1, 2, 3].flatMap((j) => [0, 1, 2, 3].map((k) => [i, j, k, 6 - i - j - k])),
+  );
+  const shape = [2, 3, 4, 5];
+  for (const perm of orders.filter((order) => new Set(order).size === 4)) {
+    const [got] = await evaluate([iota(shape)], ([t]) => (t ? [t.transpose(perm)] : []));
+    const sizes = perm.map((axis) => shape[axis] ?? 0);
+    const steps = perm.map((axis) => shape.slice(axis + 1).reduce((p, q) => p * q, 1));
+    const expected = Array.from({ length: 120 }, (_, at) =>
+      sizes.reduce((sum, size, i) => {
+        const index = Math.floor(at / sizes.slice(i + 1).reduce((p, q) => p * q, 1)) % size;
+        return sum + index * (steps[i] ?? 0);
+      }, 0),
+    );
+    expect(numbersOf(got?.data ?? Float32Array.of())).toEqual(expected);
+  }
 });
