@@ -7,8 +7,8 @@
  * are split and joined without moving single numbers.
  */
 import type { Tensor } from "../tensor/tensor.ts";
+import { recordRow } from "./hoist.ts";
 import { type Body, type Node, type Spec, sortNodes } from "./node.ts";
-import type { Recorder } from "./op.ts";
 import { rowOf } from "./ops/index.ts";
 
 /**
@@ -17,26 +17,17 @@ import { rowOf } from "./ops/index.ts";
  */
 const LEAST = { batch: 16, weight: 192 };
 
-/** What records a turned body. */
-interface Tools {
-  readonly placeholder: (spec: Spec) => Tensor;
-  readonly record: Recorder;
-}
-
-/** A matrix with its axes exchanged. */
-export const flipped = (x: Tensor): Tensor => x.moveAxes(-1, 1, -2);
-
 /** What stands outside the body, for its turned operations: numbers stay, vectors are columns. */
 function turnOuter(tensor: Tensor): Tensor {
   if (tensor.rank === 0) return tensor;
-  return tensor.rank === 1 ? tensor.unsqueeze(1) : flipped(tensor);
+  return tensor.rank === 1 ? tensor.unsqueeze(1) : tensor.mT;
 }
 
 /** `node` recorded for turned operands; `map` holds those that are made inside the body. */
-function turnNode(node: Node, map: ReadonlyMap<Tensor, Tensor>, record: Recorder): readonly Tensor[] | undefined {
+function turnNode(node: Node, map: ReadonlyMap<Tensor, Tensor>): readonly Tensor[] | undefined {
   if ([...node.inputs, ...node.outputs].some(({ rank }) => rank > 2)) return undefined;
   const inputs = node.inputs.map((input) => map.get(input) ?? turnOuter(input));
-  return rowOf(node.op).turn?.(inputs, node.attrs, record);
+  return rowOf(node.op).turn?.(inputs, node.attrs, recordRow);
 }
 
 const isLarge = ({ shape }: Tensor): boolean => shape.length === 2 && shape.every((dim) => Number(dim) >= LEAST.weight);
@@ -55,14 +46,14 @@ function pays({ inputs, outputs }: Body, states: number): boolean {
 }
 
 /** `body` for inputs with their axes exchanged; undefined where it holds something that cannot be turned. */
-export function turnBody(body: Body, { placeholder, record }: Tools): Body | undefined {
+export function turnBody(body: Body, placeholder: (spec: Spec) => Tensor): Body | undefined {
   if ([...body.inputs, ...body.outputs].some(({ rank }) => rank !== 2)) return undefined;
   const turned = ({ shape, dtype }: Spec) => placeholder({ shape: [...shape].reverse(), dtype });
   const map = new Map(body.inputs.map((input) => [input, turned(input)]));
   const inputs = [...map.values()];
   for (const node of sortNodes(body.outputs, (tensor) => map.has(tensor))) {
     if (!node.inputs.some((input) => map.has(input))) continue;
-    const made = turnNode(node, map, record);
+    const made = turnNode(node, map);
     if (!made) return undefined;
     for (const [i, output] of node.outputs.entries()) map.set(output, made[i] ?? output);
   }
@@ -70,5 +61,5 @@ export function turnBody(body: Body, { placeholder, record }: Tools): Body | und
 }
 
 /** The body for states and slices [.., B], where that is faster. */
-export const batchLast = (body: Body, states: number, tools: Tools): Body | undefined =>
-  pays(body, states) ? turnBody(body, tools) : undefined;
+export const batchLast = (body: Body, states: number, placeholder: (spec: Spec) => Tensor): Body | undefined =>
+  pays(body, states) ? turnBody(body, placeholder) : undefined;

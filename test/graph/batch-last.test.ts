@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { turnBody } from "../../src/graph/batch-last.ts";
 import { gradient, type OpName, ops, rowOf, type Step, scan, sortNodes, type Tree } from "../../src/graph/index.ts";
-import { placeholder, recordRow } from "../../src/graph/scan.ts";
+import { placeholder } from "../../src/graph/scan.ts";
 import { substitute } from "../../src/graph/substitute.ts";
 import { type Gates, gruStep, type LSTMState, lstmStep, rnnStep } from "../../src/nn/recurrent.ts";
 import { input, stack, type Tensor } from "../../src/tensor/index.ts";
@@ -12,12 +12,10 @@ import { evaluate, requireClose, uniform } from "../support/numbers.ts";
 import { double, reordered } from "../tolerances.ts";
 import { rows } from "./rows.ts";
 
-const tools = { placeholder, record: recordRow };
-
 /** What `apply` gives, recorded on its matrices with their axes exchanged; other inputs stand outside the body. */
 function thereAndBack(apply: (inputs: readonly Tensor[]) => readonly Tensor[], inputs: readonly Tensor[]) {
   const matrices = inputs.filter(({ rank }) => rank === 2);
-  const body = turnBody({ inputs: matrices, outputs: apply(inputs) }, tools);
+  const body = turnBody({ inputs: matrices, outputs: apply(inputs) }, placeholder);
   if (!body) throw new Error("it was not turned");
   const outer = new Map(body.inputs.map((inner, i) => [inner, matrices[i]?.mT ?? inner]));
   return substitute(body.outputs, outer).map((output) => output.mT);
