@@ -13,7 +13,7 @@
  */
 import { constants } from "node:fs";
 import { readdir, realpath, rm, stat } from "node:fs/promises";
-import { isAbsolute, join, relative, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { CheckpointError, quoted } from "../errors.ts";
 import type { HostTensor } from "../runtime/index.ts";
 import { parseJson } from "./json-scanner.ts";
@@ -260,6 +260,13 @@ function readTrainer(path: string, metadata: ReadonlyMap<string, string>): Json 
   );
 }
 
+/** The folder whose state tells of the weights in `folder`: that itself, or the one above its `best`. */
+async function runOf(folder: string): Promise<string | undefined> {
+  if (await isRun(folder)) return folder;
+  const [name, above] = [basename(resolve(folder)), dirname(resolve(folder))];
+  return name === "best" && (await isRun(above)) ? above : undefined;
+}
+
 async function requireRun(folder: string): Promise<string> {
   requireName(folder);
   if (await isRun(folder)) return join(folder, STATE);
@@ -361,7 +368,10 @@ export function folder(path: string): Store {
     readLog: () => readLog(path),
     savePictures: (pictures) => writePictures(path, pictures),
     loadState: () => loadState(path),
-    loadTrainer: async () => ((await isRun(path)) ? loadTrainer(path) : undefined),
+    async loadTrainer() {
+      const run = await runOf(path);
+      return run === undefined ? undefined : loadTrainer(run);
+    },
     loadFile: async (name) => ((await exists(join(path, name))) ? readJson(join(path, name)) : undefined),
     loadWeights: () => readWeights(path, readTensors),
     mapWeights: () => readWeights(path, mapTensors),

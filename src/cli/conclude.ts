@@ -2,7 +2,7 @@
 import type { Predictor } from "../tasks/index.ts";
 import { TextGenerator } from "../tasks/language.ts";
 import { scoreText } from "./display.ts";
-import { clock, table } from "./format.ts";
+import { bestText, clock, table } from "./format.ts";
 import { emit, type IO, quote } from "./io.ts";
 import { type Context, type Finished, type Prepared, resumeCommand } from "./prepared.ts";
 import { openingPrompt, pieces, stream } from "./sample.ts";
@@ -67,7 +67,7 @@ function summary({ where, task }: Prepared, { step, losses, trainLoss, scores, b
   const figures = [
     ...(losses.length ? [`loss ${trainLoss.toFixed(4)}${last}`] : []),
     ...(scores ? [`validation ${scoreText(scores)}`] : []),
-    ...(best ? [`best ${task.best} ${best.score.toFixed(4)} at step ${best.step}`] : []),
+    ...(best ? [`best ${task.best} ${bestText(best)}`] : []),
   ];
   return `${step} steps in ${clock(seconds)}: ${figures.join("; ")}; saved in ${where()}`;
 }

@@ -1,5 +1,6 @@
 /** Numbers, times and bars for people. */
 import { printable } from "../errors.ts";
+import type { Best } from "../train/index.ts";
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
@@ -51,3 +52,7 @@ export function table(
   const width = Math.max(...names.map((name) => name.length)) + 2;
   return rows.map(([, value], i) => `${indent}${names[i]?.padEnd(width)}${style(cell(value), i)}\n`).join("");
 }
+
+/** The best score, where it was met, and on how many examples where it was a part of them. */
+export const bestText = ({ score, step, examples }: Best): string =>
+  `${score.toFixed(4)} at step ${step}${examples === undefined ? "" : ` on ${grouped(examples)} of the examples`}`;

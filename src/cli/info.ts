@@ -6,7 +6,7 @@ import { namedParameters } from "../nn/index.ts";
 import { describe as describeModel } from "../tasks/open.ts";
 import { parseRecord, type TrainerRecord } from "../tasks/record.ts";
 import { sizeOf } from "../tensor/index.ts";
-import { grouped, size, table } from "./format.ts";
+import { bestText, grouped, size, table } from "./format.ts";
 import type { IO } from "./io.ts";
 
 interface Entry {
@@ -45,8 +45,7 @@ type Description = Awaited<ReturnType<typeof describe>>;
 const progress = ({ step, settings }: Description): string =>
   step === null ? "not known: there is no training state" : `${step} of ${settings?.steps}`;
 
-const best = (record: TrainerRecord["best"]): string =>
-  record ? `${record.score.toFixed(4)} at step ${record.step}` : "none yet";
+const best = (record: TrainerRecord["best"]): string => (record ? bestText(record) : "none yet");
 
 const values = (record: object): string =>
   Object.entries(record)

@@ -11,7 +11,7 @@ const recordSchema = z.object({
   version: z.literal(2),
   /** Steps done. */
   step: z.int().min(0),
-  best: z.object({ score: z.number(), step: z.int().min(0) }).nullable(),
+  best: z.object({ score: z.number(), step: z.int().min(0), examples: z.int().min(1).optional() }).nullable(),
   /** `model_type`. */
   model: z.string(),
   task: z.string(),

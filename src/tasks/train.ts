@@ -111,7 +111,7 @@ async function* steps(
   return { ...history, open: () => problem.open(model, values, run) };
 }
 
-/** Examples measured during training, by the order in which they come; at the end it is all of them. */
+/** Examples that decide which weights are the best, by the order in which they come; at the end all are measured. */
 const QUICK_EVALUATION = { draws: 256, epochs: 2000 } as const;
 
 function evaluation(
@@ -120,14 +120,16 @@ function evaluation(
   measure: Measurement,
   draw: (pictures: Pictures) => void,
 ): Evaluation {
+  const most = QUICK_EVALUATION[problem.order];
+  const run = async (some?: number) => {
+    const { scores, pictures } = await measure.run(lasting(stepper), data.validation, some);
+    draw(pictures);
+    return scores;
+  };
   return {
     every: settings.evalEvery,
-    async run(final) {
-      const most = final ? undefined : QUICK_EVALUATION[problem.order];
-      const { scores, pictures } = await measure.run(lasting(stepper), data.validation, most);
-      draw(pictures);
-      return scores;
-    },
+    run: () => run(most),
+    whole: data.validation.size > most ? { examples: most, run: () => run() } : undefined,
     best: task.best,
     better: task.scores[task.best] ?? "lower",
     patience: settings.patience ?? undefined,

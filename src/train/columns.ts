@@ -94,11 +94,19 @@ export function following(source: Iterable<Feeds> | AsyncIterable<Feeds>): {
 } {
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   let last = 0;
+  let waiting = false;
   const batches = async (step: number): Promise<[Feeds] | undefined> => {
     if (step !== ++last)
       throw new ConfigError(`data: an iterable gives its batches once, in order; step ${step} came after ${last - 1}`);
+    waiting = true;
     const { done, value } = await iterator.next();
+    waiting = false;
     return done ? undefined : [value];
   };
-  return { batches, close: async () => void (await iterator.return?.()) };
+  const close = async () => {
+    const ended = Promise.resolve(iterator.return?.());
+    if (!waiting) await ended;
+    else ended.catch(() => undefined); // it ends when the batch has come that it waits for, which may be never
+  };
+  return { batches, close };
 }

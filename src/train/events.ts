@@ -7,6 +7,8 @@ export type Scores = Readonly<Record<string, number>>;
 export interface Best {
   readonly score: number;
   readonly step: number;
+  /** How many validation examples were measured, where it was a part of them. */
+  readonly examples?: number | undefined;
 }
 
 /** What happened; `event` says which kind. */

@@ -12,7 +12,7 @@ import { type Columns, type Example, following, fromColumns, ordered, requireFee
 import type { History, TrainingEvent } from "./events.ts";
 import { Fitted } from "./fitted.ts";
 import type { ParameterGroup } from "./groups.ts";
-import { type Batches, type Evaluation, loop } from "./loop.ts";
+import { type Batches, type Evaluation, loop, unlessAborted } from "./loop.ts";
 import type { BatchSpecs, LossTerms } from "./plan.ts";
 import { Run, stoppable } from "./run.ts";
 import { startingAt } from "./start.ts";
@@ -129,6 +129,8 @@ interface Supply {
   /** Steps in one pass; undefined for an iterable of batches. */
   readonly perEpoch: number | undefined;
   readonly collate: (rows: readonly never[]) => Feeds;
+  /** Which example stands in a row of a step's batch. */
+  readonly rowOf?: (step: number, row: number) => number | undefined;
   /** Ends an iterable that has more batches than were wanted. */
   readonly close?: () => Promise<void>;
   /** What is only measured. */
@@ -163,7 +165,17 @@ function supplyOf<N extends string, E>(data: FitData<E>, options: FitOptions<N, 
   const order = { size: examples.size, batch, seed, last, length: examples.length?.bind(examples) } as const;
   const perEpoch = batchesPerEpoch(order);
   const all = steps ?? Math.max(1, Math.round(epochs * perEpoch));
-  return { batches: ordered(examples, passes(order), collate), steps: all, perEpoch, collate, validation };
+  const indices = passes(order);
+  // A share that is held out changes the numbers of the rows.
+  const rowOf = examples === whole ? (step: number, row: number) => indices(step - 1)[row] : undefined;
+  return {
+    batches: ordered(examples, indices, collate),
+    steps: all,
+    perEpoch,
+    collate,
+    validation,
+    ...(rowOf && { rowOf }),
+  };
 }
 
 /** A batch's shapes, every axis with a name of its own: each set of sizes is compiled once. */
@@ -207,13 +219,28 @@ async function* fitting<N extends string, E>(
   signal: AbortSignal,
 ): AsyncGenerator<TrainingEvent, Fitted & History> {
   requireOptions(options);
+  const supply = supplyOf(data, options);
+  try {
+    return yield* supplied(model, supply, options, signal);
+  } finally {
+    await supply.close?.();
+  }
+}
+
+async function* supplied<N extends string, E>(
+  model: object,
+  supply: Supply,
+  options: FitOptions<N, E>,
+  signal: AbortSignal,
+): AsyncGenerator<TrainingEvent, Fitted & History> {
   const { seed = 0, lr = 1e-3, patience } = options;
   const started = performance.now();
-  const supply = supplyOf(data, options);
   const { steps, perEpoch } = supply;
-  const first = (await supply.batches(1)) ?? [];
-  const [batch] = first;
-  if (!batch) throw new ConfigError("fit: expected at least one batch, got none");
+  const coming = supply.batches(1);
+  const first = coming instanceof Promise ? await unlessAborted(coming, signal) : coming;
+  if (first === "aborted") throw signal.reason;
+  const batch = first?.[0];
+  if (!first || !batch) throw new ConfigError("fit: expected at least one batch, got none");
   const step = await stepOf(model, batch, options);
   const fitted = new Fitted(model, () => lasting(step), options as FitOptions<string, never>, supply.collate);
   try {
@@ -231,6 +258,7 @@ async function* fitting<N extends string, E>(
       seed,
       schedule: typeof lr === "number" ? constantRate(lr) : lr,
       batches: (n) => (n === 1 ? first : supply.batches(n)),
+      rowOf: supply.rowOf,
       epoch: perEpoch === undefined ? undefined : (n) => n / perEpoch,
       evaluate: evaluation(fitted, supply, options),
       keep: patience === undefined ? undefined : () => fitted.remember(),
@@ -239,7 +267,6 @@ async function* fitting<N extends string, E>(
     return Object.assign(fitted.settle(patience !== undefined), history);
   } finally {
     await step.release();
-    await supply.close?.();
   }
 }
 

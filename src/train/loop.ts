@@ -5,7 +5,7 @@
 import type { Schedule } from "../optim/index.ts";
 import type { Feeds } from "../runtime/index.ts";
 import type { Best, History, Scores, TrainingEvent } from "./events.ts";
-import { lastGood, requireFiniteResult, requireFiniteWeights } from "./finite.ts";
+import { lastGood, requireFiniteResult, requireFiniteWeights, spoiltData } from "./finite.ts";
 import { type Deciding, Progress } from "./progress.ts";
 import type { Stepper } from "./step.ts";
 
@@ -16,8 +16,10 @@ export type Batches = readonly Feeds[];
 export interface Evaluation extends Deciding {
   /** Steps between two measurements. */
   readonly every: number;
-  /** At the end, `final`, all is looked at. */
-  run(final: boolean): Promise<Scores>;
+  /** The same examples each time, so that what is compared is alike. */
+  run(): Promise<Scores>;
+  /** What is reported at the end in its place, where `run` measures `examples`, a part of them, alone. */
+  readonly whole?: { readonly examples: number; run(): Promise<Scores> } | undefined;
   /** Measurements without a better score after which the training stops. */
   readonly patience?: number | undefined;
 }
@@ -34,6 +36,8 @@ export interface LoopOptions {
   readonly batches: (step: number) => Batches | Promise<Batches | undefined>;
   /** Units in the batches of a step, such as tokens. Default: rows of their first tensors. */
   readonly count?: (batches: Batches) => number;
+  /** Which example stands in row `row` of the only batch of a step, for messages. */
+  readonly rowOf?: ((step: number, row: number) => number | undefined) | undefined;
   /** Passes over the data after `step` steps. */
   readonly epoch?: ((step: number) => number) | undefined;
   readonly evaluate?: Evaluation | undefined;
@@ -64,7 +68,7 @@ function endOf({ signal, evaluate }: LoopOptions, { waited }: Progress): End | u
 
 /** Steps until the end, an interruption, or a value that is not finite, which throws NonFiniteError. */
 export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenerator<TrainingEvent, History> {
-  const { steps, from = 0, evaluate, save } = options;
+  const { steps, from = 0, evaluate, save, signal } = options;
   const progress = new Progress(from, options.best, evaluate?.every);
   let next = from < steps ? prepare(options, from + 1) : undefined;
   let end: End | undefined;
@@ -72,7 +76,8 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
     end = endOf(options, progress);
     if (end) break;
     await progress.turn();
-    const batches = await next;
+    const batches = await unlessAborted(next, signal);
+    if (batches === "aborted") continue;
     if (!batches) break;
     next = progress.step + 1 < steps ? prepare(options, progress.step + 2) : undefined;
     yield await oneStep(stepper, options, progress, batches);
@@ -91,16 +96,28 @@ function prepare({ batches }: LoopOptions, step: number): Promise<Batches | unde
   return made;
 }
 
+/** What `made` gives; "aborted" where `signal` is raised before, as a batch may never come. */
+export function unlessAborted<T>(made: Promise<T>, signal: AbortSignal | undefined): Promise<T | "aborted"> {
+  if (!signal) return made;
+  return new Promise((resolve, reject) => {
+    const abort = () => resolve("aborted");
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort);
+    made.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
 async function oneStep(
   stepper: Stepper,
-  { steps, seed, schedule, where, count = rows, epoch }: LoopOptions,
+  { steps, seed, schedule, where, count = rows, epoch, rowOf }: LoopOptions,
   progress: Progress,
   batches: Batches,
 ): Promise<TrainingEvent> {
   const [began, step] = [performance.now(), progress.step + 1];
   const lr = schedule(step);
   const result = await stepper.run(batches, { step, lr, seed });
-  requireFiniteResult(result, step, lastGood(where, progress.saved));
+  const kept = lastGood(where, progress.saved);
+  requireFiniteResult(result, step, kept, () => spoiltData(batches, (row) => rowOf?.(step, row)));
   progress.step = step;
   progress.losses.push(result.loss);
   progress.stepping += (performance.now() - began) / 1000;
@@ -122,8 +139,9 @@ async function oneStep(
 async function* measured(stepper: Stepper, { evaluate, save, keep }: LoopOptions, progress: Progress, final: boolean) {
   if (!evaluate) return;
   await stepper.download();
-  const best = progress.measure(await evaluate.run(final), evaluate);
+  const best = progress.measure(await evaluate.run(), evaluate, evaluate.whole?.examples);
   if (best) keep?.();
+  if (final && evaluate.whole) progress.scores = await evaluate.whole.run();
   const { step, scores = {} } = progress;
   yield { event: "evaluate", step, scores, best } as const;
   if (!best || !save) return;

@@ -50,8 +50,8 @@ export class Progress {
     await eventLoopTurn();
     this.#turned = performance.now();
   }
-  /** Takes a measurement; whether it is the best so far. */
-  measure(scores: Scores, { best, better }: Deciding): boolean {
+  /** Takes a measurement, of `examples` where they are a part of all; whether it is the best so far. */
+  measure(scores: Scores, { best, better }: Deciding, examples?: number): boolean {
     this.scores = scores;
     this.measuredAt = this.step;
     const score = scores[best] ?? Number.NaN;
@@ -59,7 +59,7 @@ export class Progress {
     const isBest =
       Number.isFinite(score) && (before === undefined || (better === "lower" ? score < before : score > before));
     this.waited = isBest ? 0 : this.waited + 1;
-    if (isBest) this.best = { score, step: this.step };
+    if (isBest) this.best = { score, step: this.step, ...(examples !== undefined && { examples }) };
     return isBest;
   }
 }

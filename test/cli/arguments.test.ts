@@ -238,10 +238,7 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   ],
   "a beginning from nowhere": ["train gpt --from nowhere", /nowhere: expected a run or checkpoint/],
   "a beginning from another model": ["train lstm --from run", /from run: expected a model called lstm, got gpt;/],
-  "an option that another task has": [
-    "train gpt --text a",
-    /--text: an option of task classify; add --task classify\n/,
-  ],
+  "an option that another task has": ["train gpt --text a", /--text: it goes with --task classify only\n/],
   "an option of another task, on with a run": [
     "train --resume run --holdout 0.2",
     /--holdout: it goes with --task classify only/,

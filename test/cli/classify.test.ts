@@ -1,5 +1,5 @@
 /** A classifier from the command line: trained on every kind of table, measured, asked, stopped early, begun elsewhere. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { folder } from "../../src/checkpoint/node-run.ts";
 import { contents, descent, workIn } from "./support.ts";
@@ -171,10 +171,16 @@ describe("eval", () => {
   test("leaves baselines out with --no-baselines, and says why where there can be none", async () => {
     expect((await measure("uneven --data rows.csv --no-baselines")).baselines).toEqual({});
     expect((await descent("eval uneven --data rows.csv --no-baselines".split(" "))).out).not.toContain("majority");
-    const best = await measure("uneven/best --data rows.csv");
-    expect(best).toMatchObject({ baselines: {}, note: expect.stringMatching(/^no baselines: /) });
-    const said = await descent("eval uneven/best --data rows.csv".split(" "));
-    expect([said.code, said.err]).toEqual([0, `${best.note}\n`]);
+    cpSync("uneven/best", "copied", { recursive: true });
+    const copy = await measure("copied --data rows.csv");
+    expect(copy).toMatchObject({ baselines: {}, note: expect.stringMatching(/^no baselines: /) });
+    const said = await descent("eval copied --data rows.csv".split(" "));
+    expect([said.code, said.err]).toEqual([0, `${copy.note}\n`]);
+  });
+  test("shows the same baselines for the best weights as for the last", async () => {
+    const [last, best] = [await measure("uneven --data rows.csv"), await measure("uneven/best --data rows.csv")];
+    expect(Object.keys(best.baselines)).toEqual(["majority label", "bag of words"]);
+    expect(best.baselines).toEqual(last.baselines);
   });
   test("does not depend on how many texts go together", async () => {
     const [one, all] = [

@@ -50,6 +50,18 @@ describe("a training", () => {
     );
   });
 
+  test("says on how many examples the best was found, where it was a part", async () => {
+    const line = `train gpt --data builtin --steps 2 --eval-every 1 ${TINY.join(" ")} --context 4 --out part --json`;
+    const { code, out, err } = await descent(line.split(" "));
+    expect(code).toBe(0);
+    const found = out.split("\n").filter((text) => text.includes('"event":"evaluate"'));
+    const scores = found.map((text) => (JSON.parse(text) as { scores: { loss: number } }).scores.loss);
+    expect(err).toMatch(/; best loss \d\.\d{4} at step 2 on 256 of the examples; saved in part$/m);
+    const { best } = JSON.parse((await descent(["info", "part", "--json"])).out) as { best: { score: number } };
+    expect(best).toMatchObject({ step: 2, examples: 256 });
+    expect(scores).not.toContain(best.score); // at the end all are reported
+  });
+
   test("takes the first free folder", async () => {
     expect((await train("gpt --steps 1")).err).toContain("saved in runs/gpt-2\n");
     expect((await descent(["info", "runs/gpt-2"])).code).toBe(0);

@@ -1,10 +1,11 @@
 /** fit: models of your own, against closed forms and counts by hand. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DataError, NonFiniteError } from "../../src/errors.ts";
+import type { Dataset } from "../../src/data/index.ts";
+import { ConfigError, DataError, NonFiniteError } from "../../src/errors.ts";
 import { loadWeights, saveWeights } from "../../src/files/index.ts";
 import { BatchNorm1d, Linear, meanSquaredError, Sequential } from "../../src/nn/index.ts";
 import { sgd } from "../../src/optim/index.ts";
-import { array, type HostTensor } from "../../src/runtime/index.ts";
+import { array, type Feeds, type HostTensor } from "../../src/runtime/index.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
 import { type Fitted, fit as trainOwn } from "../../src/train/index.ts";
 import { workIn } from "../cli/support.ts";
@@ -80,6 +81,35 @@ describe("columns", () => {
     const data = { x: array([[1], [Number.NaN]]), y: array([[1], [1]]) }; // biome-ignore format: columns
     await expect(Promise.resolve(trainOwn(net, data, { ...squared(net), batch: 2 }))).rejects.toThrow(NonFiniteError);
   });
+  test("numbers that are none are named by column and row, not blamed on the learning rate", async () => {
+    const net = Linear(1, 1);
+    const xs = Array.from({ length: 40 }, (_, i) => [i === 33 ? Number.NaN : i / 40]);
+    const training = trainOwn(net, { x: array(xs), y: array(xs.map(() => [1])) }, { ...squared(net), batch: 8 });
+    await expect(Promise.resolve(training)).rejects.toThrow(
+      /^training: the loss is NaN at step \d; .*; the data hold NaN in x, row 33, counted from 0; leave such rows out/,
+    );
+    const batches = [line(3), { x: array([[1], [2]]), y: array([[1], [Number.POSITIVE_INFINITY]]) }];
+    await expect(Promise.resolve(trainOwn(net, batches, squared(net)))).rejects.toThrow(
+      "at step 2; no checkpoint was kept (no output folder); the data hold Infinity in y, row 1 of the batch, counted from 0",
+    );
+  });
+});
+
+test.each(["i32", "i64", "f32", "f64", "bool"] as const)("columns of %s are fed as they are", async (dtype) => {
+  const net = Linear(1, 1);
+  const [bits, targets] = [[0, 1, 1, 0].map((bit) => [bit]), [1, 3, 3, 1].map((y) => [y])]; // y = 2x + 1
+  const loss = ({ x, y }: Record<"x" | "y", Tensor>) => meanSquaredError(net(x.cast("f32")), y.cast("f32"));
+  const data = { x: array(bits, dtype), y: array(targets, dtype === "bool" ? "i32" : dtype) };
+  const options = { loss, epochs: 200, batch: 3, lr: 0.1 };
+  const fitted = await trainOwn(net, data, options);
+  expect(number(fitted, "weight")).toBeCloseTo(2, 2);
+  expect(number(fitted, "bias")).toBeCloseTo(1, 2);
+  const rows: Dataset<Feeds> = {
+    size: 4,
+    digest: "",
+    at: (i) => ({ x: array(bits[i] ?? [], dtype), y: array(targets[i] ?? [], dtype === "bool" ? "i32" : dtype) }),
+  };
+  expect((await trainOwn(net, rows as never, options as never)).losses).toEqual(fitted.losses);
 });
 
 describe("an iterable", () => {
@@ -105,6 +135,46 @@ describe("an iterable", () => {
     const log: string[] = [];
     expect((await trainOwn(net, batches(log), { ...squared(net), steps: 3 })).step).toBe(3);
     expect(log).toEqual(["batch 1", "batch 2", "batch 3", "closed"]);
+  });
+  /** Batches that come a turn of the event loop later each, then none for ever. */
+  const slow = async function* (log: string[], count: number) {
+    try {
+      for (let i = 0; i < count; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        log.push(`batch ${i + 1}`);
+        yield line(3);
+      }
+      await new Promise(() => undefined);
+    } finally {
+      log.push("closed");
+    }
+  };
+  test("that is slow is read in order, each batch once, and the next while a step runs", async () => {
+    const net = Linear(1, 1);
+    const [slowly, at] = [slow([], 6), trainOwn(net, batches([], 6), { ...squared(net), steps: 6 })];
+    expect((await trainOwn(net, slowly, { ...squared(net), steps: 6 })).losses).toEqual((await at).losses);
+  });
+  test.each([0, 3])("of which no more comes after %i batches can be left", async (count) => {
+    const net = Linear(1, 1);
+    const stop = new AbortController();
+    const training = trainOwn(net, slow([], count), { ...squared(net), steps: 9, signal: stop.signal });
+    setTimeout(() => stop.abort(new Error("enough")), count ? 300 : 30);
+    if (count) expect(await training).toMatchObject({ step: count, interrupted: true });
+    else await expect(Promise.resolve(training)).rejects.toThrow("enough");
+  });
+  test("is closed where the loop over the events is left, or its first batch cannot be used", async () => {
+    const net = Linear(1, 1);
+    const [left, odd]: string[][] = [[], []];
+    for await (const { event, step } of trainOwn(net, batches(left ?? []), squared(net)))
+      if (event === "step" && step === 2) break;
+    expect(left?.at(-1)).toBe("closed");
+    const wrong = { loss: () => "no tensor" } as never;
+    await expect(Promise.resolve(trainOwn(net, batches(odd ?? []), wrong))).rejects.toThrow(ConfigError);
+    expect(odd?.at(-1)).toBe("closed");
+    const none = { next: async () => ({ done: false, value: 5 }), return: async () => void odd?.push("again") };
+    const given = { [Symbol.asyncIterator]: () => none } as unknown as AsyncIterable<Feeds>;
+    await expect(Promise.resolve(trainOwn(net, given, squared(net)))).rejects.toThrow(DataError);
+    expect(odd?.at(-1)).toBe("again");
   });
   test("that fails, fails the training", async () => {
     const net = Linear(1, 1);

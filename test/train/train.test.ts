@@ -353,14 +353,15 @@ describe("measured during training", () => {
     expect(events).toEqual([{ event: "stop", step: 10, reason: "no better loss in 2 evaluations" }]);
   });
 
-  test("at the end all is looked at, before that a part", async () => {
-    const asked: boolean[] = [];
-    const run = async (final: boolean) => {
-      asked.push(final);
-      return { loss: 1 };
-    };
-    await looped(await lineStep(), { steps: 4, batches: four, evaluate: measuring([], { every: 2, run }) });
-    expect(asked).toEqual([false, true]);
+  test("a part decides every time, and at the end all is reported", async () => {
+    const whole = { examples: 5, run: async () => ({ loss: 0.5 }) }; // better than any part, and not compared
+    const evaluate = measuring([2, 3], { every: 2, whole });
+    const { events, history } = await looped(await lineStep(), { steps: 4, batches: four, evaluate });
+    expect(history).toMatchObject({ best: { score: 2, step: 2, examples: 5 }, scores: { loss: 0.5 } });
+    expect(events.filter(({ event }) => event === "evaluate")).toMatchObject([
+      { step: 2, best: true, scores: { loss: 2 } },
+      { step: 4, best: false, scores: { loss: 0.5 } },
+    ]);
   });
 });
 
