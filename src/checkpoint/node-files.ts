@@ -58,8 +58,10 @@ export async function writeAtomic(
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    const unchanged = "nothing was replaced, and what was there before is whole";
-    throw new CheckpointError(`writing ${path}: ${reason(cause)}; ${unchanged}`, { cause });
+    const kept = (await exists(dirname(path)))
+      ? "nothing was replaced, and what was there before is whole"
+      : "the folder is gone: it was removed or renamed";
+    throw new CheckpointError(`writing ${path}: ${reason(cause)}; ${kept}`, { cause });
   }
   await syncFolder(dirname(path)).catch((cause: unknown) => {
     throw new CheckpointError(`writing ${path}: ${reason(cause)}; written whole, but may not outlast a power cut`, {

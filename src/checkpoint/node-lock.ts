@@ -150,7 +150,9 @@ function releaseAll(): void {
 async function release(path: string, id: string): Promise<void> {
   if (!held.delete(id)) return;
   if (held.size === 0) process.off("exit", releaseAll);
-  if (idOf(await holderOf(path)) === id) await rm(path, { force: true });
+  // Where it cannot be removed, as on a disk that can only be read by now, the next process finds that this one has ended;
+  // an error here would hide the one that ended the training.
+  if (idOf(await holderOf(path)) === id) await rm(path, { force: true }).catch(() => undefined);
 }
 
 function refuse(folder: string, holder: Holder | "arriving"): never {

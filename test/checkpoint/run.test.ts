@@ -145,7 +145,8 @@ describe("a run remembers what describes it", () => {
     expect(await run.loadFile("config.json")).toEqual({ model_type: "toy", n_head: 2 });
     expect(await run.loadFile("task.json")).toEqual({ task: "toy", options: {} });
     expect(await run.loadFile("vocabulary.json")).toBe(undefined);
-    expect(await folder("run/best").loadTrainer()).toBe(undefined);
+    expect(await folder("run/best").loadTrainer()).toEqual(await run.loadTrainer()); // its weights are of that training
+    expect(await folder("run/other").loadTrainer()).toBe(undefined);
     for (const path of ["run", "run/best"]) expect((await folder(path).loadWeights()).get("w")?.shape).toEqual([2]);
     const { metadata } = readSafetensors(readFileSync("run/model.safetensors"));
     expect(metadata.get("descent.config.json")).toBe(digestOf(readFileSync("run/config.json")));
