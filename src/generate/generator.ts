@@ -1,20 +1,36 @@
 /**
  * Generation: one compiled step that takes ids and what was carried so far, and gives logits and what to carry on. A
- * recurrent model carries its state, a transformer its keys and values.
+ * recurrent model carries its state, a transformer its keys and values. The weights are constants of it.
  */
-import type { CausalModel } from "../models/index.ts";
-import { namedParameters } from "../nn/index.ts";
-import { compile, type OrtTensor, type Program, type RunOptions, toOrt, type Weights } from "../runtime/index.ts";
-import { emptyArray, input } from "../tensor/index.ts";
+import type { Spec } from "../graph/index.ts";
+import type { Carried, CausalModel, Piece } from "../models/index.ts";
+import { appended, namedParameters } from "../nn/index.ts";
+import {
+  compile,
+  type Device,
+  deviceOf,
+  nextName,
+  type Program,
+  type RunOptions,
+  type Weights,
+} from "../runtime/index.ts";
+import { input, type Tensor } from "../tensor/index.ts";
 import { type GenerateOptions, generateSettings } from "./settings.ts";
-import { type Ending, type Read, writing } from "./writing.ts";
+import { SideBySide, staysOnDevice } from "./side-by-side.ts";
+import { type Ending, writing } from "./writing.ts";
 
-type Carried = Readonly<Record<string, OrtTensor>>;
+const inputOf = ([name, { shape, dtype }]: [string, Spec]): [string, Tensor] => [name, input(name, shape, dtype)];
 
-const next = (name: string): string => `${name}.next`;
-
-/** Ids that are read at a time: a long prompt in one piece would take memory for every one of its steps. */
-const PIECE = 512;
+/** The carried tensors after a step: caches that stay on the device are written there, others outside the graph. */
+function carriedOn(device: Device, piece: Piece, before: Carried, after: Carried): Carried {
+  const next = Object.entries(after).map(([name, fresh]) => {
+    const old = before[name];
+    const axis = old?.shape.indexOf("S");
+    const written = old && staysOnDevice(device) && (axis === 2 || axis === 3) && appended(old, fresh, piece, axis);
+    return [nextName(name), written || fresh];
+  });
+  return Object.fromEntries(next);
+}
 
 /** A causal model, compiled to give one id after another. */
 export class IdGenerator implements AsyncDisposable {
@@ -27,36 +43,16 @@ export class IdGenerator implements AsyncDisposable {
 
   /** Compiles the step with its weights. */
   static async create(model: CausalModel, weights: Weights, run: RunOptions = {}): Promise<IdGenerator> {
-    const ids = input("ids", [1, "T"], "i32");
-    const carried = Object.fromEntries(
-      Object.entries(model.carried(1)).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]),
-    );
-    const step = model.step(ids, carried);
-    const outputs = Object.fromEntries(Object.entries(step.carried).map(([name, tensor]) => [next(name), tensor]));
-    const inputs = { ids, ...carried, ...namedParameters(model.parts) };
-    const program = await compile(inputs, { logits: step.logits.slice(1, -1), ...outputs }, { ...run, weights });
-    return new IdGenerator(model, program);
-  }
-
-  /** What is carried before the first token. */
-  #nothing(): Carried {
-    const { engine } = this.#program;
-    return Object.fromEntries(
-      Object.entries(this.#model.carried(1)).map(([name, { shape, dtype }]) => {
-        const sizes = shape.map((dim) => (typeof dim === "number" ? dim : 0));
-        return [
-          name,
-          toOrt(engine, {
-            data: emptyArray(
-              dtype,
-              sizes.reduce((a, b) => a * b, 1),
-            ),
-            shape: sizes,
-            dtype,
-          }),
-        ];
-      }),
-    );
+    const piece = {
+      ids: input("ids", ["B", "T"], "i32"),
+      lengths: input("lengths", ["B"], "i32"),
+      past: input("past", ["B"], "i32"),
+    };
+    const before = Object.fromEntries(Object.entries(model.carried).map(inputOf));
+    const { logits, carried } = model.step(piece, before);
+    const outputs = { logits, ...carriedOn(deviceOf(run), piece, before, carried) };
+    const inputs = { ...piece, ...before, ...namedParameters(model.parts) };
+    return new IdGenerator(model, await compile(inputs, outputs, { ...run, weights, resident: true }));
   }
 
   /** Gives the engine's memory back. */
@@ -67,39 +63,9 @@ export class IdGenerator implements AsyncDisposable {
     return this.release();
   }
 
-  async #advance(ids: Int32Array, carried: Carried): Promise<{ logits: Float32Array; carried: Carried }> {
-    const { engine } = this.#program;
-    const fed = toOrt(engine, { data: ids, shape: [1, ids.length], dtype: "i32" });
-    const results = await this.#program.runOrt({ ...carried, ids: fed });
-    const after = Object.fromEntries(Object.keys(carried).map((name) => [name, results[next(name)] as OrtTensor]));
-    return { logits: results.logits?.data as Float32Array, carried: after };
-  }
-
-  /**
-   * A new sequence. Where the positions that are learned end, the newer half of its ids is read anew from position 0.
-   */
-  open(): Read {
-    const context = this.#model.context ?? Number.POSITIVE_INFINITY;
-    const text: number[] = [];
-    let carried = this.#nothing();
-    let seen = 0;
-    return async (ids) => {
-      for (const id of ids) text.push(id);
-      let fresh = ids;
-      if (seen + ids.length > context) {
-        fresh = Int32Array.from(text.slice(-(seen === 0 ? context : Math.max(1, Math.floor(context / 2)))));
-        carried = this.#nothing();
-        seen = 0;
-      }
-      for (; fresh.length > PIECE; fresh = fresh.subarray(PIECE)) {
-        carried = (await this.#advance(fresh.subarray(0, PIECE), carried)).carried;
-        seen += PIECE;
-      }
-      const step = await this.#advance(fresh, carried);
-      seen += fresh.length;
-      carried = step.carried;
-      return step.logits;
-    };
+  /** `rows` texts from their beginning on, which are read side by side. */
+  open(rows = 1): SideBySide {
+    return new SideBySide(this.#model, this.#program, rows);
   }
 
   /**
@@ -107,6 +73,12 @@ export class IdGenerator implements AsyncDisposable {
    * or out of range, and on an empty prompt.
    */
   async *ids(prompt: Int32Array, options: GenerateOptions = {}): AsyncGenerator<number, Ending> {
-    return yield* writing(this.open(), prompt, generateSettings(options));
+    const settings = generateSettings(options);
+    const batch = this.open();
+    try {
+      return yield* writing(batch.text(0).read, prompt, settings);
+    } finally {
+      await batch.release();
+    }
   }
 }

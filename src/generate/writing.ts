@@ -9,10 +9,7 @@ import type { Settings } from "./settings.ts";
  */
 export type Ending = "length" | "stop" | "end" | "aborted";
 
-/**
- * One sequence as a model reads it: ids [T] that follow those read before -> logits [V] of the id after them. One that
- * reads for several sequences at once answers their calls together.
- */
+/** One text as a model reads it: ids [T] that follow those read before -> logits [V] of the id after them. */
 export type Read = (ids: Int32Array) => Promise<Float32Array>;
 
 /** The ids after `prompt`, one by one, without the one that ends the text. Throws ConfigError on an empty prompt. */

@@ -5,24 +5,24 @@
  * B batch · T tokens · S tokens seen so far · C width (n_embd) · H heads · D = C / H · V vocabulary
  */
 import { z } from "zod";
-import type { Spec } from "../graph/index.ts";
 import {
   causalAttention,
   constantInit,
   Dropout,
   Embedding,
-  type KVCache,
+  KeyValueCache,
   type LayerCache,
   LayerNorm,
   module,
   normalInit,
+  placesAfter,
   times,
 } from "../nn/index.ts";
 import { probability, whole } from "../schema.ts";
-import { arange, type Dim, parameter, type Tensor } from "../tensor/index.ts";
+import { arange, parameter, type Tensor } from "../tensor/index.ts";
 import { architecture, labelCount } from "./architecture.ts";
 import { atLast, classCount } from "./classes.ts";
-import { type Carried, type CausalModel, type ClassesModel, causalInputs, classesInputs } from "./heads.ts";
+import { type CausalModel, type ClassesModel, causalInputs, classesInputs } from "./heads.ts";
 
 /** Keys as in the checkpoint's `config.json`. */
 export const gptConfig = z
@@ -64,8 +64,7 @@ const Attention = (config: GPTConfig) => {
     ({ c_attn, c_proj }, x: Tensor, cache?: LayerCache) => {
       const heads = (part: Tensor) => part.rearrange("b t (h d) -> b h t d", { h: H });
       const [q, k, v] = c_attn(x).chunk(3).map(heads) as [Tensor, Tensor, Tensor]; // 3 × [B, H, T, D]
-      const [keys, values] = cache ? cache.append(k, v) : [k, v]; //                  2 × [B, H, S, D]
-      const mixed = causalAttention(q, keys, values, dropWeights); //                 [B, H, T, D]
+      const mixed = cache ? cache.attend(q, k, v) : causalAttention(q, k, v, dropWeights); // [B, H, T, D]
       return dropOutput(c_proj(mixed.rearrange("b h t d -> b t (h d)")));
     },
   );
@@ -108,10 +107,10 @@ export const GPT = (config: GPTConfig) => {
       h: times(config.n_layer, () => Block(config)),
       ln_f: LayerNorm(config.n_embd, config.layer_norm_epsilon),
     },
-    ({ wte, wpe, h, ln_f }, ids: Tensor, cache?: KVCache) => {
-      const order = arange(ids.dim(1));
-      const positions = cache ? order.add(cache.past) : order; // [T]
-      let x = drop(wte(ids).add(wpe(positions))); //              [B, T, C]
+    ({ wte, wpe, h, ln_f }, ids: Tensor, cache?: KeyValueCache) => {
+      const last = config.n_positions - 1; // where a row is filled up, positions mean nothing but must exist
+      const positions = cache ? placesAfter(cache.past, ids).minimum(last) : arange(ids.dim(1)); // [T] or [B, T]
+      let x = drop(wte(ids).add(wpe(positions))); // [B, T, C]
       for (const [i, block] of h.entries()) x = block(x, cache?.layer(i));
       return ln_f(x);
     },
@@ -126,48 +125,20 @@ const Score = (config: GPTConfig) =>
     ({ weight }, x: Tensor) => x.linear(weight),
   );
 
-/** Keys and values by name, and the count of tokens before these. */
-class NamedCache implements KVCache {
-  readonly past: Tensor;
-  readonly next: Record<string, Tensor> = {};
-  readonly #before: Carried;
-  constructor(before: Carried, T: Dim, ids: Tensor) {
-    const { past } = before;
-    if (!past) throw new Error("internal: the cache holds no position");
-    this.past = past;
-    this.#before = before;
-    this.next.past = typeof T === "number" ? past.add(T) : past.add(ids.onesLike().slice(0, 0, 1).sum());
-  }
-  layer(index: number): LayerCache {
-    const grow = (name: string, part: Tensor): Tensor => {
-      const grown = this.#before[`${name}.${index}`]?.concat([part], 2) ?? part;
-      this.next[`${name}.${index}`] = grown;
-      return grown;
-    };
-    return { append: (k, v) => [grow("key", k), grow("value", v)] };
-  }
-}
-
 /** The head is the embedding once more. */
 function causal(config: GPTConfig): CausalModel {
   const gpt = GPT(config);
-  const logits = (ids: Tensor, cache?: KVCache) => gpt(ids, cache).linear(gpt.wte.weight); // [B, T, V]
   const { n_embd: C, n_head: H, n_layer } = config;
-  const layers = Array.from({ length: n_layer }, (_, i) => i);
   return {
     parts: gpt,
     inputs: causalInputs,
     vocabulary: config.vocab_size,
     context: config.n_positions,
-    forward: ({ ids }) => ({ logits: logits(ids) }),
-    carried(B) {
-      const past: Spec = { shape: [B, H, "P", C / H], dtype: "f32" };
-      const names = layers.flatMap((i) => [`key.${i}`, `value.${i}`]);
-      return { past: { shape: [], dtype: "i32" }, ...Object.fromEntries(names.map((name) => [name, past])) };
-    },
-    step(ids, carried) {
-      const cache = new NamedCache(carried, ids.dim(1), ids);
-      return { logits: logits(ids, cache), carried: cache.next };
+    forward: ({ ids }) => ({ logits: gpt(ids).linear(gpt.wte.weight) }), // [B, T, V]
+    carried: KeyValueCache.specs(n_layer, H, C / H),
+    step({ ids, lengths, past }, carried) {
+      const cache = new KeyValueCache(past, carried);
+      return { logits: atLast(gpt(ids, cache), lengths).linear(gpt.wte.weight), carried: cache.next };
     },
   };
 }

@@ -20,15 +20,28 @@ export interface Model<I extends string = string, O extends string = string> {
 /** Tensors carried from position to position, by name. */
 export type Carried = Readonly<Record<string, Tensor>>;
 
-/** ids [B, T] -> logits [B, T, V] of the id that follows each, all at once or piece by piece. */
+/** ids [B, T] -> logits [B, T, V] of the id that follows each; or piece by piece. */
 export interface CausalModel extends Model<"ids", "logits"> {
   readonly vocabulary: number;
   /** How many ids it can look at together; undefined where there is no such bound. */
   readonly context: number | undefined;
-  /** What is carried for a batch of B, all zero or empty before the first id. The past ids are the size "P". */
-  carried(B: number): Readonly<Record<string, Spec>>;
-  /** ids [B, T] after what was carried -> logits [B, T, V] and what to carry on. */
-  step(ids: Tensor, carried: Carried): { logits: Tensor; carried: Carried };
+  /**
+   * What is carried from piece to piece, zero before the first: a state, which every step replaces, or, where a size is
+   * called "S", a cache, whose next values are those of the new ids alone.
+   */
+  readonly carried: Readonly<Record<string, Spec>>;
+  /** The next piece of a text after what was carried -> logits [B, V] of the id that follows it, and what to carry on. */
+  step(piece: Piece, carried: Carried): { logits: Tensor; carried: Carried };
+}
+
+/** The next ids of several texts, side by side. */
+export interface Piece {
+  /** [B, T] */
+  readonly ids: Tensor;
+  /** How many of them are meant in each row: [B]. */
+  readonly lengths: Tensor;
+  /** How many ids came before in each row: [B]. */
+  readonly past: Tensor;
 }
 
 /** ids [B, T] of which the first lengths [B] of each row are meant -> logits [B, K]. */

@@ -49,4 +49,5 @@ export {
   type Head,
   type Heads,
   type Model,
+  type Piece,
 } from "./heads.ts";

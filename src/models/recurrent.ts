@@ -10,7 +10,7 @@ import { Dropout, Embedding, Linear } from "../nn/index.ts";
 import { probability, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { type Architecture, architecture, labelCount } from "./architecture.ts";
-import { classCount, maxOf, meanOf } from "./classes.ts";
+import { atLast, classCount, maxOf, meanOf } from "./classes.ts";
 import { type CausalModel, type ClassesModel, causalInputs, classesInputs } from "./heads.ts";
 
 /** Keys of the configuration, named as the arguments of torch.nn's layers. */
@@ -62,10 +62,10 @@ function causal<S>(recurrence: Recurrence<S>, config: RecurrentConfig): CausalMo
     vocabulary: V,
     context: undefined,
     forward: ({ ids }) => ({ logits: decoder(layers(embedding(ids))[0]) }),
-    carried: (B) => Object.fromEntries(recurrence.names.map((name) => [name, { shape: [L, B, H], dtype: "f32" }])),
-    step(ids, carried) {
-      const [hs, state] = layers(embedding(ids), { state: recurrence.fromRecord(carried) });
-      return { logits: decoder(hs), carried: recurrence.toRecord(state) };
+    carried: Object.fromEntries(recurrence.names.map((name) => [name, { shape: [L, "B", H], dtype: "f32" }])),
+    step({ ids, lengths }, carried) {
+      const [hs, state] = layers(embedding(ids), { state: recurrence.fromRecord(carried), lengths });
+      return { logits: decoder(atLast(hs, lengths)), carried: recurrence.toRecord(state) };
     },
   };
 }

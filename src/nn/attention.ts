@@ -1,6 +1,5 @@
 /**
- * Attention (Vaswani et al. 2017, arXiv 1706.03762), which keys a query sees, and what is remembered while text is
- * being written.
+ * Attention (Vaswani et al. 2017, arXiv 1706.03762), and which keys a query sees.
  *
  * B batch · H heads · G heads of keys and values · T queries · S keys · D width of a head
  */
@@ -8,19 +7,6 @@ import { DTypeError, ShapeError } from "../errors.ts";
 import { arange, type Dim, formatShape, type Tensor } from "../tensor/index.ts";
 import { requireOptions, requireTensors } from "./arguments.ts";
 import { type RotaryOptions, rotary } from "./rotary.ts";
-
-/** Keys and values of one layer. */
-export interface LayerCache {
-  /** New keys and values [B, H, T, D] behind those that came before: 2 × [B, H, S, D]. */
-  append(k: Tensor, v: Tensor): [k: Tensor, v: Tensor];
-}
-
-/** Keys and values of all layers. */
-export interface KVCache {
-  /** How many tokens came before: a scalar of i32. */
-  readonly past: Tensor;
-  layer(index: number): LayerCache;
-}
 
 /** Which keys count, and how much. A query that sees no key at all gives 0. */
 export interface AttentionOptions {

@@ -2,6 +2,7 @@
 export * from "./activation.ts";
 export * from "./attention.ts";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batch-norm.ts";
+export * from "./cache.ts";
 export * from "./convolution.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";

@@ -18,7 +18,7 @@ export interface RotaryOptions {
 
 /** Where the tokens stand. */
 export interface RotaryPlaces extends RotaryOptions {
-  /** Whole numbers [T]. Default 0, 1, 2, ... */
+  /** Whole numbers [T], or those of each row stretched to [.., T]. Default 0, 1, 2, ... */
   readonly positions?: Tensor;
 }
 
@@ -34,7 +34,7 @@ export function rotary(x: Tensor, options: RotaryPlaces = {}): Tensor {
     Array.from({ length: D / 2 }, (_, i) => base ** ((-2 * i) / D)),
     x.dtype,
   );
-  const angles = (positions ?? arange(x.dim(-2))).cast(x.dtype).unsqueeze(1).mul(speeds); // [T, D/2]
+  const angles = (positions ?? arange(x.dim(-2))).cast(x.dtype).unsqueeze(-1).mul(speeds); // [.., T, D/2]
   const [cos, sin] = [angles.cos(), angles.sin()];
   const turn = (a: Tensor, b: Tensor): [Tensor, Tensor] => [a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))];
   if (pairs === "halves") {

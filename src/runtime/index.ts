@@ -1,4 +1,6 @@
 /** ONNX Runtime sessions, and the random numbers that are fed to them. */
+
+export { Cache, isCache } from "./cache.ts";
 export { array, run, values } from "./evaluate.ts";
 export { fillNoise, initialValues } from "./noise.ts";
 export {

@@ -203,9 +203,13 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
     const settings = { ...given, vocabulary, end };
     const ids = this.tokenizer.encode(prompt);
     this.#generator ??= this.#create();
-    const source = writing((await this.#generator).open(), ids, settings);
-    const generated = yield* spell(source, this.tokenizer, [stop].flat());
-    return { prompt, ...generated, seed: settings.seed };
+    const batch = (await this.#generator).open();
+    try {
+      const source = writing(batch.text(0).read, ids, settings);
+      return { prompt, ...(yield* spell(source, this.tokenizer, [stop].flat())), seed: settings.seed };
+    } finally {
+      await batch.release();
+    }
   }
 
   /** What follows each prompt, a text or a record with `prompt` or `text`: one for each of `samples`, from `seed` on. */

@@ -24,13 +24,6 @@ export function requireList<T>(what: string, of: string, value: readonly T[]): r
   throw new ShapeError(`${what}: expected a list of ${of}, got ${shown(value)}; put it in brackets`);
 }
 
-/** Throws ShapeError where `values` is no list of whole numbers. */
-export function requireWhole(what: string, values: readonly number[]): readonly number[] {
-  const wrong = requireList(what, "whole numbers", values).findIndex((value) => !Number.isSafeInteger(value));
-  if (wrong < 0) return values;
-  throw new ShapeError(`${what}: expected whole numbers, got ${shown(values[wrong])} among ${shown(values)}; round it`);
-}
-
 /** Throws ConfigError where `value` is not one of `known`. */
 export function requireOneOf<T extends string>(what: string, value: T, known: readonly T[]): T {
   if (known.includes(value)) return value;

@@ -16,7 +16,7 @@ import { binaryOps, unaryOps } from "../graph/ops/elementwise.ts";
 import { type Attrs, type OpName, rowOf } from "../graph/ops/index.ts";
 import type { Transposed } from "../graph/ops/matmul.ts";
 import { type Range, toEnd, toStart } from "../graph/ops/movement.ts";
-import { optionsOf, requireList, requireOneOf, requireRecord, requireShape, requireWhole } from "./arguments.ts";
+import { optionsOf, requireList, requireOneOf, requireRecord, requireShape } from "./arguments.ts";
 import { countAlong, flattenRows } from "./compositions.ts";
 import {
   broadcastShapes,
@@ -273,9 +273,10 @@ export class Tensor implements Spec {
     if (requireList("concat", "tensors", others).length === 0) return this;
     return recordOne("concat", [this, ...others], { axis: normalizeAxis(axis, this.rank, "concat") });
   }
-  /** Parts of the given sizes along `axis`. */
-  split(sizes: readonly number[], axis = -1): readonly Tensor[] {
-    return requireWhole("split", sizes).length === 1 && sizes[0] === this.dim(axis)
+  /** Parts of the given sizes along `axis`; sizes may have names. */
+  split(sizes: Shape, axis = -1): readonly Tensor[] {
+    requireShape("split", requireList("split", "sizes", sizes));
+    return sizes.length === 1 && sizes[0] === this.dim(axis)
       ? [this]
       : record("split", [this], { axis: normalizeAxis(axis, this.rank, "split"), sizes });
   }

@@ -1,10 +1,11 @@
 /** The language models against PyTorch's and transformers' numbers: `test/fixtures/models.py`. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { IdGenerator } from "../../src/generate/index.ts";
 import { gradient } from "../../src/graph/index.ts";
 import { crossEntropy } from "../../src/nn/index.ts";
 import { adamW } from "../../src/optim/index.ts";
 import { compile, type HostTensor } from "../../src/runtime/index.ts";
-import { type Dim, input, type Tensor } from "../../src/tensor/index.ts";
+import { input, type Tensor } from "../../src/tensor/index.ts";
 import { createStep } from "../../src/train/index.ts";
 import { type Fixture, fixtureNames, loadFixture } from "../support/fixtures.ts";
 import { host, numbersOf, requireClose } from "../support/numbers.ts";
@@ -27,35 +28,6 @@ function relativeError(got: HostTensor, expected: HostTensor): number {
   const [found, wanted] = [numbersOf(got.data), numbersOf(expected.data)];
   const scale = Math.max(...wanted.map(Math.abs), 1e-6);
   return Math.max(...wanted.map((value, i) => Math.abs((found[i] ?? Number.NaN) - value))) / scale;
-}
-
-/** One program that takes any number of tokens after any past. */
-async function stepper({ model, parameters, weights }: Fixture, T: Dim) {
-  const specs = model.carried(B);
-  const before = Object.fromEntries(
-    Object.entries(specs).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]),
-  );
-  const tokens = input("ids", [B, T], "i32");
-  const { logits, carried } = model.step(tokens, before);
-  const next = Object.fromEntries(Object.entries(carried).map(([name, tensor]) => [`next.${name}`, tensor]));
-  const program = await compile(
-    { ids: tokens, ...before, ...parameters },
-    { logits, ...next } as Record<string, Tensor>,
-    { threads: 1 },
-  );
-  const empty = Object.fromEntries(
-    Object.entries(specs).map(([name, { shape, dtype }]) => {
-      const sizes = shape.map((dim) => (dim === "P" ? 0 : Number(dim)));
-      return [name, host(new Float32Array(sizes.reduce((a, b) => a * b, 1)), sizes, dtype)];
-    }),
-  );
-  let state: Record<string, HostTensor> = empty;
-  return async (given: HostTensor): Promise<HostTensor> => {
-    const { logits: result, ...rest } = await program.run({ ids: given, ...state, ...weights });
-    state = Object.fromEntries(Object.entries(rest).map(([name, value]) => [name.slice("next.".length), value]));
-    if (!result) throw new Error("the program gave no logits");
-    return result;
-  };
 }
 
 /** Columns `from` up to before `to` of [B, T, ..]. */
@@ -139,25 +111,38 @@ describe.each(fixtureNames)("%s", (name) => {
     expect(Math.max(...errors)).toBeLessThan(tolerance.curve.at100);
   });
 
-  test("token by token gives what all at once gives", async () => {
-    const run = await stepper(fixture, 1);
-    for (let t = 0; t < T; t++)
-      requireClose(`token ${t}`, await run(columns(given, t, t + 1)), columns(full, t, t + 1), tolerance.step);
-  });
-
-  test("chunks of any length give what all at once gives", async () => {
-    const run = await stepper(fixture, "T");
-    let from = 0;
-    for (const length of [3, 1, 2, 1]) {
-      requireClose(
-        `from ${from}`,
-        await run(columns(given, from, from + length)),
-        columns(full, from, from + length),
-        tolerance.step,
-      );
-      from += length;
+  /** Reads rows piece by piece, in pieces of their own lengths, and compares what follows the last token of each. */
+  async function readInPieces(lengths: readonly (readonly number[])[]): Promise<void> {
+    const generator = await IdGenerator.create(fixture.model, fixture.weights, { threads: 1 });
+    const batch = generator.open(B);
+    const past = new Int32Array(B);
+    const V = fixture.model.vocabulary;
+    for (const piece of lengths) {
+      const asked = Array.from({ length: B }, (_, b) => {
+        const from = b * T + (past[b] ?? 0);
+        return batch.text(b).read(Int32Array.from(numbersOf(given.data).slice(from, from + (piece[b] ?? 0))));
+      });
+      for (const [b, logits] of (await Promise.all(asked)).entries()) {
+        const end = b * T + (past[b] ?? 0) + (piece[b] ?? 0);
+        past[b] = (past[b] ?? 0) + (piece[b] ?? 0);
+        const expected = numbersOf(full.data).slice((end - 1) * V, end * V);
+        requireClose(`row ${b}`, host(numbersOf(logits), [V], "f32"), host(expected, [V], "f32"), tolerance.step);
+      }
     }
-  });
+    await batch.release();
+    await generator.release();
+  }
+
+  test("token by token gives what all at once gives", () =>
+    readInPieces(Array.from({ length: T }, () => Array<number>(B).fill(1))));
+
+  test("pieces of any length give what all at once gives, each row at its own pace", () =>
+    readInPieces([
+      [3, 1, 2],
+      [1, 2, 1],
+      [2, 3, 1],
+      [1, 1, 3],
+    ]));
 
   test("a token changes nothing before it", async () => {
     const changed = { ...given, data: given.data.slice() };

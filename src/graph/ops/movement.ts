@@ -175,8 +175,8 @@ function concatRule(inputs: readonly Spec[], { axis }: { axis: number }): readon
   return [{ shape: first.shape.map((dim, i) => (i === axis ? size : dim)), dtype: first.dtype }];
 }
 
-function splitRule([x]: readonly Spec[], { axis, sizes }: { axis: number; sizes: readonly number[] }): readonly Spec[] {
-  const total = sizes.reduce((a, b) => a + b, 0);
+function splitRule([x]: readonly Spec[], { axis, sizes }: { axis: number; sizes: Shape }): readonly Spec[] {
+  const total = sizes.reduce(addDims, 0);
   if (!x || total !== x.shape[axis])
     throw new ShapeError(
       `split: parts [${sizes.join(", ")}] sum to ${total}, axis ${axis} of ${formatShape(x?.shape ?? [])} has ${x?.shape[axis]}; they must be equal`,
@@ -260,16 +260,11 @@ export const movementOps = {
       const [first, ...rest] = outputs.map((output, i) => grads[i] ?? output.zerosLike());
       return [first?.concat(rest, axis)];
     },
-    onnx: ({ inputs: [x = ""], attrs: { axis, sizes }, emitMany, constant }) =>
-      emitMany(
-        "Split",
-        [x, constant(BigInt64Array.from(sizes, BigInt), "i64", [sizes.length])],
-        { axis },
-        sizes.length,
-      ),
+    onnx: ({ inputs: [x = ""], attrs: { axis, sizes }, emitMany, dims }) =>
+      emitMany("Split", [x, dims(sizes)], { axis }, sizes.length),
     lead: ([x], { axis, sizes }) => (x ? x.split([...sizes], axis + 1) : []),
     turn: (inputs, { axis, sizes }, record) => record("split", inputs, { axis: 1 - axis, sizes }),
-  } satisfies Op<{ axis: number; sizes: readonly number[] }>,
+  } satisfies Op<{ axis: number; sizes: Shape }>,
   slice: {
     shape: ([x], { ranges }) => {
       const shape = [...(x?.shape ?? [])];
