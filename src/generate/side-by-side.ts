@@ -5,7 +5,7 @@ import { Cache, type Device, isCache, type OrtTensor, type Program, Resident, to
 import type { Read } from "./writing.ts";
 
 /** Ids that are read at a time: a long prompt in one piece would take memory for every one of its steps. */
-const PIECE = 512;
+const PIECE = 256;
 
 /** One of the texts. */
 export interface Text {

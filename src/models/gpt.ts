@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import {
+  atLast,
   causalAttention,
   constantInit,
   Dropout,
@@ -21,7 +22,7 @@ import {
 import { probability, whole } from "../schema.ts";
 import { arange, parameter, type Tensor } from "../tensor/index.ts";
 import { architecture, labelCount } from "./architecture.ts";
-import { atLast, classCount } from "./classes.ts";
+import { classCount } from "./classes.ts";
 import { type CausalModel, type ClassesModel, causalInputs, classesInputs } from "./heads.ts";
 
 /** Keys as in the checkpoint's `config.json`. */

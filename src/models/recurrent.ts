@@ -6,11 +6,11 @@
  */
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
-import { Dropout, Embedding, Linear } from "../nn/index.ts";
+import { atLast, Dropout, Embedding, Linear, maxOf, meanOf } from "../nn/index.ts";
 import { probability, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { type Architecture, architecture, labelCount } from "./architecture.ts";
-import { atLast, classCount, maxOf, meanOf } from "./classes.ts";
+import { classCount } from "./classes.ts";
 import { type CausalModel, type ClassesModel, causalInputs, classesInputs } from "./heads.ts";
 
 /** Keys of the configuration, named as the arguments of torch.nn's layers. */

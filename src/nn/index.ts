@@ -39,3 +39,4 @@ export * from "./sequence.ts";
 export * from "./sequential.ts";
 export * from "./similarity.ts";
 export type { PerAxis } from "./sizes.ts";
+export * from "./summary.ts";
