@@ -123,8 +123,13 @@ async function readTensors(path: string, most = WEIGHTS_LIMIT): Promise<TensorFi
   return file;
 }
 
-/** The tensors of a file, whose bytes stay there. */
-async function mapTensors(path: string): Promise<TensorFile> {
+/** Files up to this size are read, so that every number is checked; of larger ones the logits are. */
+const READ_WHOLE = 64 * 2 ** 20;
+
+/** The tensors of a file, whose bytes stay there where they are many. */
+async function mapTensors(path: string, most: number): Promise<TensorFile> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found || found.size <= READ_WHOLE) return readTensors(path, most);
   const file = await mapSafetensors(path);
   requireDigest(path, file);
   return file;

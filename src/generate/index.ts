@@ -3,6 +3,14 @@ export { IdGenerator } from "./generator.ts";
 export type { LogitsContext, LogitsProcessor } from "./processors.ts";
 export * as processors from "./processors.ts";
 export { sampler } from "./sample.ts";
-export { type GenerateOptions, generateSettings, generationFlags, prediction, type SampleOptions } from "./settings.ts";
+export {
+  type GenerateOptions,
+  generateSettings,
+  generationFlags,
+  prediction,
+  type SampleOptions,
+  type Settings,
+} from "./settings.ts";
+export type { SideBySide, Text } from "./side-by-side.ts";
 export { type Generated, spell } from "./text.ts";
 export { type Ending, writing } from "./writing.ts";

@@ -76,6 +76,7 @@ export type Settings = z.output<typeof settings>;
 export const prediction = settings.extend({
   tokens: generationFlags.shape.tokens,
   samples: generationFlags.shape.samples,
+  batch: whole(1, 4096).default(8).describe("texts generated at a time"),
 });
 
 /** How the next token is chosen. */

@@ -250,6 +250,14 @@ export interface Classification {
   readonly labels: Readonly<Record<string, number>>;
 }
 
+/** Throws CheckpointError where a logit is not finite: weights that stay in their file are not looked through. */
+function finite(logits: Float32Array): Float32Array {
+  if (logits.every(Number.isFinite)) return logits;
+  throw new CheckpointError(
+    "predict: the model gives logits that are not finite; its weights are not finite, take another checkpoint",
+  );
+}
+
 /** A classifier with its tokenizer and labels. */
 export class Classifier implements Predictor<unknown, Classification> {
   readonly #encoding: Encoding;
@@ -278,7 +286,7 @@ export class Classifier implements Predictor<unknown, Classification> {
       const rows = texts.map((text) => this.#encoding.ids(text));
       const { logits } = await this.#program.run(padded(rows, this.#encoding.length));
       if (!logits) throw new Error("internal: a classifier without logits");
-      for (const [i, text] of texts.entries()) yield this.#answer(text, softmax(rowOf(logits, i)), top);
+      for (const [i, text] of texts.entries()) yield this.#answer(text, softmax(finite(rowOf(logits, i))), top);
     }
   }
 

@@ -14,7 +14,10 @@ import {
   generationFlags,
   IdGenerator,
   prediction,
+  type Settings,
+  type SideBySide,
   spell,
+  type Text,
   writing,
 } from "../generate/index.ts";
 import type { CausalModel } from "../models/index.ts";
@@ -22,7 +25,7 @@ import { crossEntropy } from "../nn/index.ts";
 import type { Feeds, HostTensor, RunOptions, Weights } from "../runtime/index.ts";
 import { checked, requireRecord, whole } from "../schema.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar } from "../tokenizers/index.ts";
-import { several } from "./batched.ts";
+import { grouped, several } from "./batched.ts";
 import { endIds } from "./end.ts";
 import type { Description, Predictor, Problem, Scorer, Task, Watch } from "./task.ts";
 import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
@@ -167,6 +170,13 @@ export interface Continuation extends Generated {
   readonly seed: number;
 }
 
+/** One text to continue. */
+interface Job {
+  readonly prompt: string;
+  readonly ids: Int32Array;
+  readonly settings: Settings;
+}
+
 /** A causal model with its tokenizer, ready to continue text. */
 export class TextGenerator implements Predictor<unknown, Continuation> {
   readonly tokenizer: Tokenizer;
@@ -198,17 +208,31 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
    * the vocabulary lacks a character of the prompt, ConfigError on options that are unknown or out of range.
    */
   async *generate(prompt: string, options: GenerateOptions = {}): AsyncGenerator<string, Continuation> {
-    const given = generateSettings(options);
-    const { vocabulary = this.tokenizer.vocabSize, end = this.end, stop = [] } = given;
-    const settings = { ...given, vocabulary, end };
-    const ids = this.tokenizer.encode(prompt);
-    this.#generator ??= this.#create();
-    const batch = (await this.#generator).open();
+    const job = this.#job(prompt, generateSettings(options));
+    const batch = await this.#open(1);
     try {
-      const source = writing(batch.text(0).read, ids, settings);
-      return { prompt, ...(yield* spell(source, this.tokenizer, [stop].flat())), seed: settings.seed };
+      return yield* this.#continue(job, batch.text(0));
     } finally {
       await batch.release();
+    }
+  }
+
+  async #open(texts: number): Promise<SideBySide> {
+    this.#generator ??= this.#create();
+    return (await this.#generator).open(texts);
+  }
+
+  #job(prompt: string, settings: Settings): Job {
+    const { vocabulary = this.tokenizer.vocabSize, end = this.end } = settings;
+    return { prompt, ids: this.tokenizer.encode(prompt), settings: { ...settings, vocabulary, end } };
+  }
+
+  async *#continue({ prompt, ids, settings }: Job, { read, close }: Text): AsyncGenerator<string, Continuation> {
+    try {
+      const generated = yield* spell(writing(read, ids, settings), this.tokenizer, [settings.stop ?? []].flat());
+      return { prompt, ...generated, seed: settings.seed };
+    } finally {
+      close();
     }
   }
 
@@ -216,13 +240,29 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
   async *predict(inputs: Iterable<unknown> | AsyncIterable<unknown>, options: Json & Watch = {}) {
     requireRecord(options, "predict");
     const { onProgress: _, ...given } = options;
-    const { samples, ...chosen } = checked(prediction, given, "option");
-    for await (const input of several(inputs)) {
-      const prompt = promptOf(input);
-      for (const seed of seedsFrom(chosen.seed, samples)) {
-        yield await finished(this.generate(prompt, { ...chosen, seed }));
-        if (chosen.signal?.aborted) return;
-      }
+    const { samples, batch, ...chosen } = checked(prediction, given, "option");
+    const seeds = seedsFrom(chosen.seed, samples);
+    for await (const jobs of grouped(this.#jobs(inputs, seeds, chosen), batch)) {
+      yield* await this.#together(jobs);
+      if (chosen.signal?.aborted) return;
+    }
+  }
+
+  async *#jobs(inputs: Iterable<unknown> | AsyncIterable<unknown>, seeds: readonly number[], chosen: Settings) {
+    for await (const input of several(inputs))
+      for (const seed of seeds) yield this.#job(promptOf(input), { ...chosen, seed });
+  }
+
+  /** All of them, side by side. */
+  async #together(jobs: readonly Job[]): Promise<Continuation[]> {
+    const batch = await this.#open(jobs.length);
+    try {
+      const ended = await Promise.allSettled(jobs.map((job, i) => finished(this.#continue(job, batch.text(i)))));
+      const failed = ended.find((result) => result.status === "rejected");
+      if (failed) throw failed.reason;
+      return ended.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    } finally {
+      await batch.release();
     }
   }
 

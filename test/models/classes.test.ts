@@ -2,9 +2,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
 import { gradient } from "../../src/graph/index.ts";
-import { atLast, maxOf, meanOf } from "../../src/nn/index.ts";
 import { build, loadArchitecture } from "../../src/models/index.ts";
-import { crossEntropy } from "../../src/nn/index.ts";
+import { atLast, crossEntropy, maxOf, meanOf } from "../../src/nn/index.ts";
 import { compile, type HostTensor } from "../../src/runtime/index.ts";
 import { input, type Tensor } from "../../src/tensor/index.ts";
 import { classesNames, type Fixture, loadClasses } from "../support/fixtures.ts";
