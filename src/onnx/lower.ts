@@ -32,6 +32,7 @@ import {
   type Tensor,
 } from "../tensor/index.ts";
 import { type Constant, encodeModel, type Initializer, isExternal, type NamedSpec, OPSET } from "./encode.ts";
+import { hostNodes } from "./host-nodes.ts";
 import { lookUpApart } from "./look-up.ts";
 
 /** Tensors by the names they are fed and fetched under. */
@@ -45,10 +46,20 @@ export interface OnnxModel {
   readonly opset: number;
   /** Whether it computes in double precision, which the engine's fusions would round. */
   readonly double: boolean;
+  /** Sizes with names that matrix products sum over. */
+  readonly summed: readonly string[];
+  /** Nodes that a graphics processor leaves to the host. */
+  readonly onHost: readonly string[];
 }
 
 /** Whether it is known before anything runs that there is no element. */
 const isEmpty = ({ shape }: Spec): boolean => shape.includes(0) && shape.every((dim) => typeof dim === "number");
+
+/** The size that a matrix product sums over. */
+function summedOf({ op, inputs: [a], attrs }: Node): Dim | undefined {
+  if (op !== "matmul" && op !== "gemm") return undefined;
+  return a?.shape.at((attrs as { transA: boolean }).transA ? -2 : -1);
+}
 
 /** Emits nodes into one list, and constants and sizes into the list of the outermost graph. */
 class GraphBuilder {
@@ -75,6 +86,8 @@ class GraphBuilder {
   lower(node: Node): void {
     const { outputs } = node;
     if (outputs.some(({ dtype }) => dtype === "f64")) this.#outermost.double = true;
+    const inner = summedOf(node);
+    if (typeof inner === "string") this.#outermost.summed.add(inner);
     const names = outputs.every(isEmpty)
       ? outputs.map((spec) => this.#outermost.fill(0, spec, this))
       : rowOf(node.op).onnx(this.#lowering(node, this));
@@ -161,6 +174,8 @@ class Outermost {
   #count = 0;
   /** Whether anything is computed in double precision. */
   double = false;
+  /** Sizes with names that matrix products sum over. */
+  readonly summed = new Set<string>();
   /** `reserved` are the names of the model's inputs and outputs, which nothing else may have. */
   constructor(sources: readonly NamedSpec[], reserved: ReadonlySet<string>) {
     this.#sources = sources;
@@ -331,5 +346,7 @@ export function lowerSimplified(inputs: Named, outputs: Named, constants: Consta
     initializers: [...apart.initializers, ...outermost.initializers.values()],
   };
   const bytes = encodeModel(graph, (name) => renamed.get(name) ?? name);
-  return { bytes, inputs: graph.inputs, outputs: graph.outputs, opset: OPSET, double: outermost.double };
+  const { double, summed } = outermost;
+  const onHost = hostNodes(graph.nodes).map((name) => renamed.get(name) ?? name);
+  return { bytes, inputs: graph.inputs, outputs: graph.outputs, opset: OPSET, double, summed: [...summed], onHost };
 }

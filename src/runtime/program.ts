@@ -3,7 +3,7 @@ import { platform } from "#runtime";
 import { ConfigError, DeviceError, nearest, quoted, ShapeError, shown } from "../errors.ts";
 import type { Spec } from "../graph/index.ts";
 import { lower, type Named, type OnnxModel } from "../onnx/index.ts";
-import { formatShape, holds, requireRecord } from "../tensor/index.ts";
+import { dimAt, formatShape, holds, requireRecord } from "../tensor/index.ts";
 import {
   type Device,
   type Engine,
@@ -96,6 +96,7 @@ export class Program<O extends string = string> {
   ): Promise<Record<string, OrtTensor>> {
     if (this.#holders < 1) throw new DeviceError("run: the program was released; compile it again");
     this.#files?.check();
+    if (this.device === "webgpu") requireSums(this.model, inputs);
     const used = Object.fromEntries(this.#session.inputNames.map((name) => [name, inputs[name] as OrtTensor]));
     const given = this.device === "cpu" ? this.model.outputs.filter(({ name }) => fetches[name]) : [];
     const into = Object.fromEntries(given.map(({ name }) => [name, fetches[name] as OrtTensor]));
@@ -128,6 +129,23 @@ export class Program<O extends string = string> {
   endProfiling(): void {
     this.#session.endProfiling();
   }
+}
+
+/**
+ * Throws ShapeError where a matrix product would sum over nothing, at which the WebGPU kernel of onnxruntime-node (1.30) ends the
+ * process, and that of onnxruntime-web fails.
+ */
+function requireSums({ inputs, summed }: OnnxModel, fed: Readonly<Record<string, OrtTensor>>): void {
+  if (summed.length === 0) return;
+  const sizes = new Map<string, number>();
+  for (const { name, spec } of inputs)
+    for (const [axis, dim] of spec.shape.entries())
+      if (typeof dim === "string") sizes.set(dim, fed[name]?.dims[axis] ?? Number.NaN);
+  const empty = summed.find((dim) => dimAt(dim, sizes) === 0);
+  if (empty !== undefined)
+    throw new ShapeError(
+      `run: "${empty}" is 0, and on webgpu a matrix product cannot sum over nothing; feed at least one, or use another device`,
+    );
 }
 
 /** What the engine says, in one line. */
@@ -238,7 +256,7 @@ const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
 async function createProgram(model: OnnxModel, options: SessionOptions): Promise<Program> {
   const engine = await loadEngine(options.device, options.threads);
   const start = performance.now();
-  const session = await engine.InferenceSession.create(model.bytes, sessionOptions(options, model.double)).catch(
+  const session = await engine.InferenceSession.create(model.bytes, sessionOptions(options, model)).catch(
     engineError("compile"),
   );
   return new Program(model, engine, session, options, performance.now() - start);

@@ -1,5 +1,6 @@
 /** What a device must offer, whichever build of ONNX Runtime is behind it. */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
+import type { OnnxModel } from "../onnx/index.ts";
 import { type DType, type HostArray, holds } from "../tensor/index.ts";
 import type { Placed } from "./weights.ts";
 
@@ -139,9 +140,9 @@ const extraOptions = (device: Device, double: boolean, { files }: NonNullable<Se
 
 export const sessionOptions = (
   { device, threads, profile, arena, onDevice = [], weights = { data: [], files: undefined } }: SessionOptions,
-  double: boolean,
+  { double, onHost }: Pick<OnnxModel, "double" | "onHost">,
 ): InferenceSession.SessionOptions => ({
-  executionProviders: [device],
+  executionProviders: [device === "webgpu" && onHost.length > 0 ? { name: device, forceCpuNodeNames: onHost } : device],
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
   graphOptimizationLevel: double ? "basic" : "all",

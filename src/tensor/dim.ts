@@ -77,6 +77,17 @@ export function divideDims(a: Dim, b: Dim): Dim | undefined {
   return spell(quotient);
 }
 
+/** The number that `dim` is where its symbols have `sizes`. */
+export function dimAt(dim: Dim, sizes: ReadonlyMap<string, number>): number {
+  let sum = 0;
+  for (const [product, coefficient] of terms(dim))
+    sum += product
+      .split("*")
+      .filter(Boolean)
+      .reduce((value, symbol) => value * (sizes.get(symbol) ?? Number.NaN), coefficient);
+  return sum;
+}
+
 /** Product of all dimensions. */
 export const sizeOf = (shape: Shape): Dim => shape.reduce(multiplyDims, 1);
 

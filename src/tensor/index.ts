@@ -19,6 +19,7 @@ export {
 export {
   addDims,
   type Dim,
+  dimAt,
   divideDims,
   formatShape,
   multiplyDims,

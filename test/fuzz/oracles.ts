@@ -25,7 +25,7 @@ async function compiled(
   const model = lower(inputs, outputs);
   const engine = await loadEngine("cpu", 1);
   const given = { device: "cpu", threads: 1 } as const;
-  const options = { ...sessionOptions(given, model.double), graphOptimizationLevel: level };
+  const options = { ...sessionOptions(given, model), graphOptimizationLevel: level };
   const session = await engine.InferenceSession.create(model.bytes, options);
   const program = new Runnable(model, engine, session, given, 0).retain();
   return { run: (feeds) => program.run(feeds), release: () => program.release() };
