@@ -1,19 +1,17 @@
 /** `descent eval`: scores of a run on data, beside those of naive baselines. */
 import { folder, writePictures } from "../checkpoint/node-run.ts";
-import type { Device } from "../runtime/index.ts";
 import { type Evaluated, evaluate as measure } from "../tasks/evaluate.ts";
 import type { Scores } from "../train/index.ts";
+import { type DeviceFlags, place } from "./device.ts";
 import { grouped } from "./format.ts";
 import type { Interruption } from "./interruption.ts";
 import { emit, type IO } from "./io.ts";
 
-export interface EvaluateFlags {
+export interface EvaluateFlags extends DeviceFlags {
   readonly data: string;
   readonly dataDir?: string | undefined;
   readonly batch?: number | undefined;
   readonly baselines?: boolean | undefined;
-  readonly threads?: number | undefined;
-  readonly device?: string | undefined;
   /** Folder for pictures. */
   readonly pictures?: string | undefined;
   readonly json?: true | undefined;
@@ -35,10 +33,14 @@ const report = (run: string, { data, examples, scores, baselines }: Evaluated): 
   `${data}, ${grouped(examples)} examples\n\n${scoreTable([[run, scores], ...Object.entries(baselines)])}`;
 
 export async function evaluate(run: string, flags: EvaluateFlags, io: IO, stop: Interruption): Promise<void> {
-  const { json, device, pictures: place, ...options } = flags;
-  const measured = await measure(folder(run), { ...options, device: device as Device, signal: stop.signal });
+  const { json, pictures: drawn, device, threads, ...options } = flags;
+  const measured = await measure(folder(run), {
+    ...options,
+    ...(await place({ device, threads }, io)),
+    signal: stop.signal,
+  });
   const { pictures, ...found } = measured;
-  if (place !== undefined) await writePictures(place, pictures);
+  if (drawn !== undefined) await writePictures(drawn, pictures);
   if (json) emit(io, { run, ...found });
   else io.out(report(run, measured));
   if (found.note && !json) io.err(`${found.note}\n`);

@@ -5,12 +5,13 @@ import { generationFlags } from "../generate/index.ts";
 import { checked } from "../schema.ts";
 import { type Continuation, seedsFrom, TextGenerator } from "../tasks/language.ts";
 import { open } from "../tasks/open.ts";
+import { type DeviceFlags, place } from "./device.ts";
 import { flagsOf } from "./flags.ts";
 import type { Interruption } from "./interruption.ts";
 import { emit, type IO } from "./io.ts";
 import { openingPrompt, stream } from "./sample.ts";
 
-export interface GenerateFlags {
+export interface GenerateFlags extends DeviceFlags {
   readonly prompt?: string | undefined;
   readonly json?: true | undefined;
   readonly [option: string]: unknown;
@@ -22,7 +23,7 @@ export async function generate(run: string, flags: GenerateFlags, io: IO, stop: 
   const { samples, ...options } = checked(generationFlags, chosen, "option");
   const seeds = seedsFrom(options.seed, samples);
   if (given === "") throw new ConfigError("--prompt: expected some text to start from, got none; leave it out for any");
-  await using generator = await open(folder(run));
+  await using generator = await open(folder(run), await place(flags, io));
   if (!(generator instanceof TextGenerator))
     throw new ConfigError(`generate ${run}: the run was not trained to continue text; use ${io.command} predict`);
   const prompt = given ?? openingPrompt(generator.tokenizer);

@@ -9,11 +9,12 @@ import { folder } from "../checkpoint/node-run.ts";
 import { formatOf, type Header, parseRow, readTable } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import { describe, open } from "../tasks/open.ts";
+import { type DeviceFlags, place } from "./device.ts";
 import { flagsOf } from "./flags.ts";
 import type { Interruption } from "./interruption.ts";
 import { emit, type IO } from "./io.ts";
 
-export interface PredictFlags {
+export interface PredictFlags extends DeviceFlags {
   readonly json?: true | undefined;
   readonly [option: string]: unknown;
 }
@@ -97,7 +98,7 @@ export async function predict(
 ): Promise<void> {
   const store = folder(run);
   const { task, options: trained } = await describe(store);
-  const predictor = await open(store);
+  const predictor = await open(store, await place(flags, io));
   const signal = AbortSignal.any([stop.signal, io.closed]);
   const options = { ...flagsOf(task.prediction, flags), signal };
   const blank = new BlankLines();

@@ -31,7 +31,6 @@ export interface Prepared {
   /** Where it is kept, once it has begun. */
   readonly where: () => string;
   readonly run: Run<TrainingEvent, Trained>;
-  readonly device: string;
   readonly threads: number;
   readonly seed: number;
 }

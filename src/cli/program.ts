@@ -13,7 +13,10 @@ import { whole } from "./numbers.ts";
 const DEBUG = ["--debug", "on an error, print the stack as well"] as const;
 const JSON_EVENTS = ["--json", "events as JSON lines on standard output"] as const;
 const THREADS = ["--threads <n>", "threads inside one operation (default: all processors)"] as const;
-const DEVICE = ["--device <name>", "cpu or wasm (default: cpu)"] as const;
+const DEVICE = [
+  "--device <name>",
+  "cpu, wasm, webgpu, ...: what doctor lists, or auto, which measures (default: cpu)",
+] as const;
 const DATA_DIR = ["--data-dir <dir>", "folder that holds named data sets already"] as const;
 
 const version = (): string => {
@@ -65,6 +68,8 @@ const predict: Verb = {
     command
       .argument("<run>", "folder of a run, of its best/, or of a checkpoint")
       .argument("[inputs...]", "files of lines, JSON Lines, .csv or .tsv; - is standard input, the default")
+      .addOption(threads())
+      .option(...DEVICE)
       .option("--json", "answers as JSON lines")
       .action(async (run, inputs, flags) => (await import("./predict.ts")).predict(run, inputs, flags, io, stop));
     await (await import("./help.ts")).addPredictFlags(command, argv);
@@ -96,6 +101,8 @@ const generate: Verb = {
     command
       .argument("<run>", "folder of a run, or of its best/")
       .option("--prompt <text>", "text to start from")
+      .addOption(threads())
+      .option(...DEVICE)
       .option(...JSON_EVENTS)
       .action(async (run, flags) => (await import("./generate.ts")).generate(run, flags, io, stop));
     await (await import("./help.ts")).addGenerateFlags(command);

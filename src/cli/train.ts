@@ -76,15 +76,10 @@ async function beginNew(model: string | undefined, flags: TrainFlags): Promise<B
         ...watching(data, context),
       });
       const seed = Number(training.seed ?? 0);
-      return { model, task, data, where: () => store?.where ?? "", run, ...place(device, threads), seed };
+      return { model, task, data, where: () => store?.where ?? "", run, threads: threads ?? platform.processors, seed };
     },
   };
 }
-
-const place = (device: string | null = null, threads: number | null = null) => ({
-  device: device ?? platform.defaultDevice,
-  threads: threads ?? platform.processors,
-});
 
 /** What is shown and what stops a training before its first step. */
 const watching = (data: string, { display, stop }: Context) => ({
@@ -118,18 +113,26 @@ async function beginAgain(model: string | undefined, flags: TrainFlags): Promise
     task,
     prepare(context) {
       const { data = record.train.name, val, dataDir } = flags;
-      const { device, threads, settings } = record;
+      const { threads, settings } = record;
       const steps = chosen.training.steps as number | undefined;
       const run = resume(path, { data: flags.data, val, dataDir, steps, ...watching(data, context) });
       const name = model ?? modelName(record.model);
-      return { model: name, task, data, where: () => path, run, ...place(device, threads), seed: settings.seed };
+      return {
+        model: name,
+        task,
+        data,
+        where: () => path,
+        run,
+        threads: threads ?? platform.processors,
+        seed: settings.seed,
+      };
     },
   };
 }
 
 /** Passes every event on, to the display and to programs. */
 async function watch(prepared: Prepared, { flags, io, display }: Context): Promise<Finished> {
-  const { run, where, model, task, data, device, threads, seed } = prepared;
+  const { run, where, model, task, data, threads, seed } = prepared;
   let parameters: number | undefined;
   try {
     for await (const event of run) {
@@ -137,8 +140,7 @@ async function watch(prepared: Prepared, { flags, io, display }: Context): Promi
       if (first) display.header(headerRows(prepared, event));
       if (first) parameters = event.parameters;
       display.show(event);
-      if (flags.json)
-        emit(io, first ? { ...event, model, task: task.name, data, device, threads, seed, run: where() } : event);
+      if (flags.json) emit(io, first ? { ...event, model, task: task.name, data, threads, seed, run: where() } : event);
     }
     return { ...(await run), parameters: parameters ?? 0 };
   } catch (error) {
@@ -152,11 +154,12 @@ function duringRun(cause: DescentError, prepared: Prepared, io: IO): RunFailure 
 
 type Start = Extract<TrainingEvent, { event: "start" }>;
 
-const headerRows = (prepared: Prepared, { step, steps, parameters }: Start): [string, string][] => [
+const headerRows = (prepared: Prepared, { step, steps, parameters, device, chosen }: Start): [string, string][] => [
   ["model", `${prepared.model}, ${grouped(parameters)} parameters`],
   ["task", prepared.task.name],
   ["data", prepared.data],
-  ["device", `${prepared.device}, ${prepared.threads} ${prepared.threads === 1 ? "thread" : "threads"}`],
+  ["device", `${device}, ${prepared.threads} ${prepared.threads === 1 ? "thread" : "threads"}`],
+  ...(chosen === undefined ? [] : [["chosen", chosen] as [string, string]]),
   ["seed", String(prepared.seed)],
   ["steps", step ? `${step} to ${steps}` : String(steps)],
   ["folder", prepared.where()],

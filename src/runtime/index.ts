@@ -2,20 +2,24 @@
 
 export { Cache, isCache } from "./cache.ts";
 export { array, run, values } from "./evaluate.ts";
+export type { Choice, DeviceReport } from "./measure.ts";
 export { fillNoise, initialValues } from "./noise.ts";
 export {
   type CompileOptions,
   checkFeed,
+  chooseDevice,
   compile,
   compileModel,
-  deviceOf,
   type Feeds,
   type GraphOptions,
   hash,
   loadEngine,
+  measureDevices,
   memoryBytes,
   Program,
   type RunOptions,
+  type Settled,
+  settle,
 } from "./program.ts";
 export { stream, threefry2x32 } from "./random.ts";
 export { type Place, Resident, zerosOf } from "./resident.ts";

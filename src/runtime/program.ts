@@ -4,6 +4,7 @@ import { ConfigError, DeviceError, nearest, quoted, ShapeError, shown } from "..
 import type { Spec } from "../graph/index.ts";
 import { lower, type Named, type OnnxModel } from "../onnx/index.ts";
 import { dimAt, formatShape, holds, requireRecord } from "../tensor/index.ts";
+import { type Choice, type DeviceReport, fastest, measureDevice } from "./measure.ts";
 import {
   type Device,
   type Engine,
@@ -23,16 +24,13 @@ import { placeWeights, type Weights } from "./weights.ts";
 
 /** Where and how to run. */
 export interface RunOptions {
-  /** Default: `cpu` in Node, `wasm` in the browser. */
-  readonly device?: Device | undefined;
+  /** Default: `cpu` in Node, `wasm` in the browser. `auto` measures all that there are and takes the fastest. */
+  readonly device?: Device | "auto" | undefined;
   /** Threads inside one operation. Default: all processors. */
   readonly threads?: number | undefined;
   /** File name prefix under which the native engine writes the time of every node. */
   readonly profile?: string | undefined;
 }
-
-/** The device that `options` choose. */
-export const deviceOf = ({ device = platform.defaultDevice }: RunOptions): Device => device;
 
 /** Bytes that this process may hold: the machine's, a container's, or what WebAssembly can address. */
 export const memoryBytes: number = platform.memory;
@@ -50,6 +48,38 @@ export async function loadEngine(
   throw new DeviceError(
     `device ${shown(device)} is not available; choose one of ${there.join(", ")}${typeof device === "string" ? nearest(device, there) : ""}`,
   );
+}
+
+/** Options with a device, and why that one, where it was `auto`. */
+export interface Settled extends RunOptions {
+  readonly device: Device;
+  readonly chosen?: string | undefined;
+}
+
+/** Puts a device in the place of none and of `auto`. Throws DeviceError where none works. */
+export async function settle({ device = platform.defaultDevice, ...rest }: RunOptions): Promise<Settled> {
+  if (device !== "auto") return { ...rest, device, chosen: undefined };
+  const choice = await chooseDevice(rest.threads);
+  return { ...rest, device: choice.device, chosen: choice.reason };
+}
+
+/** Tests and measures every device that there is, one after the other; each in less than a second or two, if it starts. */
+export async function measureDevices(threads: number = platform.processors): Promise<DeviceReport[]> {
+  const reports: DeviceReport[] = [];
+  for (const device of await platform.devices()) reports.push(await measureDevice(compileModel, device, threads));
+  return reports;
+}
+
+const choices = new Map<number, Promise<Choice>>();
+
+/**
+ * The device with the fastest training step, by a short measurement, which is made once. Throws DeviceError where none
+ * works.
+ */
+export function chooseDevice(threads: number = platform.processors): Promise<Choice> {
+  const choice = choices.get(threads) ?? measureDevices(threads).then(fastest);
+  choices.set(threads, choice);
+  return choice;
 }
 
 /** A compiled graph whose outputs are called `O`. */
@@ -274,7 +304,7 @@ const residents = ({ outputs }: OnnxModel, { device, resident }: CompileOptions)
 
 /** Compiles an ONNX model, or finds it compiled already. */
 export async function compileModel(model: OnnxModel, options: CompileOptions = {}): Promise<Program> {
-  const given = checkedOptions(model, options);
+  const given = await checkedOptions(model, options);
   const { device, threads, profile, arena, onDevice = [] } = given;
   const key = `${device} ${threads} ${profile} ${arena} ${onDevice.length > 0} ${hash(model.bytes)}`;
   const bucket = cache.get(key) ?? [];
@@ -287,15 +317,16 @@ export async function compileModel(model: OnnxModel, options: CompileOptions = {
 }
 
 /** Throws ConfigError on options out of range. */
-function checkedOptions(model: OnnxModel, options: CompileOptions): SessionOptions {
+async function checkedOptions(model: OnnxModel, options: CompileOptions): Promise<SessionOptions> {
   const given = requireRecord("compile", "device, threads and profile", options);
-  const { device = platform.defaultDevice, threads = platform.processors, profile, arena, resident } = given;
+  const { threads = platform.processors, profile, arena, resident } = given;
   if (!Number.isSafeInteger(threads) || threads < 1)
     throw new ConfigError(
       `compile: expected a whole number of threads from 1 on, got ${shown(threads)}; leave it out for all`,
     );
   if (profile !== undefined && typeof profile !== "string")
     throw new ConfigError(`compile: expected profile as the beginning of a file name, got ${shown(profile)}`);
+  const { device } = await settle({ device: given.device, threads });
   return { device, threads, profile, arena, onDevice: residents(model, { device, resident }) };
 }
 
@@ -327,7 +358,7 @@ async function compileWith(weights: Weights, inputs: Named, outputs: Named, opti
   const placed = await placeWeights(weights);
   try {
     const model = lower(inputs, outputs, placed.constants);
-    const program = await createProgram(model, { ...checkedOptions(model, options), weights: placed });
+    const program = await createProgram(model, { ...(await checkedOptions(model, options)), weights: placed });
     placed.files?.check();
     return program.retain();
   } catch (error) {

@@ -4,6 +4,7 @@
  */
 import type { Store } from "../checkpoint/index.ts";
 import { asStore } from "../files/index.ts";
+import { settle } from "../runtime/index.ts";
 import { requireRecord } from "../schema.ts";
 import {
   countOf,
@@ -38,11 +39,20 @@ interface Session extends Planned {
   /** Finds the place of the run, after everything has been checked. */
   readonly place: () => Promise<Store | undefined>;
   readonly signal: AbortSignal;
+  /** Why the device, where it was `auto`. */
+  readonly chosen?: string | undefined;
+}
+
+/** `auto` becomes a device, which is the one that a resumed training takes. */
+async function withDevice(session: Session): Promise<Session> {
+  if (session.run.device !== "auto") return session;
+  const { chosen, ...run } = await settle(session.run);
+  return { ...session, run, chosen };
 }
 
 /** A training from its plan to its end. */
 async function* session(planning: Promise<Session>): AsyncGenerator<TrainingEvent, Trained> {
-  const current = await planning;
+  const current = await withDevice(await planning);
   const { plan, start, run } = current;
   const began = performance.now();
   const stepper = await createStep(stepOptions(plan), start, run, plan.sizes);
@@ -79,7 +89,7 @@ async function* locked(current: Session, compiled: Compiled): AsyncGenerator<Tra
 
 /** Saves the beginning, trains, and draws what came of it. */
 async function* steps(
-  { plan, before, run, signal }: Session,
+  { plan, before, run, signal, chosen }: Session,
   { stepper, measure, compileSeconds }: Compiled,
   store: Store | undefined,
 ): AsyncGenerator<TrainingEvent, Trained> {
@@ -91,7 +101,18 @@ async function* steps(
   }
   const [from, best] = [before?.step ?? 0, before?.best ?? undefined];
   const parameters = countOf(stepper.weights);
-  yield { event: "start", step: from, steps: settings.steps, parameters, compileSeconds, unit: task.unit, best };
+  const { device } = await settle(run);
+  yield {
+    event: "start",
+    step: from,
+    steps: settings.steps,
+    parameters,
+    compileSeconds,
+    unit: task.unit,
+    best,
+    device,
+    chosen,
+  };
 
   let pictures: Pictures = {};
   const events = loop(stepper, {

@@ -6,7 +6,6 @@
  */
 import type { Spec } from "../graph/index.ts";
 import {
-  deviceOf,
   type Feeds,
   loadEngine,
   nextName,
@@ -14,6 +13,7 @@ import {
   type Program,
   Resident,
   type RunOptions,
+  settle,
 } from "../runtime/index.ts";
 import { bytesPerElement, sizeOf, type Tensor } from "../tensor/index.ts";
 import { fixSizes, namedSizes, type Sizes } from "./buckets.ts";
@@ -194,13 +194,14 @@ export class PartedStep extends CarryingStep {
 export async function createStep<B extends BatchSpecs>(
   options: StepOptions<B>,
   start: StartValues | (() => StartValues),
-  run: RunOptions = {},
+  where: RunOptions = {},
   sizes: Sizes = {},
 ): Promise<CarryingStep> {
   const plan = planStep(options);
+  const run = await settle(where);
   const batch = fixSizes(plan.options.batch, sizes);
   const fixed = namedSizes(batch).length === 0;
-  const parted = isAccumulated(plan) || (deviceOf(run) === "cpu" && isLarge(plan));
+  const parted = isAccumulated(plan) || (run.device === "cpu" && isLarge(plan));
   if (typeof start !== "function") requireStart(plan, start);
   const trace = parted ? PartedStep.trace : traceWhole;
   const first = fixed ? requireMemory(trace(plan, batch)) : undefined;

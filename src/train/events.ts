@@ -1,4 +1,5 @@
 /** What a training reports while it runs, and in the end. */
+import type { Device } from "../runtime/index.ts";
 
 /** Measurements by name, such as `loss` and `accuracy`. */
 export type Scores = Readonly<Record<string, number>>;
@@ -24,6 +25,9 @@ export type TrainingEvent =
       readonly unit: string;
       /** The best score before a resumption. */
       readonly best: Best | undefined;
+      readonly device: Device;
+      /** Why that device, where it was left open with `auto`. */
+      readonly chosen: string | undefined;
     }
   | {
       readonly event: "step";

@@ -4,7 +4,7 @@ import { batchesPerEpoch, type Dataset, divided, epochs as passes } from "../dat
 import { ConfigError, shown } from "../errors.ts";
 import { namedBuffers, namedParameters } from "../nn/index.ts";
 import { adam, constantRate, type Optimizer, type Schedule } from "../optim/index.ts";
-import { type Feeds, initialValues, type RunOptions, stream } from "../runtime/index.ts";
+import { type Feeds, initialValues, type RunOptions, type Settled, settle, stream } from "../runtime/index.ts";
 import { checkEach, meant, real, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { createStep } from "./accumulate.ts";
@@ -215,13 +215,14 @@ function evaluation<N extends string, E>(
 async function* fitting<N extends string, E>(
   model: object,
   data: FitData<E>,
-  options: FitOptions<N, E>,
+  given: FitOptions<N, E>,
   signal: AbortSignal,
 ): AsyncGenerator<TrainingEvent, Fitted & History> {
-  requireOptions(options);
-  const supply = supplyOf(data, options);
+  requireOptions(given);
+  const settled = await settle({ device: given.device, threads: given.threads });
+  const supply = supplyOf(data, given);
   try {
-    return yield* supplied(model, supply, options, signal);
+    return yield* supplied(model, supply, settled, { ...given, device: settled.device }, signal);
   } finally {
     await supply.close?.();
   }
@@ -230,6 +231,7 @@ async function* fitting<N extends string, E>(
 async function* supplied<N extends string, E>(
   model: object,
   supply: Supply,
+  { device, chosen }: Settled,
   options: FitOptions<N, E>,
   signal: AbortSignal,
 ): AsyncGenerator<TrainingEvent, Fitted & History> {
@@ -252,6 +254,8 @@ async function* supplied<N extends string, E>(
       compileSeconds: (performance.now() - started) / 1000,
       unit: "examples",
       best: undefined,
+      device,
+      chosen,
     };
     const history = yield* loop(step, {
       steps,

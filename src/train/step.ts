@@ -4,7 +4,6 @@ import { lowerSimplified } from "../onnx/index.ts";
 import {
   type CompileOptions,
   compileModel,
-  deviceOf,
   type Engine,
   type Feeds,
   type HostTensor,
@@ -12,7 +11,7 @@ import {
   type Place,
   type Program,
   Resident,
-  type RunOptions,
+  type Settled,
 } from "../runtime/index.ts";
 import { type Bucket, Buckets, type Sizes } from "./buckets.ts";
 import { Feeder, scalarFeeds } from "./feeder.ts";
@@ -88,7 +87,7 @@ export abstract class CarryingStep implements Stepper {
   readonly #still: Feeds;
   /** They and the frozen tensors. */
   readonly #fixed: Resident;
-  readonly #run: RunOptions;
+  readonly #run: Settled;
   #bytes = 0;
   #running = false;
   #released = false;
@@ -97,7 +96,7 @@ export abstract class CarryingStep implements Stepper {
   /** `first` is the graph of the first batch, where it is known. */
   constructor(plan: Plan, start: StartValues, { engine, run, first }: StepContext) {
     this.plan = plan;
-    this.place = { engine, device: deviceOf(run) };
+    this.place = { engine, device: run.device };
     this.#run = run;
     this.#first = first;
     this.buckets = new Buckets(plan.options.batch, (batch) => this.#bucket(batch));
@@ -236,7 +235,7 @@ export abstract class CarryingStep implements Stepper {
 /** Where a step runs. */
 export interface StepContext {
   readonly engine: Engine;
-  readonly run: RunOptions;
+  readonly run: Settled;
   readonly first: FittingGraph | undefined;
 }
 
