@@ -72,7 +72,8 @@ export interface Engine {
  */
 export function reasonOf(cause: unknown): string {
   const [line = ""] = String((cause as Error | undefined)?.message ?? cause).split("\n");
-  if (/device (is|was) lost|lost device|DeviceLost|Instance dropped/i.test(line)) return "the graphics device was lost";
+  if (/device (is|was) lost|lost device|DeviceLost|Instance dropped/i.test(line))
+    return "the graphics device was lost; start the program again";
   if (/no supported adapters|get a WebGPU adapter/i.test(line))
     return "no graphics adapter was found, check its driver";
   return line.replace(/^(Non-zero status code returned .*?\. )?(Status Message: )?\/\S+:\d+ .*? (was false\. )?/, "");

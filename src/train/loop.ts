@@ -2,6 +2,7 @@
  * The training loop, for any model: batch, step, report, evaluate, save. All that is random or ordered is a function of
  * seed and step, so a training resumed from a checkpoint is the training that was never interrupted.
  */
+import { DeviceError } from "../errors.ts";
 import type { Schedule } from "../optim/index.ts";
 import type { Feeds } from "../runtime/index.ts";
 import type { Best, History, Scores, TrainingEvent } from "./events.ts";
@@ -107,6 +108,14 @@ export function unlessAborted<T>(made: Promise<T>, signal: AbortSignal | undefin
   });
 }
 
+/** What the engine says, such as that the graphics device was lost, with what is left of the training. */
+const brokenOff =
+  (step: number, kept: string) =>
+  (error: unknown): never => {
+    if (!(error instanceof DeviceError)) throw error;
+    throw new DeviceError(`training: step ${step} was broken off: ${error.message}; ${kept}`, { cause: error });
+  };
+
 async function oneStep(
   stepper: Stepper,
   { steps, seed, schedule, where, count = rows, epoch, rowOf }: LoopOptions,
@@ -115,8 +124,8 @@ async function oneStep(
 ): Promise<TrainingEvent> {
   const [began, step] = [performance.now(), progress.step + 1];
   const lr = schedule(step);
-  const result = await stepper.run(batches, { step, lr, seed });
   const kept = lastGood(where, progress.saved);
+  const result = await stepper.run(batches, { step, lr, seed }).catch(brokenOff(step, kept));
   requireFiniteResult(result, step, kept, () => spoiltData(batches, (row) => rowOf?.(step, row)));
   progress.step = step;
   progress.losses.push(result.loss);
