@@ -8,10 +8,10 @@ import { appended, namedParameters } from "../nn/index.ts";
 import {
   compile,
   type Device,
-  deviceOf,
   nextName,
   type Program,
   type RunOptions,
+  settle,
   type Weights,
 } from "../runtime/index.ts";
 import { input, type Tensor } from "../tensor/index.ts";
@@ -50,9 +50,10 @@ export class IdGenerator implements AsyncDisposable {
     };
     const before = Object.fromEntries(Object.entries(model.carried).map(inputOf));
     const { logits, carried } = model.step(piece, before);
-    const outputs = { logits, ...carriedOn(deviceOf(run), piece, before, carried) };
+    const { chosen: _, ...settled } = await settle(run);
+    const outputs = { logits, ...carriedOn(settled.device, piece, before, carried) };
     const inputs = { ...piece, ...before, ...namedParameters(model.parts) };
-    return new IdGenerator(model, await compile(inputs, outputs, { ...run, weights, resident: true }));
+    return new IdGenerator(model, await compile(inputs, outputs, { ...settled, weights, resident: true }));
   }
 
   /** Gives the engine's memory back. */
