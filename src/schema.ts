@@ -9,7 +9,7 @@ export const whole = (least: number, most: number) => z.int().min(least).max(mos
 /** A number from `least` to `most`. */
 export const real = (least: number, most: number) => z.number().min(least).max(most);
 /** Some text, or a list of texts, none of them empty. */
-export const texts = () => z.union([z.string().min(1), z.array(z.string().min(1)).readonly()]);
+export const texts = () => z.union([z.string().min(1), z.array(z.string().min(1))]);
 /** A number from 0 to below 1. */
 export const probability = () => z.number().min(0).lt(1);
 
@@ -113,7 +113,8 @@ export function checked<S extends z.ZodObject>(schema: S, values: Values, what: 
   const result = schema.safeParse(values);
   if (result.success) return result.data;
   const fields = fieldsOf(schema);
-  throw new ConfigError(result.error.issues.map((issue) => complaint(issue, fields, values, what)).join("; "));
+  const complaints = result.error.issues.map((issue) => complaint(issue, fields, values, what));
+  throw new ConfigError([...new Set(complaints)].join("; "));
 }
 
 /** Options as an object, where `given` is one. Throws ConfigError. */

@@ -20,6 +20,7 @@ export const collect = (value: string, before: readonly string[] = []): string[]
 
 /** `option`, read as its field is. */
 function parsed(option: Option, name: string, { kind }: Field): Option {
+  option.negate = false; // --no-repeat-ngram takes a value; it is not the opposite of --repeat-ngram
   if (kind === "texts") return option.argParser(collect);
   return kind === "number" ? option.argParser(real(name)) : option;
 }

@@ -83,7 +83,7 @@ export function chooseDevice(threads: number = platform.processors): Promise<Cho
 }
 
 /** A compiled graph whose outputs are called `O`. */
-export class Program<O extends string = string> {
+export class Program<O extends string = string> implements AsyncDisposable {
   readonly model: OnnxModel;
   /** Milliseconds that compiling took; 0 when it came out of the cache. */
   readonly compileMs: number;
@@ -153,6 +153,9 @@ export class Program<O extends string = string> {
     forget(this.model.bytes);
     await this.#session.release();
     this.#files?.close();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
   }
 
   /** Ends a profile, which the engine writes into a file. */

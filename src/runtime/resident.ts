@@ -42,7 +42,7 @@ export interface Place {
   readonly device: Device;
 }
 
-export class Resident {
+export class Resident implements AsyncDisposable {
   readonly #place: Place;
   readonly #slots = new Map<string, Slot>();
   readonly #copiers = new Map<string, Promise<Program>>();
@@ -190,5 +190,8 @@ export class Resident {
     const copiers = await Promise.all(this.#copiers.values());
     this.#copiers.clear();
     await Promise.all(copiers.map((copier) => copier.release()));
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
   }
 }

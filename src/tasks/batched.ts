@@ -9,7 +9,7 @@ import { type BatchSpecs, mapNames } from "../train/index.ts";
 const PREFIX = "row.";
 
 /** A graph from batches to tensors with one row for each example. */
-export class RowProgram {
+export class RowProgram implements AsyncDisposable {
   readonly #program: Program;
   private constructor(program: Program) {
     this.#program = program;
@@ -34,6 +34,9 @@ export class RowProgram {
   }
   release(): Promise<void> {
     return this.#program.release();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
   }
 }
 

@@ -283,7 +283,7 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
 
 /** The seeds of `samples` continuations. Throws ConfigError where they are no whole numbers that a number can tell apart. */
 export function seedsFrom(seed: number, samples: number): number[] {
-  if (Number.isSafeInteger(seed + samples - 1)) return Array.from({ length: samples }, (_, i) => seed + i);
+  if (seed <= Number.MAX_SAFE_INTEGER - samples + 1) return Array.from({ length: samples }, (_, i) => seed + i);
   throw new ConfigError(`option: seed: expected room for ${samples} seeds from it on, got ${seed}; give a smaller one`);
 }
 

@@ -41,7 +41,7 @@ export interface StepResult {
 }
 
 /** What the loop needs of a training step. Values are valid until the next step, and on `webgpu` are read after `download()`. */
-export interface Stepper {
+export interface Stepper extends AsyncDisposable {
   /** One step over all its micro-batches. */
   run(batches: readonly Feeds[], at: StepAt): Promise<StepResult>;
   /** The numbers of all parameters, those that a group freezes included. */
@@ -198,6 +198,9 @@ export abstract class CarryingStep implements Stepper {
     this.#released = true;
     await this.download().catch(() => undefined); // the device may be lost, and its memory with it
     await Promise.all([this.buckets.release(), this.trained.release(), this.#buffers.release(), this.#fixed.release()]);
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
   }
 
   /** About how many bytes a step needs at its peak, the largest of those that were compiled. */

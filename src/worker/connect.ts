@@ -8,12 +8,15 @@ type Given<F> = F extends (...args: never[]) => infer G ? G : never;
 type EventOf<G> = G extends AsyncIterable<infer E> ? E : never;
 type ResultOf<G> = G extends AsyncGenerator<unknown, infer T> ? T : Awaited<G>;
 
-/** Calls the answer `name` of a Worker. `signal` aborts the signal that the answer was given; what it then does is its choice. */
-export type Ask<A extends Answers> = <K extends keyof A & string>(
-  name: K,
-  input?: Parameters<A[K]>[0],
-  options?: { readonly signal?: AbortSignal | undefined },
-) => Run<EventOf<Given<A[K]>>, ResultOf<Given<A[K]>>>;
+/** Calls to a Worker, which ends, with all that it holds, when this is disposed of; calls that wait then throw DeviceError. */
+export interface Ask<A extends Answers> extends AsyncDisposable {
+  /** Calls the answer `name`. `signal` aborts the signal that the answer was given; what it then does is its choice. */
+  <K extends keyof A & string>(
+    name: K,
+    input?: Parameters<A[K]>[0],
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Run<EventOf<Given<A[K]>>, ResultOf<Given<A[K]>>>;
+}
 
 /**
  * Connects a page to a Worker that calls `serveWorker`. Each call gives a `Run`: iterate over it for its events, await it for
@@ -23,10 +26,13 @@ export type Ask<A extends Answers> = <K extends keyof A & string>(
 export function connectWorker<A extends Answers>(worker: Endpoint): Ask<A> {
   const waiting = new Set<(error: DeviceError) => void>();
   let broken: DeviceError | undefined;
+  const fail = (reason: string) => {
+    broken ??= new DeviceError(`worker: ${reason}`);
+    for (const reject of waiting) reject(broken);
+  };
   worker.addEventListener("error", (event) => {
     const { message } = event as ErrorEvent;
-    broken = new DeviceError(`worker: ${message ? `its script failed: ${message}` : "its script did not load"}`);
-    for (const reject of waiting) reject(broken);
+    fail(message ? `its script failed: ${message}` : "its script did not load");
   });
   const reply = (port: MessagePort, demand: Demand): Promise<Reply> =>
     new Promise<Reply>((resolve, reject) => {
@@ -38,7 +44,13 @@ export function connectWorker<A extends Answers>(worker: Endpoint): Ask<A> {
       };
       port.postMessage(demand);
     });
-  return ((name, input, options) => new Run(call(worker, name, input, options?.signal, reply))) as Ask<A>;
+  const ask = (name: string, input: unknown, options?: { signal?: AbortSignal }) =>
+    new Run(call(worker, name, input, options?.signal, reply));
+  const end = async () => {
+    fail("it was ended; connect another");
+    worker.terminate?.();
+  };
+  return Object.assign(ask, { [Symbol.asyncDispose]: end }) as unknown as Ask<A>;
 }
 
 async function* call(

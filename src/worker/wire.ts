@@ -17,6 +17,8 @@ import {
 export interface Endpoint {
   postMessage(message: unknown, transfer: Transferable[]): void;
   addEventListener(type: string, listener: (event: Event) => void): void;
+  /** Ends a Worker. */
+  terminate?(): unknown;
 }
 
 /** A call of the page; the replies come through `port`. */

@@ -109,6 +109,12 @@ const WRITING: Readonly<Record<string, readonly string[]>> = {
   "--temperature": ["101"],
   "--top-k": ["0", "1.5", "1e10"],
   "--top-p": ["0", "1.01"],
+  "--min-p": ["-0.1", "1.01"],
+  "--typical-p": ["0", "1.01"],
+  "--repetition-penalty": ["0", "101"],
+  "--no-repeat-ngram": ["0", "1.5"],
+  "--min-new-tokens": ["-1", "1.5"],
+  "--samples": ["0", "1.5", "1e7"],
   "--seed": ["1.5", "1e16"],
 };
 const KEYS: Readonly<Record<string, readonly string[]>> = {
@@ -330,6 +336,11 @@ test.each(Object.entries(INPUTS))("%s", async (_, [line, say]) => {
   const small = args[0] === "train" && !args.includes("--resume") && !/n_head|n_embd|--context|lstm|--task/.test(line);
   await refused(small && args.length > 1 ? [...args, ...TINY] : args, say);
 });
+test.each(["presence", "frequency"])("--%s-penalty out of range", async (kind) => {
+  for (const value of ["-101", "101", "x", ""])
+    await refused(["generate", RUN, `--${kind}-penalty`, value], new RegExp(`${kind}-?[pP]enalty`));
+});
+test("an empty stop text", () => refused(["generate", RUN, "--stop", ""], /stop: expected some text, or a list/));
 test("an empty prompt", () => refused(["generate", RUN, "--prompt", ""], /--prompt/));
 
 test("with --debug the stack follows", async () => {

@@ -206,6 +206,35 @@ describe("generate", () => {
     const text = all.slice(0, -1).map((event) => event.text);
     expect(all.at(-1)).toMatchObject({ event: "done", prompt: "The", text: text.join(""), tokens: 12 });
   });
+  test("tells ids, the reason for the end and the seed of each sample", async () => {
+    const line = "generate json --prompt The --tokens 9 --samples 2 --seed 3 --min-p 0.01 --json";
+    const done = events((await descent(line.split(" "))).out).filter(({ event }) => event === "done");
+    expect(done).toMatchObject(
+      [3, 4].map((seed) => ({ prompt: "The", reason: "length", seed, samples: 2, minP: 0.01 })),
+    );
+    expect(done.map(({ ids }) => (ids as number[]).length)).toEqual([9, 9]);
+    const { out } = await descent("generate json --prompt The --tokens 9 --seed 3 --samples 2 --min-p 0.01".split(" "));
+    expect(out).toBe(done.map(({ text }) => `The${text}\n`).join("\n"));
+  });
+  test("ends before a stop text, and takes penalties", async () => {
+    const options = "--prompt The --tokens 40 --temperature 0 --repetition-penalty 1.5 --frequency-penalty 0.2".split(
+      " ",
+    );
+    const written = async (...more: string[]): Promise<Readonly<Record<string, unknown>>> => {
+      const { out } = await descent(["generate", "json", ...options, "--json", ...more]);
+      return events(out).at(-1) ?? {};
+    };
+    const whole = String((await written()).text);
+    const triples = (text: string) => Array.from({ length: text.length - 2 }, (_, i) => text.slice(i, i + 3));
+    const varied = triples(String((await written("--no-repeat-ngram", "3")).text));
+    expect(new Set(varied).size).toBe(varied.length);
+    const stop = whole.slice(10, 13);
+    expect(await written("--stop", "\u0000", "--stop", stop)).toMatchObject({
+      text: whole.slice(0, whole.indexOf(stop)),
+      reason: "stop",
+      stop: ["\u0000", stop],
+    });
+  });
   test("takes the best weights, and needs no prompt", async () => {
     const { code, out } = await descent(["generate", "json/best", "--tokens", "5"]);
     expect(code).toBe(0);
