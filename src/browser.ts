@@ -227,7 +227,7 @@ export {
 
 export { type DataGiven, type Dataset, epochs, listed, padded, type Row, type Source } from "./data/index.ts";
 export { builtInText } from "./stories/index.ts";
-export { readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "./tokenizers/index.ts";
+export { type Decoder, readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "./tokenizers/index.ts";
 
 // Files
 
@@ -236,7 +236,14 @@ export { loadIdx, loadWeights, saveWeights } from "./files/index.ts";
 // Models and tasks
 
 export { readSafetensors, type Store, writeSafetensors } from "./checkpoint/index.ts";
-export type { GenerateOptions, SampleOptions } from "./generate/index.ts";
+export {
+  type Ending,
+  type GenerateOptions,
+  type LogitsContext,
+  type LogitsProcessor,
+  processors,
+  type SampleOptions,
+} from "./generate/index.ts";
 export {
   type Architecture,
   addModel,

@@ -38,14 +38,16 @@ export const generationFlags = z.strictObject({
   temperature: ranges.temperature.default(0.8).describe("0 takes the likeliest token, 1 samples as the model says"),
   topK: ranges.topK.optional().describe("choose among the k likeliest tokens"),
   topP: ranges.topP.optional().describe("choose among the likeliest that reach this probability together"),
-  minP: ranges.minP.optional().describe("choose among tokens at least this times as likely as the likeliest"),
+  minP: ranges.minP.optional().describe("choose among tokens that are at least this share as likely as the likeliest"),
   typicalP: ranges.typicalP.optional().describe("choose among the most typical that reach this probability together"),
-  repetitionPenalty: ranges.repetitionPenalty.optional().describe("above 1: what was said already is less likely"),
-  presencePenalty: ranges.presencePenalty.optional().describe("taken from logits of tokens generated already"),
-  frequencyPenalty: ranges.frequencyPenalty.optional().describe("the same, for each time that they were"),
-  noRepeatNgram: ranges.noRepeatNgram.optional().describe("no run of so many tokens comes twice"),
-  minNewTokens: ranges.minNewTokens.optional().describe("tokens before the text may end"),
-  stop: texts().optional().describe("end before this text, repeatable"),
+  repetitionPenalty: ranges.repetitionPenalty.optional().describe("above 1, tokens of the text so far are less likely"),
+  presencePenalty: ranges.presencePenalty
+    .optional()
+    .describe("taken from the logits of tokens that were generated already"),
+  frequencyPenalty: ranges.frequencyPenalty.optional().describe("the same, once for each time that they were"),
+  noRepeatNgram: ranges.noRepeatNgram.optional().describe("no run of this many tokens comes twice"),
+  minNewTokens: ranges.minNewTokens.optional().describe("the model may end the text after this many tokens"),
+  stop: texts().optional().describe("end before this text; repeatable"),
   samples: whole(1, 1e6).default(1).describe("how many continuations, from consecutive seeds"),
   seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("chooses the text"),
 });

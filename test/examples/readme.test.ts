@@ -61,6 +61,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   "docs/guide/coming-from-pytorch.md": { torch: /^true\n0\.weight 0\.bias 4\.weight 4\.bias$/ },
   "docs/guide/export.md": { lower: /^x f32\[N, 3\] -> y f32\[N, 2\], operator set 21$/ },
   "docs/guide/fine-tuning.md": { from: /^true 1$/, groups: /^true true$/ },
+  "docs/guide/generating.md": { generating: /^[\s\S]+\n([789] length 2[24]\n){6}60 false$/ },
   "docs/guide/getting-started.md": {
     tensor: /^Tensor\(f32\[N\], sqrt\)\n5,13$/,
     line: /^y = 2\.00 x \+ 1\.00$/,
