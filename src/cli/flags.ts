@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { type Field, fieldsOf } from "../schema.ts";
 import { real } from "./numbers.ts";
+import { collect } from "./repeated.ts";
 
 /** Anything that takes options, with or without types. */
 interface Flagged {
@@ -14,9 +15,6 @@ interface Flagged {
 export const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 const PLACEHOLDERS = { number: "<n>", text: "<text>", texts: "<text>", choice: "<name>", boolean: "" } as const;
-
-/** One more of a flag that is repeated. */
-export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** `option`, read as its field is. */
 function parsed(option: Option, name: string, { kind }: Field): Option {

@@ -5,10 +5,10 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { ExitCode, exitCodeOf, failureLine } from "./failure.ts";
-import { collect } from "./flags.ts";
 import { type Interruption, listen } from "./interruption.ts";
 import type { IO } from "./io.ts";
 import { whole } from "./numbers.ts";
+import { collect } from "./repeated.ts";
 
 const DEBUG = ["--debug", "on an error, print the stack as well"] as const;
 const JSON_EVENTS = ["--json", "events as JSON lines on standard output"] as const;

@@ -274,9 +274,10 @@ describe("predict", () => {
   test("of a language model continues each line", async () => {
     const { code, out } = await descent("predict ab --tokens 3 --json".split(" "), { input: "ab\nba\n" });
     expect(code).toBe(0);
+    const answer = { text: expect.stringMatching(/^[ab]{3}$/), ids: expect.any(Array), reason: "length", seed: 0 };
     expect(lines(out)).toEqual([
-      { prompt: "ab", text: expect.stringMatching(/^[ab]{3}$/) },
-      { prompt: "ba", text: expect.stringMatching(/^[ab]{3}$/) },
+      { prompt: "ab", ...answer },
+      { prompt: "ba", ...answer },
     ]);
   });
 });
