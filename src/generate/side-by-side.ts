@@ -40,7 +40,7 @@ const sized = ({ shape, dtype }: Spec, B: number, S: number): Spec => ({
   dtype,
 });
 
-export class SideBySide {
+export class SideBySide implements AsyncDisposable {
   readonly #model: CausalModel;
   readonly #program: Program;
   readonly #state: Resident;
@@ -151,5 +151,8 @@ export class SideBySide {
   /** Gives back what is carried, not the program. */
   release(): Promise<void> {
     return this.#state.release();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
   }
 }

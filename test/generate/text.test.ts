@@ -147,7 +147,7 @@ test("the model's own end is taken unless another is given", async () => {
 
 test("a prompt that is left after the signal is not continued", async () => {
   await using model = await opened();
-  const answers = await listOf(model.predict(["a", "b"], { signal: AbortSignal.abort() }));
+  const answers = await listOf(model.predict(["a", "b"], { signal: AbortSignal.abort(), batch: 1 }));
   expect(answers).toMatchObject([{ prompt: "a", reason: "aborted" }]);
 });
 
