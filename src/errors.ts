@@ -54,7 +54,7 @@ abstract class DescentError extends Error {
   /** Stable name for programs, such as `shape` or `checkpoint`. */
   abstract readonly code: string;
   constructor(message: string, options?: ErrorOptions) {
-    super(printable(message), options);
+    super(printable(typeof message === "string" ? message : shown(message)), options);
   }
   override get name(): string {
     return this.constructor.name; // each class states it below: minifiers rename classes
@@ -128,10 +128,13 @@ export { DescentError };
 
 /** `name` among `known` by edit distance, as ` (did you mean "x"?)`, or nothing when none is near. */
 export function nearest(name: string, known: Iterable<string>): string {
-  if (name.length > MOST_NAME) return "";
+  if (typeof name !== "string" || name.length > MOST_NAME) return "";
+  if (typeof known !== "object" || known === null || !(Symbol.iterator in known))
+    throw new ConfigError(`nearest: expected a list of names, got ${shown(known)}`);
   let best = "";
   let least = Math.max(2, name.length / 2);
   for (const candidate of known) {
+    if (typeof candidate !== "string") continue;
     const distance = editDistance(name, candidate);
     if (distance < least) [best, least] = [candidate, distance];
   }

@@ -13,6 +13,17 @@ export const texts = () => z.union([z.string().min(1), z.array(z.string().min(1)
 /** A number from 0 to below 1. */
 export const probability = () => z.number().min(0).lt(1);
 
+/** What `holds`; `expected` says so in messages. */
+export const such = <T>(expected: string, holds: (value: unknown) => boolean) =>
+  z.custom<T>(holds, { message: `expected ${expected}` });
+export const isCallable = (value: unknown): boolean => typeof value === "function";
+export const isSchema = (value: unknown): boolean => value instanceof z.ZodObject;
+/** A function; `expected` says of what. */
+export const callable = <F extends (...values: never[]) => unknown>(expected: string) =>
+  such<F>(`a function of ${expected}`, isCallable);
+/** What can stop something slow. */
+export const abortable = () => such<AbortSignal>("an AbortSignal", (value) => value instanceof AbortSignal);
+
 /** What a field takes, without its default and whether it may be left out. */
 export interface Field {
   readonly kind: "number" | "boolean" | "choice" | "text" | "texts";
@@ -109,18 +120,22 @@ function complaint(issue: z.core.$ZodIssue, fields: Record<string, Field>, value
 }
 
 /** Checks `values` and fills in defaults. Throws ConfigError naming the key, what it expects and what it got. */
-export function checked<S extends z.ZodObject>(schema: S, values: Values, what: string): z.output<S> {
+export function checked<S extends z.ZodObject>(schema: S, values: object, what: string): z.output<S> {
+  requireRecord(values, what);
   const result = schema.safeParse(values);
   if (result.success) return result.data;
   const fields = fieldsOf(schema);
-  const complaints = result.error.issues.map((issue) => complaint(issue, fields, values, what));
-  throw new ConfigError([...new Set(complaints)].join("; "));
+  const complaints = result.error.issues.map((issue) => complaint(issue, fields, values as Values, what));
+  throw new ConfigError([...new Set(complaints)].slice(0, 4).join("; "));
 }
+
+/** Whether `value` is an object of values by name: no list, no date, no bytes. */
+export const isRecord = (value: unknown): value is Values =>
+  Object.prototype.toString.call(value) === "[object Object]";
 
 /** Options as an object, where `given` is one. Throws ConfigError. */
 export function requireRecord(given: unknown, what: string): asserts given is object {
-  if (typeof given !== "object" || given === null)
-    throw new ConfigError(`${what}: expected options by name, got ${got(given)}; give an object`);
+  if (!isRecord(given)) throw new ConfigError(`${what}: expected options by name, got ${got(given)}; give an object`);
 }
 
 /** Throws ConfigError on what is given as a signal and cannot stop anything. */

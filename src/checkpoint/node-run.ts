@@ -14,8 +14,9 @@
 import { constants } from "node:fs";
 import { readdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
-import { CheckpointError, quoted } from "../errors.ts";
+import { CheckpointError, quoted, shown } from "../errors.ts";
 import type { HostTensor } from "../runtime/index.ts";
+import { isRecord, requireRecord } from "../schema.ts";
 import { parseJson } from "./json-scanner.ts";
 import {
   append,
@@ -31,8 +32,8 @@ import {
 } from "./node-files.ts";
 import { lockFolder } from "./node-lock.ts";
 import { mapSafetensors, readHeader } from "./node-mapped.ts";
-import { fromStored, toStored } from "./parameters.ts";
-import { readSafetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
+import { fromStored, toEntries } from "./parameters.ts";
+import { readSafetensors, requireEntries, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 import { checkShard, parseIndex } from "./sharded.ts";
 import type { Json, SavedState, Store } from "./store.ts";
 
@@ -56,7 +57,19 @@ const LOCKS = /^\.?run\.lock(?:\.[0-9a-z]+)*$/;
 const JSON_LIMIT = 100 * 2 ** 20;
 const WEIGHTS_LIMIT = 64 * 2 ** 30;
 
-const text = (value: unknown): Uint8Array[] => [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)];
+/** A record as JSON. Throws CheckpointError for what is none, or holds what JSON cannot spell. */
+function json(what: string, value: unknown, indent?: number): string {
+  if (!isRecord(value)) throw new CheckpointError(`${what}: expected an object, got ${shown(value)}`);
+  try {
+    return JSON.stringify(value, null, indent);
+  } catch (cause) {
+    throw new CheckpointError(`${what}: expected what JSON can spell; leave functions, bigints and tensors out`, {
+      cause,
+    });
+  }
+}
+
+const text = (name: string, value: unknown): Uint8Array[] => [new TextEncoder().encode(`${json(name, value, 2)}\n`)];
 
 /** SHA-256 of what a file holds, as weights and state remember it. */
 export const digestOf = (bytes: Uint8Array): string => sha256(bytes);
@@ -100,7 +113,8 @@ async function requireDescription(folder: string, metadata: ReadonlyMap<string, 
     );
 }
 
-async function writeTensors(path: string, entries: readonly (readonly [string, StoredTensor])[], metadata: Digests) {
+async function writeTensors(path: string, given: readonly (readonly [string, StoredTensor])[], metadata: Digests) {
+  const entries = requireEntries(given);
   const all = new Map(Object.entries({ format: "pt", ...metadata, "descent.digest": digestOfTensors(entries) }));
   await writeAtomic(path, writeSafetensors(entries, all));
 }
@@ -176,6 +190,7 @@ const namesIn = (folder: string): Promise<string[] | undefined> =>
 
 /** An empty path would be the working folder. */
 function requireName(folder: string): void {
+  if (typeof folder !== "string") throw new CheckpointError(`run: expected a folder, got ${shown(folder)}; name one`);
   if (folder === "") throw new CheckpointError("run: expected a folder, got an empty path; name one");
 }
 
@@ -220,6 +235,7 @@ export async function requireFree(folder: string): Promise<void> {
 }
 
 async function createRun(folder: string, files: Readonly<Record<string, Json>>): Promise<void> {
+  requireRecord(files, `run ${folder}`);
   await requireFree(folder);
   await makeFolder(folder).catch((cause: unknown) => {
     throw new CheckpointError(`run ${folder}: ${reason(cause)}; choose a folder you may write to`, { cause });
@@ -228,7 +244,7 @@ async function createRun(folder: string, files: Readonly<Record<string, Json>>):
   await writeAtomic(join(folder, LOG), [MARK]);
   await makeFolder(join(folder, "best"));
   for (const place of [folder, join(folder, "best")])
-    for (const [name, content] of Object.entries(files)) await writeAtomic(join(place, name), text(content));
+    for (const [name, content] of Object.entries(files)) await writeAtomic(join(place, name), text(name, content));
 }
 
 /** Whether `folder` holds a run that can be resumed. */
@@ -244,14 +260,12 @@ type Group = keyof typeof GROUPS;
 const groups = Object.entries(GROUPS) as [Group, string][];
 
 function saveState(folder: string, { trainer, ...values }: SavedState, description: Digests): Promise<void> {
-  const entries = groups.flatMap(([group, prefix]) =>
-    Object.entries(values[group]).map(([name, value]): [string, StoredTensor] => [prefix + name, toStored(value)]),
-  );
-  const json = JSON.stringify(trainer);
+  const entries = groups.flatMap(([group, prefix]) => toEntries(values[group], prefix));
+  const record = json("trainer", trainer);
   return writeTensors(join(folder, STATE), entries, {
     ...description,
-    "descent.trainer": json,
-    "descent.trainer.sha256": sha256([new TextEncoder().encode(json)]),
+    "descent.trainer": record,
+    "descent.trainer.sha256": sha256([new TextEncoder().encode(record)]),
   });
 }
 
@@ -348,9 +362,17 @@ async function readLog(folder: string): Promise<Json[]> {
 
 /** Writes each of `pictures` as `<name>.svg` into `folder`, which is made where it is not there. */
 export async function writePictures(folder: string, pictures: Readonly<Record<string, string>>): Promise<void> {
+  const odd = isRecord(pictures) ? Object.values(pictures).find((svg) => typeof svg !== "string") : pictures;
+  if (odd !== undefined || !isRecord(pictures))
+    throw new CheckpointError(`pictures: expected SVG texts by name, got ${shown(odd)}`);
   await makeFolder(folder);
   for (const [name, svg] of Object.entries(pictures))
     await writeAtomic(safeJoin(folder, `${name}.svg`), [new TextEncoder().encode(svg)]);
+}
+
+function weightsIn(folder: string, kind: "last" | "best"): string {
+  if (kind === "last" || kind === "best") return join(folder, kind === "best" ? kind : "", WEIGHTS);
+  throw new CheckpointError(`run ${folder}: expected "last" or "best" weights, got ${shown(kind)}`);
 }
 
 /** A run in a folder on disk. Reading throws CheckpointError where there is none or a file is damaged. */
@@ -366,10 +388,12 @@ export function folder(path: string): Store {
       return lockFolder(path);
     },
     create: (files) => createRun(path, files),
-    saveState: async (state) => saveState(path, state, await description()),
-    saveWeights: async (kind, entries) =>
-      writeTensors(join(path, kind === "best" ? "best" : "", WEIGHTS), entries, await description()),
-    log: (event) => append(join(path, LOG), `${JSON.stringify(event)}\n`),
+    async saveState(state) {
+      requireRecord(state, `run ${path}`);
+      await saveState(path, state, await description());
+    },
+    saveWeights: async (kind, entries) => writeTensors(weightsIn(path, kind), entries, await description()),
+    log: async (event) => append(join(path, LOG), `${json("log", event)}\n`),
     readLog: () => readLog(path),
     savePictures: (pictures) => writePictures(path, pictures),
     loadState: () => loadState(path),
@@ -377,7 +401,10 @@ export function folder(path: string): Store {
       const run = await runOf(path);
       return run === undefined ? undefined : loadTrainer(run);
     },
-    loadFile: async (name) => ((await exists(join(path, name))) ? readJson(join(path, name)) : undefined),
+    async loadFile(name) {
+      const file = safeJoin(path, name);
+      return (await exists(file)) ? readJson(file) : undefined;
+    },
     loadWeights: () => readWeights(path, readTensors),
     mapWeights: () => readWeights(path, mapTensors),
   };

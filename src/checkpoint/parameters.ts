@@ -2,9 +2,10 @@
  * Parameters <-> tensors of a file, under the names that the file's world gives them: one to one, several parameters in
  * one tensor (a fused projection), or one parameter in several tensors (a stack of experts).
  */
-import { CheckpointError, nearest, quoted } from "../errors.ts";
+import { CheckpointError, nearest, quoted, shown } from "../errors.ts";
 import type { FileNames } from "../models/index.ts";
-import type { Feeds, HostTensor, Weight, Weights } from "../runtime/index.ts";
+import { type Feeds, type HostTensor, isHostTensor, type Weight, type Weights } from "../runtime/index.ts";
+import { requireRecord } from "../schema.ts";
 import {
   arrayOf,
   bytesOf,
@@ -43,6 +44,22 @@ export const toStored = ({ data, shape, dtype }: HostTensor): StoredTensor => ({
   shape,
   data: bytesOf(data),
 });
+
+/** Throws ConfigError for what is no record, CheckpointError for what is no host tensor in it. */
+function requireValues(values: Feeds): void {
+  requireRecord(values, "weights");
+  for (const [name, value] of Object.entries(values))
+    if (!isHostTensor(value))
+      throw new CheckpointError(
+        `weights: expected ${quoted(name)} to be { data, shape, dtype }, got ${shown(value)}; array(values) makes one`,
+      );
+}
+
+/** Values by name as entries of a file, whose names begin with `prefix`. */
+export function toEntries(values: Feeds, prefix: string): [string, StoredTensor][] {
+  requireValues(values);
+  return Object.entries(values).map(([name, value]) => [prefix + name, toStored(value)]);
+}
 
 /** A stored tensor as the host computes with it: as it is, or half precision made f32. Throws CheckpointError on NaN. */
 export function fromStored(name: string, tensor: StoredTensor): HostTensor {
@@ -91,6 +108,7 @@ function placeOf(path: string, { place, prefix = "", bare }: FileNames): Place {
 export function toFile(values: Feeds, names: FileNames): [string, StoredTensor][] {
   const entries = new Map<string, StoredTensor>();
   const parts = new Map<string, { axis: number; pieces: { start: number; value: HostTensor }[] }>();
+  requireValues(values);
   for (const [path, value] of Object.entries(values)) {
     const place = placeOf(path, names);
     if (typeof place === "string") entries.set(place, toStored(value));

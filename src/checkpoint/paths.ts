@@ -1,5 +1,5 @@
 /** Relative paths that come from files and from the network, checked for every platform at once. */
-import { CheckpointError, quoted } from "../errors.ts";
+import { CheckpointError, quoted, shown } from "../errors.ts";
 
 const RESERVED = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?$/i;
 
@@ -17,6 +17,8 @@ function objection(part: string): string | undefined {
 
 /** The parts of `relative`, each a plain name on Linux, macOS and Windows. Throws CheckpointError on anything else. */
 export function safeParts(relative: string): string[] {
+  if (typeof relative !== "string")
+    throw new CheckpointError(`path: expected the name of a file, got ${shown(relative)}; give a string`);
   const parts = relative.split("/");
   for (const part of parts) {
     const reason = objection(part);

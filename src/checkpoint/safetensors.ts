@@ -5,7 +5,8 @@
  *
  * A tensor without elements takes no bytes, so it may share its offset with a neighbour, as in the reference.
  */
-import { CheckpointError, nearest, quoted } from "../errors.ts";
+import { CheckpointError, nearest, quoted, shown } from "../errors.ts";
+import { isRecord } from "../schema.ts";
 import { decodeUtf8, JsonScanner } from "./json-scanner.ts";
 
 /** Bits of one element. */
@@ -227,12 +228,40 @@ export function readSafetensors(
   bytes: Uint8Array,
   limits = LIMITS,
 ): { tensors: Map<string, StoredTensor>; metadata: Map<string, string> } {
+  if (!(bytes instanceof Uint8Array)) fail("InvalidFile", `expected bytes, got ${shown(bytes)}; give a Uint8Array`);
   const header = parseHeader(bytes, bytes.length, limits);
   const body = bytes.subarray(header.dataStart);
   const tensors = new Map<string, StoredTensor>();
   for (const [name, { dtype, shape, begin, end }] of header.tensors)
     tensors.set(name, { dtype, shape, data: body.subarray(begin, end) });
   return { tensors, metadata: header.metadata };
+}
+
+/** Throws CheckpointError for what is no list of names with tensors. */
+export function requireEntries(tensors: Iterable<readonly [string, StoredTensor]>) {
+  const isIterable = typeof tensors === "object" && tensors !== null && Symbol.iterator in tensors;
+  if (!isIterable) fail("InvalidEntries", `expected a list of [name, tensor], got ${shown(tensors)}`);
+  const entries: (readonly [string, StoredTensor])[] = [...tensors];
+  for (const entry of entries) requireEntry(entry);
+  return entries;
+}
+
+function requireEntry(entry: readonly [string, StoredTensor]): void {
+  const [name, tensor]: readonly unknown[] = Array.isArray(entry) ? entry : [];
+  if (typeof name !== "string") fail("InvalidEntries", `expected [name, tensor], got ${shown(entry)}`);
+  const { dtype, shape, data } = (isRecord(tensor) ? tensor : {}) as Partial<StoredTensor>;
+  const fits = typeof dtype === "string" && isStoredDType(dtype) && data instanceof Uint8Array;
+  if (!fits || !Array.isArray(shape) || !shape.every((size) => typeof size === "number"))
+    fail(
+      "InvalidTensor",
+      `tensor ${quoted(name)}: expected { dtype: "F32", shape, data: bytes }, got ${shown(tensor)}`,
+    );
+}
+
+function requireMetadata(metadata: ReadonlyMap<string, string>): void {
+  const isText = (entry: readonly unknown[]) => entry.every((part) => typeof part === "string");
+  if (!(metadata instanceof Map) || ![...metadata].every(isText))
+    fail("InvalidMetadata", `expected a Map from texts to texts, got ${shown(metadata)}`);
 }
 
 /**
@@ -244,7 +273,8 @@ export function writeSafetensors(
   metadata: ReadonlyMap<string, string> = new Map(),
   limits = LIMITS,
 ): Uint8Array[] {
-  const entries = [...tensors];
+  const entries = requireEntries(tensors);
+  requireMetadata(metadata);
   const header = headerBytes(entries, metadata);
   parseHeader(header, header.length + entries.reduce((sum, [, { data }]) => sum + data.length, 0), limits);
   return [header, ...entries.map(([, { data }]) => data)];

@@ -1,4 +1,7 @@
 /** Examples by number, wherever they come from. */
+import { z } from "zod";
+import { DataError, shown } from "../errors.ts";
+import { callable, checked, such } from "../schema.ts";
 
 /** A finite list of examples that are made when they are asked for. */
 export interface Dataset<E> {
@@ -10,9 +13,19 @@ export interface Dataset<E> {
   length?(index: number): number;
 }
 
-/** A data set of what is in memory already. */
+const given = z.object({
+  examples: such<readonly unknown[]>("a list", Array.isArray),
+  digest: z.string(),
+  length: callable("an example").optional(),
+});
+
+/** A data set of what is in memory already. Its functions throw DataError for an index that no example has. */
 export const listed = <E>(examples: readonly E[], digest: string, length?: (example: E) => number): Dataset<E> => {
-  const at = (index: number): E => examples[index] as E;
+  checked(given, { examples, digest, length }, "listed");
+  const at = (index: number): E => {
+    if (Number.isInteger(index) && index >= 0 && index < examples.length) return examples[index] as E;
+    throw new DataError(`data: expected an index from 0 to ${examples.length - 1}, got ${shown(index)}`);
+  };
   return { size: examples.length, digest, at, ...(length && { length: (index: number) => length(at(index)) }) };
 };
 

@@ -2,8 +2,10 @@
 import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import { makeFolder, readFileBounded, reason, sha256, writeAtomic } from "../checkpoint/node-files.ts";
-import { CheckpointError, DataError, nearest } from "../errors.ts";
+import { CheckpointError, DataError, nearest, shown } from "../errors.ts";
+import { abortable, callable, checked as checkedOptions, isRecord, such } from "../schema.ts";
 import { builtInText } from "../stories/index.ts";
 
 /** Largest text read, in bytes; V8's strings end near 2^29 characters. */
@@ -60,8 +62,24 @@ export interface LoadedText {
   source: string;
 }
 
+const loading = z.strictObject({
+  dataDir: z.string().optional(),
+  cacheDir: z.string().optional(),
+  signal: abortable().optional(),
+  onProgress: callable("bytes received and expected").optional(),
+  timeout: z
+    .number()
+    .gt(0)
+    .max(2 ** 31 - 1)
+    .optional(),
+  sets: such("data sets by name", isRecord).optional(),
+});
+
 /** The built-in text, a named set (which goes before a file of that name), or a UTF-8 file. Throws DataError. */
 export async function loadText(nameOrFile: string, options: LoadOptions = {}): Promise<LoadedText> {
+  checkedOptions(loading, options, "loadText");
+  if (typeof nameOrFile !== "string")
+    throw new DataError(`text: expected the name of a file or set, got ${shown(nameOrFile)}; give a string`);
   const name = ALIASES[nameOrFile] ?? nameOrFile;
   if (name === "builtin") return { name, text: builtInText(), source: name };
   const sets = options.sets ?? TEXT_SETS;

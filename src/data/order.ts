@@ -2,8 +2,10 @@
  * Which examples a batch holds: a pure function of seed and number, so that a resumed training sees what it would
  * have seen. Batches are counted from 0 through the whole training.
  */
+import { z } from "zod";
 import { ConfigError, shown } from "../errors.ts";
 import { stream } from "../runtime/random.ts";
+import { callable, checked, whole } from "../schema.ts";
 
 /** The indices of batch number `n`. */
 export type Order = (n: number) => Int32Array;
@@ -28,11 +30,18 @@ export interface EpochOptions extends Sizes {
   readonly length?: ((index: number) => number) | undefined;
 }
 
+const MOST = Number.MAX_SAFE_INTEGER;
+const passes = z.strictObject({
+  size: whole(1, MOST),
+  batch: whole(1, MOST),
+  seed: whole(0, MOST),
+  last: z.enum(["keep", "drop"]).default("keep"),
+  length: callable("an index").optional(),
+});
+
 /** Batches in one pass over `size` examples. Throws ConfigError where there would be none. */
-export function batchesPerEpoch({ size, batch, last = "keep" }: EpochOptions): number {
-  for (const [name, value] of Object.entries({ size, batch }))
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new ConfigError(`epochs: expected ${name} to be a whole number from 1 on, got ${shown(value)}`);
+export function batchesPerEpoch(options: EpochOptions): number {
+  const { size, batch, last } = checked(passes, options, "epochs");
   const count = last === "keep" ? Math.ceil(size / batch) : Math.floor(size / batch);
   if (count > 0) return count;
   throw new ConfigError(`batch: expected at most the ${size} examples there are, got ${batch}; make batches smaller`);
@@ -46,6 +55,8 @@ export function epochs(options: EpochOptions): Order {
   const count = batchesPerEpoch(options);
   let known: { epoch: number; batches: readonly Int32Array[] } | undefined;
   return (n) => {
+    if (!Number.isSafeInteger(n) || n < 0)
+      throw new ConfigError(`epochs: expected the number of a batch, got ${shown(n)}; batches count from 0`);
     const epoch = Math.floor(n / count);
     if (known?.epoch !== epoch) known = { epoch, batches: shuffled(options, epoch, count) };
     return known.batches[n % count] ?? new Int32Array();

@@ -2,16 +2,16 @@
 import { files } from "#files";
 import type { Store } from "../checkpoint/index.ts";
 import { asSource, type DataGiven, gunzipped, parseIdx, type Source } from "../data/index.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, shown } from "../errors.ts";
 import type { HostTensor } from "../runtime/index.ts";
-import type { FindOptions } from "./files.ts";
+import { type FindOptions, requirePath } from "./files.ts";
 
 /** `given` as a store; a name leads to a folder. Throws ConfigError on anything else. */
 export function asStore(given: Store | string): Store {
   if (typeof given === "string") return files.store(given);
   if (typeof given?.saveState === "function") return given;
   throw new ConfigError(
-    `store: expected the name of a folder or a Store, got ${typeof given}; give folder("runs/first")`,
+    `store: expected the name of a folder or a Store, got ${shown(given)}; give folder("runs/first")`,
   );
 }
 
@@ -21,7 +21,7 @@ export const openSource = (given: DataGiven, options: FindOptions): Source =>
 
 /** The numbers of an IDX file, gzipped or not, as f32 in the file's shape. Throws DataError. */
 export const loadIdx = async (path: string): Promise<HostTensor> =>
-  parseIdx(await gunzipped(await files.read(path)), path);
+  parseIdx(await gunzipped(await files.read(requirePath("loadIdx", path))), path);
 
-export type { FindOptions } from "./files.ts";
+export { type FindOptions, finding } from "./files.ts";
 export { loadWeights, saveWeights } from "./weights.ts";

@@ -1,7 +1,7 @@
 /** An architecture: its configuration, its names in files, and the models that can be made of it. */
-import type { z } from "zod";
+import { z } from "zod";
 import { ConfigError } from "../errors.ts";
-import { checked, divide } from "../schema.ts";
+import { callable, checked, divide, isCallable, isRecord, isSchema, requireRecord, such } from "../schema.ts";
 import type { Head, Heads } from "./heads.ts";
 
 /** The values of a config.json. */
@@ -89,8 +89,31 @@ function respelled(published: Config, spellings: NonNullable<Statement<z.ZodObje
   return found;
 }
 
-/** A row of the registry from what an architecture's file states. */
+const named = (what: string) => such(`${what} by name`, isRecord);
+const byName = such("functions by name", (value) => isRecord(value) && Object.values(value).every(isCallable));
+const described = { modelType: z.string().min(1), about: z.string(), heads: byName };
+
+const statements = z.strictObject({
+  ...described,
+  config: such("a zod object", isSchema),
+  fixed: named("values").optional(),
+  spellings: byName.optional(),
+  files: named("names in files").optional(),
+});
+const rows = z.object({
+  ...described,
+  schema: such("a zod object", isSchema),
+  files: named("names in files"),
+  configure: callable("a configuration"),
+  read: callable("a published configuration"),
+});
+
+/** Throws ConfigError where `given` is no row of the registry. */
+export const requireArchitecture = (given: Architecture): void => void checked(rows, given, "addModel");
+
+/** A row of the registry from what an architecture's file states. Throws ConfigError where it states something else. */
 export function architecture<S extends z.ZodObject>(statement: Statement<S>): Architecture {
+  checked(statements, statement, "architecture");
   const { modelType, about, config: schema, fixed = {}, spellings = {}, files = {}, heads } = statement;
   const configure = (values: Config): Config => checked(schema, values, `${modelType} config`);
   return {
@@ -101,6 +124,7 @@ export function architecture<S extends z.ZodObject>(statement: Statement<S>): Ar
     heads: heads as Architecture["heads"],
     configure,
     read(published) {
+      requireRecord(published, `${modelType} config`);
       requireFixed(fixed, published, modelType);
       return configure(divide(schema, respelled(published, spellings))[0]);
     },

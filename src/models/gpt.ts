@@ -23,7 +23,7 @@ import { probability, whole } from "../schema.ts";
 import { arange, parameter, type Tensor } from "../tensor/index.ts";
 import { architecture, labelCount } from "./architecture.ts";
 import { classCount } from "./classes.ts";
-import { type CausalModel, type ClassesModel, causalInputs, classesInputs } from "./heads.ts";
+import { type CausalModel, type ClassesModel, causalInputs, classesInputs, guarded, guardedCausal } from "./heads.ts";
 
 /** Keys as in the checkpoint's `config.json`. */
 export const gptConfig = z
@@ -130,7 +130,7 @@ const Score = (config: GPTConfig) =>
 function causal(config: GPTConfig): CausalModel {
   const gpt = GPT(config);
   const { n_embd: C, n_head: H, n_layer } = config;
-  return {
+  return guardedCausal({
     parts: gpt,
     inputs: causalInputs,
     vocabulary: config.vocab_size,
@@ -141,14 +141,14 @@ function causal(config: GPTConfig): CausalModel {
       const cache = new KeyValueCache(past, carried);
       return { logits: atLast(gpt(ids, cache), lengths).linear(gpt.wte.weight), carried: cache.next };
     },
-  };
+  });
 }
 
 /** As GPT2ForSequenceClassification: the hidden state of the last token, without bias. */
 function classes(config: GPTConfig): ClassesModel {
   const gpt = GPT(config);
   const score = Score(config);
-  return {
+  return guarded<"ids" | "lengths", ClassesModel>({
     parts: { ...gpt, score },
     inputs: classesInputs,
     head: ["score"],
@@ -156,7 +156,7 @@ function classes(config: GPTConfig): ClassesModel {
     context: config.n_positions,
     classes: classCount(config),
     forward: ({ ids, lengths }) => ({ logits: score(atLast(gpt(ids), lengths)) }),
-  };
+  });
 }
 
 /** Files with a head prefix every name; old files also carry the causal mask as a buffer, and some repeat the tied head. */

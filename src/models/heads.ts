@@ -5,7 +5,8 @@
  * B batch · T positions · V vocabulary · K classes
  */
 import type { Spec } from "../graph/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { requireRecord } from "../schema.ts";
+import { requireTensor, type Tensor } from "../tensor/index.ts";
 
 /** Parameters and a graph from named inputs to named outputs, of any batch size "B". */
 export interface Model<I extends string = string, O extends string = string> {
@@ -62,3 +63,28 @@ export type Head = keyof Heads & string;
 export const causalInputs = { ids: { shape: ["B", "T"], dtype: "i32" } } as const;
 /** Inputs of a classifier of sequences. */
 export const classesInputs = { ...causalInputs, lengths: { shape: ["B"], dtype: "i32" } } as const;
+
+/** Throws ConfigError for what is no record, DTypeError unless it has a tensor for each of `names`. */
+function requireTensors(what: string, names: readonly string[], given: Carried): Carried {
+  requireRecord(given, what);
+  for (const name of names) requireTensor(`${what}: ${name}`, given[name]);
+  return given;
+}
+
+/** `own`, a record, whose graph is refused inputs that are no tensors. */
+export const guarded = <I extends string, M extends Model<I>>(own: M & Model<I>): M => ({
+  ...own,
+  forward(inputs: Readonly<Record<I, Tensor>>) {
+    requireTensors("forward", Object.keys(own.inputs), inputs);
+    return own.forward(inputs);
+  },
+});
+
+/** The same of a causal model, whose step is refused what is no state. */
+export const guardedCausal = (own: CausalModel): CausalModel => ({
+  ...guarded<"ids", CausalModel>(own),
+  step(piece, carried) {
+    requireTensors("step", ["ids", "lengths", "past"], { ...piece });
+    return own.step(piece, requireTensors("step", Object.keys(own.carried), carried));
+  },
+});

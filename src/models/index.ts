@@ -1,6 +1,6 @@
 /** The registry: name -> architecture, imported when it is asked for. */
 import { ConfigError, nearest, shown } from "../errors.ts";
-import type { Architecture } from "./architecture.ts";
+import { type Architecture, requireArchitecture } from "./architecture.ts";
 import type { Head } from "./heads.ts";
 
 const registry = new Map<string, () => Promise<Architecture>>([
@@ -19,9 +19,11 @@ export const modelName = (modelType: string): string => MODEL_TYPES[modelType] ?
 /** The names of all architectures. */
 export const modelNames = (): string[] => [...registry.keys()];
 
-/** Adds an architecture of your own under its `model_type`. */
-export const addModel = (architecture: Architecture): void =>
-  void registry.set(architecture.modelType, async () => architecture);
+/** Adds an architecture of your own under its `model_type`. Throws ConfigError for what is none. */
+export function addModel(architecture: Architecture): void {
+  requireArchitecture(architecture);
+  registry.set(architecture.modelType, async () => architecture);
+}
 
 /** The architecture called `name`, a `model_type` or a common name. Throws ConfigError with the nearest known one. */
 export async function loadArchitecture(name: string): Promise<Architecture> {

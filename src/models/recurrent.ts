@@ -11,7 +11,7 @@ import { probability, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { type Architecture, architecture, labelCount } from "./architecture.ts";
 import { classCount } from "./classes.ts";
-import { type CausalModel, type ClassesModel, causalInputs, classesInputs } from "./heads.ts";
+import { type CausalModel, type ClassesModel, causalInputs, classesInputs, guarded, guardedCausal } from "./heads.ts";
 
 /** Keys of the configuration, named as the arguments of torch.nn's layers. */
 export const recurrentConfig = z.strictObject({
@@ -55,7 +55,7 @@ function causal<S>(recurrence: Recurrence<S>, config: RecurrentConfig): CausalMo
     throw new ConfigError("config: bidirectional: a language model may not see what comes next; leave it out");
   const { embedding, layers } = body(recurrence, config);
   const decoder = Linear(H, V);
-  return {
+  return guardedCausal({
     parts: { embedding, [recurrence.modelType]: layers, decoder },
     inputs: causalInputs,
     head: ["decoder"],
@@ -67,7 +67,7 @@ function causal<S>(recurrence: Recurrence<S>, config: RecurrentConfig): CausalMo
       const [hs, state] = layers(embedding(ids), { state: recurrence.fromRecord(carried), lengths });
       return { logits: decoder(atLast(hs, lengths)), carried: recurrence.toRecord(state) };
     },
-  };
+  });
 }
 
 /** h [L·D, B, H] -> the last layer's, both directions side by side [B, D·H]. */
@@ -88,7 +88,7 @@ function classes<S>(recurrence: Recurrence<S>, config: RecurrentConfig): Classes
     if (pooling !== "last") return POOLING[pooling](hs, lengths);
     return lastLayer(recurrence.toRecord(state)[recurrence.names[0]] ?? hs, D);
   };
-  return {
+  return guarded<"ids" | "lengths", ClassesModel>({
     parts: { embedding, [recurrence.modelType]: layers, classifier },
     inputs: classesInputs,
     head: ["classifier"],
@@ -99,7 +99,7 @@ function classes<S>(recurrence: Recurrence<S>, config: RecurrentConfig): Classes
       const [hs, state] = layers(drop(embedding(ids)), { lengths });
       return { logits: classifier(drop(pooled(hs, state, lengths))) };
     },
-  };
+  });
 }
 
 export const recurrent = <S>(recurrence: Recurrence<S>): Architecture =>

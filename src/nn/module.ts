@@ -38,7 +38,8 @@ export function module<P extends Parts, Args extends unknown[], Out>(
   const layer = (...args: Args) => forward(parts, ...args);
   for (const [key, part] of Object.entries(parts)) if (isTensor(part)) names.set(part, `${name}.${key}`);
   Object.defineProperty(layer, "name", { value: name });
-  Object.defineProperty(layer, Symbol.for("nodejs.util.inspect.custom"), { value: () => describe(layer) });
+  for (const key of ["toString", Symbol.for("nodejs.util.inspect.custom")])
+    Object.defineProperty(layer, key, { value: () => describe(layer) });
   return Object.assign(layer, parts);
 }
 

@@ -8,7 +8,9 @@
  *
  *   s = β₁s + g    q = β₂q + g²    p = p - rate · s/(√q + offset)
  */
-import type { Optimizer, Slots } from "./optimizer.ts";
+import { z } from "zod";
+import { checked, real, such } from "../schema.ts";
+import { type Optimizer, optimizer, type Slots } from "./optimizer.ts";
 
 export interface AdamOptions {
   /** How long gradients and their squares are remembered. Default [0.9, 0.999]. */
@@ -31,8 +33,19 @@ const part = (tensors: Slots, name: string) => {
   return tensor;
 };
 
-function make({ betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0 }: AdamOptions, decoupled: boolean): Optimizer {
-  return {
+type Betas = readonly [number, number];
+const areBetas = (value: unknown) =>
+  Array.isArray(value) && value.length === 2 && value.every((beta) => Number.isFinite(beta) && beta >= 0 && beta < 1);
+
+const schema = z.strictObject({
+  betas: such<Betas>("two numbers from 0 to below 1", areBetas).default([0.9, 0.999]),
+  epsilon: real(0, 1e9).default(1e-8),
+  weightDecay: real(0, 1e9).optional(),
+});
+
+function make(name: string, options: AdamOptions, decoupled: boolean): Optimizer {
+  const { betas, epsilon, weightDecay = decoupled ? 0.01 : 0 } = checked(schema, options, name);
+  return optimizer(name, {
     slots: ["gradients", "squares"],
     scalars: (step, lr) => ({ ...scalarsOf(betas, epsilon, step, lr), keep: 1 - lr * weightDecay }),
     update(p, gradient, slots, scalars, decay) {
@@ -44,11 +57,11 @@ function make({ betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0 }: AdamOpt
       const kept = decays && decoupled ? p.mul(part(scalars, "keep")) : p;
       return { parameter: kept.sub(step), slots: { gradients, squares } };
     },
-  };
+  });
 }
 
-/** Adam; weight decay goes through the gradient. */
-export const adam = (options: AdamOptions = {}): Optimizer => make(options, false);
+/** Adam; weight decay goes through the gradient. Throws ConfigError for unknown options and numbers out of range. */
+export const adam = (options: AdamOptions = {}): Optimizer => make("adam", options, false);
 
-/** Adam with decoupled weight decay, 0.01 by default as in PyTorch. */
-export const adamW = (options: AdamOptions = {}): Optimizer => make({ weightDecay: 0.01, ...options }, true);
+/** Adam with decoupled weight decay, 0.01 by default as in PyTorch. Throws as `adam` does. */
+export const adamW = (options: AdamOptions = {}): Optimizer => make("adamW", options, true);

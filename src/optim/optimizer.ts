@@ -1,5 +1,7 @@
 /** What an optimizer is to the training step: tensors in, tensors out, traced into the same graph. */
-import type { Tensor } from "../tensor/index.ts";
+import { z } from "zod";
+import { checked, requireRecord, whole } from "../schema.ts";
+import { requireTensor, type Tensor } from "../tensor/index.ts";
 
 /** Tensors by name. */
 export type Slots = Readonly<Record<string, Tensor>>;
@@ -22,3 +24,25 @@ export interface Optimizer {
 
 /** Learning rate of step `step`, from 1 on. */
 export type Schedule = (step: number) => number;
+
+/** Throws DTypeError unless `tensors` has a tensor for each of `names`. */
+function requireSlots(what: string, names: readonly string[], tensors: Slots): void {
+  requireRecord(tensors, what);
+  for (const name of names) requireTensor(`${what} ${name}`, tensors[name]);
+}
+
+/** `own`, whose functions are refused what they do not take. */
+export const optimizer = (name: string, own: Optimizer): Optimizer => ({
+  slots: own.slots,
+  scalars(step, lr) {
+    checked(z.object({ step: whole(1, Number.MAX_SAFE_INTEGER), lr: z.number().min(0) }), { step, lr }, name);
+    return own.scalars(step, lr);
+  },
+  update(parameter, gradient, slots, scalars, decay) {
+    for (const tensor of [parameter, gradient]) requireTensor(`${name}: update`, tensor);
+    requireSlots(`${name}: slot`, own.slots, slots);
+    requireSlots(`${name}: scalar`, Object.keys(own.scalars(1, 1)), scalars);
+    checked(z.object({ decay: z.boolean() }), { decay }, name);
+    return own.update(parameter, gradient, slots, scalars, decay);
+  },
+});

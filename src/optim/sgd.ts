@@ -1,6 +1,8 @@
 /** Stochastic gradient descent with momentum. Robbins & Monro 1951, Polyak 1964, Nesterov 1983; form of torch.optim.SGD. */
+import { z } from "zod";
 import { ConfigError } from "../errors.ts";
-import type { Optimizer, Slots } from "./optimizer.ts";
+import { checked, probability, real } from "../schema.ts";
+import { type Optimizer, optimizer, type Slots } from "./optimizer.ts";
 
 export interface SGDOptions {
   /** μ in v' = μv + g. Default 0. */
@@ -11,11 +13,18 @@ export interface SGDOptions {
   readonly weightDecay?: number;
 }
 
-/** p' = p - lr·v'. Throws ConfigError for Nesterov without momentum. */
-export function sgd({ momentum = 0, nesterov = false, weightDecay = 0 }: SGDOptions = {}): Optimizer {
+const schema = z.strictObject({
+  momentum: probability().default(0),
+  nesterov: z.boolean().default(false),
+  weightDecay: real(0, 1e9).default(0),
+});
+
+/** p' = p - lr·v'. Throws ConfigError for unknown options, numbers out of range, and Nesterov without momentum. */
+export function sgd(options: SGDOptions = {}): Optimizer {
+  const { momentum, nesterov, weightDecay } = checked(schema, options, "sgd");
   if (nesterov && momentum === 0)
     throw new ConfigError("sgd: nesterov needs momentum, got 0; set it, for instance to 0.9");
-  return {
+  return optimizer("sgd", {
     slots: momentum === 0 ? [] : ["momentum"],
     scalars: (_, lr) => ({ lr }),
     update(p, gradient, { momentum: v }, { lr }, decay) {
@@ -26,5 +35,5 @@ export function sgd({ momentum = 0, nesterov = false, weightDecay = 0 }: SGDOpti
       const direction = nesterov ? g.add(next.mul(momentum)) : next;
       return { parameter: p.sub(direction.mul(lr)), slots: { momentum: next } };
     },
-  };
+  });
 }

@@ -18,11 +18,12 @@ export {
   memoryBytes,
   Program,
   type RunOptions,
+  requireRunOptions,
   type Settled,
   settle,
 } from "./program.ts";
 export { stream, threefry2x32 } from "./random.ts";
 export { type Place, Resident, zerosOf } from "./resident.ts";
-export { type Device, type Engine, type HostTensor, nextName, type OrtTensor, toOrt } from "./session.ts";
+export { type Device, type Engine, type HostTensor, isHostTensor, nextName, type OrtTensor, toOrt } from "./session.ts";
 export { engineFiles } from "./web.ts";
 export type { FileWeight, StoredWeight, Weight, Weights } from "./weights.ts";

@@ -1,8 +1,11 @@
 /** A graph made runnable: lowered, compiled once per graph and shapes, fed and fetched by name. */
+
+import { z } from "zod";
 import { platform } from "#runtime";
 import { ConfigError, DeviceError, nearest, quoted, ShapeError, shown } from "../errors.ts";
 import type { Spec } from "../graph/index.ts";
 import { lower, type Named, type OnnxModel } from "../onnx/index.ts";
+import { checked, whole } from "../schema.ts";
 import { dimAt, formatShape, holds, requireRecord } from "../tensor/index.ts";
 import { type Choice, type DeviceReport, fastest, measureDevice } from "./measure.ts";
 import {
@@ -38,16 +41,32 @@ export const memoryBytes: number = platform.memory;
 /** Tensors on the host by name. */
 export type Feeds = Readonly<Record<string, HostTensor>>;
 
-/** Checks that a device is there and loads its engine. Throws DeviceError that names those that are. */
+const runSchema = z.strictObject({
+  device: z.unknown().optional(),
+  threads: whole(1, 65536).optional(),
+  profile: z.string().optional(),
+  arena: z.boolean().optional(),
+  resident: z.boolean().optional(),
+  chosen: z.string().optional(),
+} satisfies Record<keyof (CompileOptions & Settled), z.ZodType>);
+
+/** Throws ConfigError for options that are unknown or out of range, DeviceError, which names those that are there, for a device. */
+export async function requireRunOptions(options: RunOptions, what: string): Promise<void> {
+  const { device = platform.defaultDevice } = checked(runSchema, options, what) as RunOptions;
+  const there = await platform.devices();
+  if (device === "auto" || there.includes(device)) return;
+  throw new DeviceError(
+    `device ${shown(device)} is not available; choose one of ${there.join(", ")}${typeof device === "string" ? nearest(device, there) : ""}`,
+  );
+}
+
+/** Loads the engine of a device. Throws as `requireRunOptions` does. */
 export async function loadEngine(
   device: Device = platform.defaultDevice,
   threads: number = platform.processors,
 ): Promise<Engine> {
-  const there = await platform.devices();
-  if (there.includes(device)) return platform.load(device, threads);
-  throw new DeviceError(
-    `device ${shown(device)} is not available; choose one of ${there.join(", ")}${typeof device === "string" ? nearest(device, there) : ""}`,
-  );
+  await requireRunOptions({ device, threads }, "engine");
+  return platform.load(device, threads);
 }
 
 /** Options with a device, and why that one, where it was `auto`. */
@@ -305,9 +324,17 @@ export interface CompileOptions extends RunOptions, Pick<SessionOptions, "arena"
 const residents = ({ outputs }: OnnxModel, { device, resident }: CompileOptions): string[] =>
   resident && device === "webgpu" ? outputs.map(({ name }) => name).filter((name) => name.endsWith(nextName(""))) : [];
 
+/** Checked options with their defaults. */
+async function completed(model: OnnxModel, options: CompileOptions): Promise<SessionOptions> {
+  await requireRunOptions(options, "compile");
+  const { threads = platform.processors, profile, arena, resident } = options;
+  const { device } = await settle({ device: options.device, threads });
+  return { device, threads, profile, arena, onDevice: residents(model, { device, resident }) };
+}
+
 /** Compiles an ONNX model, or finds it compiled already. */
 export async function compileModel(model: OnnxModel, options: CompileOptions = {}): Promise<Program> {
-  const given = await checkedOptions(model, options);
+  const given = await completed(model, options);
   const { device, threads, profile, arena, onDevice = [] } = given;
   const key = `${device} ${threads} ${profile} ${arena} ${onDevice.length > 0} ${hash(model.bytes)}`;
   const bucket = cache.get(key) ?? [];
@@ -317,20 +344,6 @@ export async function compileModel(model: OnnxModel, options: CompileOptions = {
   cache.set(key, [...bucket, { bytes: model.bytes, program }]);
   program.catch(() => forget(model.bytes)); // what failed is tried anew
   return program.then((made) => made.retain());
-}
-
-/** Throws ConfigError on options out of range. */
-async function checkedOptions(model: OnnxModel, options: CompileOptions): Promise<SessionOptions> {
-  const given = requireRecord("compile", "device, threads and profile", options);
-  const { threads = platform.processors, profile, arena, resident } = given;
-  if (!Number.isSafeInteger(threads) || threads < 1)
-    throw new ConfigError(
-      `compile: expected a whole number of threads from 1 on, got ${shown(threads)}; leave it out for all`,
-    );
-  if (profile !== undefined && typeof profile !== "string")
-    throw new ConfigError(`compile: expected profile as the beginning of a file name, got ${shown(profile)}`);
-  const { device } = await settle({ device: given.device, threads });
-  return { device, threads, profile, arena, onDevice: residents(model, { device, resident }) };
 }
 
 /** How a graph is compiled, and which of its inputs are constants of it. */
@@ -361,7 +374,7 @@ async function compileWith(weights: Weights, inputs: Named, outputs: Named, opti
   const placed = await placeWeights(weights);
   try {
     const model = lower(inputs, outputs, placed.constants);
-    const program = await createProgram(model, { ...(await checkedOptions(model, options)), weights: placed });
+    const program = await createProgram(model, { ...(await completed(model, options)), weights: placed });
     placed.files?.check();
     return program.retain();
   } catch (error) {

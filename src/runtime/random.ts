@@ -146,7 +146,21 @@ function normal(key: Key, out: Float32Array | Float64Array, offset: number): voi
   });
 }
 
+/** Numbers that are asked for at once or passed over. */
+function requireCount(what: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0 && value <= TWO_32) return;
+  throw new ConfigError(`random stream: expected ${what} as a whole number from 0 to 2^32, got ${shown(value)}`);
+}
+
+function requireFloats(out: unknown, offset: number): void {
+  requireCount("an offset", offset);
+  if (out instanceof Float32Array || out instanceof Float64Array) return;
+  throw new ConfigError(`random stream: expected a Float32Array or Float64Array to fill, got ${shown(out)}`);
+}
+
 function integers(key: Key, count: number, below: number, offset: number): Int32Array {
+  requireCount("a count", count);
+  requireCount("an offset", offset);
   if (!Number.isInteger(below) || below < 1 || below > 2 ** 31)
     throw new ConfigError(`random integers: below must be a whole number from 1 to 2^31, got ${shown(below)}`);
   const draws = new Float64Array(count);
@@ -156,6 +170,7 @@ function integers(key: Key, count: number, below: number, offset: number): Int32
 
 /** Fisher and Yates, from the end. */
 function permutation(key: Key, count: number): Int32Array {
+  requireCount("a count", count);
   const draws = new Float64Array(count);
   uniform64(key, Kind.permutation, draws, 0);
   const order = Int32Array.from(draws, (_, i) => i);
@@ -185,11 +200,13 @@ export function stream(seed: number, step: number, site: string | number): Rando
   const key = streamKey(seed, step, site);
   return {
     fillUniform(out, offset = 0) {
+      requireFloats(out, offset);
       if (out instanceof Float64Array) uniform64(key, Kind.uniform64, out, offset);
       else uniform32(key, out, offset);
       return out;
     },
     fillNormal(out, offset = 0) {
+      requireFloats(out, offset);
       normal(key, out, offset);
       return out;
     },

@@ -6,7 +6,7 @@
  * filled in (esbuild), the engine runs out of the bundle itself. A thread would then load the whole application again and
  * never answer, so there is one thread until `engineFiles` says where the files are.
  */
-import { ConfigError, DeviceError, quoted } from "../errors.ts";
+import { ConfigError, DeviceError, shown } from "../errors.ts";
 import { lower } from "../onnx/index.ts";
 import { input } from "../tensor/index.ts";
 import type { Device, Engine } from "./session.ts";
@@ -55,9 +55,7 @@ export function engineFiles(address: string | URL): void {
   const text = typeof address === "string" || address instanceof URL ? String(address) : "";
   const base = URL.canParse("/", globalThis.location?.href) ? globalThis.location.href : "file:///";
   if (text === "" || !URL.canParse(text, base))
-    throw new ConfigError(
-      `engineFiles: expected the address of a folder, such as "/engine/", got ${quoted(String(address))}`,
-    );
+    throw new ConfigError(`engineFiles: expected the address of a folder, such as "/engine/", got ${shown(address)}`);
   folder = new URL(text.endsWith("/") ? text : `${text}/`, base);
 }
 

@@ -1,5 +1,7 @@
 /** The built-in text: little stories from a probabilistic grammar, the same on every machine for the same seed. */
+import { z } from "zod";
 import { stream } from "../runtime/random.ts";
+import { checked, whole } from "../schema.ts";
 import { PEOPLE, RULES } from "./grammar.ts";
 import { PLOTS, type Plot } from "./plots.ts";
 
@@ -88,8 +90,12 @@ function story(plot: Plot, choose: Choose): string {
   return `${[title, ...paragraphs].join("\n")}\n\n`;
 }
 
+/** As many as fit into a string of V8. */
+const length = z.object({ characters: whole(0, 500_000_000) });
+
 /** `characters` characters of generated English stories: a title line, three paragraphs, an empty line, and so on. */
 export function builtInText(seed = 0, characters = 400_000): string {
+  checked(length, { characters }, "builtInText");
   const stories: string[] = [];
   for (let length = 0; length < characters; ) {
     const choose = chooser(seed, stories.length);

@@ -1,10 +1,14 @@
 /** Inputs one by one, answers batch by batch: what predictors and measurements share. */
+import { z } from "zod";
+import type { Json } from "../checkpoint/index.ts";
 import { DataError, shown } from "../errors.ts";
 import { namedState } from "../nn/index.ts";
 import type { Named } from "../onnx/index.ts";
 import { compile, type Feeds, type GraphOptions, type Program } from "../runtime/index.ts";
+import { abortable, callable, checked, requireRecord } from "../schema.ts";
 import { input } from "../tensor/index.ts";
 import { type BatchSpecs, mapNames } from "../train/index.ts";
+import type { Watch } from "./task.ts";
 
 const PREFIX = "row.";
 
@@ -38,6 +42,15 @@ export class RowProgram implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
   }
+}
+
+const watching = z.object({ signal: abortable().optional(), onProgress: callable("a line").optional() });
+
+/** Throws ConfigError for what are no options of a prediction, or cannot watch it. */
+export function requireWatch(options: Json & Watch): void {
+  requireRecord(options, "predict");
+  const { signal, onProgress } = options;
+  checked(watching, { signal, onProgress }, "predict");
 }
 
 /** `inputs`, where they come one by one. Throws DataError. */

@@ -24,9 +24,9 @@ import type { ClassesModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import type { RunOptions, Weights } from "../runtime/index.ts";
 import { stream } from "../runtime/index.ts";
-import { checked, real, requireRecord, whole } from "../schema.ts";
+import { checked, real, whole } from "../schema.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "../tokenizers/index.ts";
-import { grouped, RowProgram, rowOf, several } from "./batched.ts";
+import { grouped, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
 import { bagOfWords, majority } from "./classify-baselines.ts";
 import { classScorer, softmax } from "./classify-scores.ts";
 import { type Labelled, labelledBatch, labelledFeeds } from "./labelled.ts";
@@ -250,6 +250,8 @@ export interface Classification {
   readonly labels: Readonly<Record<string, number>>;
 }
 
+const answers = z.object({ label: z.string(), labels: z.record(z.string(), z.number()) });
+
 /** Throws CheckpointError where a logit is not finite: weights that stay in their file are not looked through. */
 function finite(logits: Float32Array): Float32Array {
   if (logits.every(Number.isFinite)) return logits;
@@ -277,7 +279,7 @@ export class Classifier implements Predictor<unknown, Classification> {
 
   /** A label for each text: a string, or a record with the column of text. */
   async *predict(inputs: Iterable<unknown> | AsyncIterable<unknown>, options: Json & Watch = {}) {
-    requireRecord(options, "predict");
+    requireWatch(options);
     const { signal, onProgress: _, ...given } = options;
     const { top, batch } = checked(prediction, given, "option");
     for await (const group of grouped(several(inputs), batch)) {
@@ -316,7 +318,8 @@ export class Classifier implements Predictor<unknown, Classification> {
     return { text, label, probability, labels: Object.fromEntries(named) };
   }
 
-  line({ label, labels }: Classification): string {
+  line(answer: Classification): string {
+    const { label, labels } = checked(answers, answer, "line");
     const order = Object.entries(labels).sort(([, a], [, b]) => b - a); // keys that are numbers come first in a record
     const shown = order.map(([name, probability]) => `${name}\t${probability.toFixed(4)}`);
     return shown.length > 1 ? shown.join("\t") : (shown[0] ?? label);

@@ -2,9 +2,9 @@
 import { z } from "zod";
 import type { Store } from "../checkpoint/index.ts";
 import type { DataGiven } from "../data/index.ts";
-import { asStore, type FindOptions, openSource } from "../files/index.ts";
-import type { RunOptions } from "../runtime/index.ts";
-import { checked, requireRecord, requireSignal, whole } from "../schema.ts";
+import { asStore, type FindOptions, finding, openSource } from "../files/index.ts";
+import { type RunOptions, requireRunOptions } from "../runtime/index.ts";
+import { checked, whole } from "../schema.ts";
 import type { Scores } from "../train/index.ts";
 import type { Pictures } from "./index.ts";
 import { measurement } from "./measure.ts";
@@ -20,7 +20,14 @@ export interface EvaluateOptions extends FindOptions, RunOptions {
   readonly baselines?: boolean | undefined;
 }
 
-const measuring = z.object({ batch: whole(1, 65536).default(32) });
+const measuring = z.strictObject({
+  ...finding,
+  data: z.unknown(),
+  batch: whole(1, 65536).default(32),
+  baselines: z.boolean().default(true),
+  device: z.unknown().optional(),
+  threads: z.unknown().optional(),
+});
 
 /** What was measured. */
 export interface Evaluated {
@@ -37,10 +44,9 @@ export interface Evaluated {
 
 /** Measures the run in `place`. Throws CheckpointError, DataError. */
 export async function evaluate(place: Store | string, options: EvaluateOptions): Promise<Evaluated> {
-  requireRecord(options, "evaluate");
-  requireSignal(options.signal, "evaluate");
-  const { device, threads, signal } = options;
-  const { batch } = checked(measuring, { batch: options.batch }, "evaluate");
+  const { batch, baselines, signal } = checked(measuring, options, "evaluate");
+  const { device, threads } = options;
+  await requireRunOptions({ device, threads }, "evaluate");
   const store = asStore(place);
   const opened = await describe(store);
   const source = openSource(options.data, options);
@@ -53,8 +59,7 @@ export async function evaluate(place: Store | string, options: EvaluateOptions):
   try {
     const { scores, pictures } = await measured.run({}, data);
     signal?.throwIfAborted();
-    const others =
-      options.baselines === false ? { baselines: {}, note: undefined } : await compare(store, opened, data, options);
+    const others = baselines ? await compare(store, opened, data, options) : { baselines: {}, note: undefined };
     return { task: opened.task.name, data: source.name, examples: data.size, scores, pictures, ...others };
   } finally {
     await measured.release();

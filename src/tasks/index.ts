@@ -2,8 +2,10 @@
  * The registry of tasks. They are imported at once: a bundler that puts everything into one file (rolldown) leaves out
  * the initialisation of modules that a dynamic import in code that is never called needs as well.
  */
-import { ConfigError, nearest, shown } from "../errors.ts";
+import { z } from "zod";
+import { ConfigError, nearest, quoted, shown } from "../errors.ts";
 import { type Architecture, type Head, modelsWith } from "../models/index.ts";
+import { callable, checked, isRecord, isSchema, such } from "../schema.ts";
 import { type Classifier, classify } from "./classify.ts";
 import { language, type TextGenerator } from "./language.ts";
 import type { Predictor, Task } from "./task.ts";
@@ -25,8 +27,22 @@ const registry = new Map<string, Task>(Object.entries(builtIn));
 /** The names of all tasks. */
 export const taskNames = (): string[] => [...registry.keys()];
 
-/** Adds a task of your own. */
-export const addTask = (task: Task): void => void registry.set(task.name, task);
+const tasks = z.object({
+  ...{ name: z.string().min(1), about: z.string(), head: z.string().min(1), unit: z.string(), best: z.string() },
+  options: such("a zod object", isSchema),
+  prediction: such("a zod object", isSchema),
+  scores: such('"higher" or "lower" by score', isRecord),
+  learn: callable("a source"),
+  reopen: callable("the files of a run"),
+});
+
+/** Adds a task of your own. Throws ConfigError for what is none, or names a best score that is not among its scores. */
+export function addTask(task: Task): void {
+  checked(tasks, task, "addTask");
+  if (!["higher", "lower"].includes(String(task.scores[task.best])))
+    throw new ConfigError(`addTask: expected scores to say whether ${quoted(task.best)} is better "higher" or "lower"`);
+  registry.set(task.name, task);
+}
 
 /** The task called `name`. Throws ConfigError with the nearest known one. */
 export async function loadTask(name: string): Promise<Task> {

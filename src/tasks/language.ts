@@ -23,9 +23,9 @@ import {
 import type { CausalModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import type { Feeds, HostTensor, RunOptions, Weights } from "../runtime/index.ts";
-import { checked, requireRecord, whole } from "../schema.ts";
+import { checked, whole } from "../schema.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar } from "../tokenizers/index.ts";
-import { grouped, several } from "./batched.ts";
+import { grouped, requireWatch, several } from "./batched.ts";
 import { endIds } from "./end.ts";
 import type { Description, Predictor, Problem, Scorer, Task, Watch } from "./task.ts";
 import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
@@ -238,7 +238,7 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
 
   /** What follows each prompt, a text or a record with `prompt` or `text`: one for each of `samples`, from `seed` on. */
   async *predict(inputs: Iterable<unknown> | AsyncIterable<unknown>, options: Json & Watch = {}) {
-    requireRecord(options, "predict");
+    requireWatch(options);
     const { onProgress: _, ...given } = options;
     const { samples, batch, ...chosen } = checked(prediction, given, "option");
     const seeds = seedsFrom(chosen.seed, samples);
@@ -266,7 +266,8 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
     }
   }
 
-  line({ prompt, text }: Continuation): string {
+  line(answer: Continuation): string {
+    const { prompt, text } = checked(z.object({ prompt: z.string(), text: z.string() }), answer, "line");
     return prompt + text;
   }
 

@@ -4,7 +4,7 @@ import { CheckpointError, shown } from "../errors.ts";
 import { asStore } from "../files/index.ts";
 import { type Architecture, build, type Head, type Heads, loadArchitecture } from "../models/index.ts";
 import { namedState } from "../nn/index.ts";
-import type { Feeds, RunOptions, Weights } from "../runtime/index.ts";
+import { type Feeds, type RunOptions, requireRunOptions, type Weights } from "../runtime/index.ts";
 import { checked, requireRecord } from "../schema.ts";
 import { defaultTask, loadTask, type PredictorOf } from "./index.ts";
 import type { Description, Problem, Task } from "./task.ts";
@@ -80,6 +80,7 @@ export async function open<T extends string = string>(
 ): Promise<PredictorOf<T>> {
   requireRecord(options, "open");
   const { task, ...run } = options;
+  await requireRunOptions(run, "open");
   const store = asStore(place);
   const described = await describe(store);
   const { problem, model, task: found } = described;

@@ -1,5 +1,6 @@
 /** Checks of what plain JavaScript may pass despite the types: an error of one line where the call is made. */
 import { ConfigError, nearest, quoted, ShapeError, shown } from "../errors.ts";
+import { isRecord } from "../schema.ts";
 import type { Dim, Shape } from "./dim.ts";
 
 /** Polynomials as `dim.ts` spells them. */
@@ -31,15 +32,25 @@ export function requireOneOf<T extends string>(what: string, value: T, known: re
   throw new ConfigError(`${what}: expected ${known.map(quoted).join(" or ")}, got ${shown(value)}${hint}`);
 }
 
+/** Throws ConfigError where `options` has a key that is not `known`. */
+export function requireKeys(what: string, known: readonly string[], options: object): void {
+  const stray = Object.keys(options).find((key) => !known.includes(key));
+  if (stray === undefined) return;
+  throw new ConfigError(
+    `${what}: there is no option ${quoted(stray)}${nearest(stray, known)}; it takes ${known.join(", ")}`,
+  );
+}
+
+/** Throws ConfigError where `keep` is neither true nor false. */
+export function requireKeep(what: string, keep: boolean): void {
+  if (typeof keep === "boolean") return;
+  throw new ConfigError(`${what}: expected true or false for whether the axis stays, got ${shown(keep)}`);
+}
+
 /** `given` with `defaults` where it says nothing. Throws ConfigError for what is no record, unknown keys and other types. */
 export function optionsOf<T extends object>(what: string, given: Partial<T> | undefined, defaults: T): T {
   const options = requireRecord(what, "options", given ?? (given === null ? given : {}));
-  const known = Object.keys(defaults);
-  const stray = Object.keys(options).find((key) => !known.includes(key));
-  if (stray !== undefined)
-    throw new ConfigError(
-      `${what}: there is no option ${quoted(stray)}${nearest(stray, known)}; it takes ${known.join(", ")}`,
-    );
+  requireKeys(what, Object.keys(defaults), options);
   const set = Object.entries(options).filter(([, value]) => value !== undefined);
   for (const [key, value] of set) {
     const expected = typeof defaults[key as keyof T];
@@ -51,7 +62,7 @@ export function optionsOf<T extends object>(what: string, given: Partial<T> | un
 
 /** `value` as a record. Throws ConfigError where it is none. */
 export function requireRecord<T extends object>(what: string, of: string, value: T): T {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  if (isRecord(value)) return value;
   throw new ConfigError(`${what}: expected an object of ${of}, got ${shown(value)}; write it as in { name: value }`);
 }
 

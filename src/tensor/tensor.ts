@@ -16,7 +16,7 @@ import { binaryOps, unaryOps } from "../graph/ops/elementwise.ts";
 import { type Attrs, type OpName, rowOf } from "../graph/ops/index.ts";
 import type { Transposed } from "../graph/ops/matmul.ts";
 import { type Range, toEnd, toStart } from "../graph/ops/movement.ts";
-import { optionsOf, requireList, requireOneOf, requireRecord, requireShape } from "./arguments.ts";
+import { optionsOf, requireKeep, requireList, requireOneOf, requireRecord, requireShape } from "./arguments.ts";
 import { countAlong, flattenRows } from "./compositions.ts";
 import {
   broadcastShapes,
@@ -52,6 +52,12 @@ function recordOne<K extends OpName>(op: K, inputs: readonly Tensor[], attrs: At
   const [output] = record(op, inputs, attrs);
   if (!output) throw new Error(`internal: ${op} has no output`);
   return output;
+}
+
+function plusBias(what: string, product: Tensor, bias: Tensor | undefined): Tensor {
+  if (bias === undefined) return product;
+  requireTensor(`${what}: bias`, bias);
+  return product.add(bias);
 }
 
 const allAxes = (shape: Shape): number[] => shape.map((_, i) => i);
@@ -173,15 +179,15 @@ export class Tensor implements Spec {
     const most = this.max(axis, true);
     const top = most.abs().less(Number.POSITIVE_INFINITY).where(most, 0).stopGradient(); // ±∞ - ±∞ would be NaN
     const sum = this.sub(top).exp().sum(axis, true).log().add(top);
-    return keep ? sum : sum.squeeze(axis);
+    return sum.#unlessKept("logSumExp", axis, keep);
   }
   argMax(axis: number, keep = false): Tensor {
     const result = recordOne("argMax", [this], { axis: normalizeAxis(axis, this.rank, "argMax") });
-    return keep ? result : result.squeeze(axis);
+    return result.#unlessKept("argMax", axis, keep);
   }
   argMin(axis: number, keep = false): Tensor {
     const result = recordOne("argMin", [this], { axis: normalizeAxis(axis, this.rank, "argMin") });
-    return keep ? result : result.squeeze(axis);
+    return result.#unlessKept("argMin", axis, keep);
   }
   cumsum(axis: number, options?: { exclusive?: boolean; reverse?: boolean }): Tensor {
     const how = optionsOf("cumsum", options, { exclusive: false, reverse: false });
@@ -196,12 +202,12 @@ export class Tensor implements Spec {
   /** x Wᵀ + b for x [.., I], weight [O, I], bias [O]. */
   linear(weight: Tensor, bias?: Tensor): Tensor {
     const product = flattenRows(this).matmul(weight, { transB: true });
-    return (bias ? product.add(bias) : product).reshape([...this.shape.slice(0, -1), weight.shape[0] ?? 0]);
+    return plusBias("linear", product, bias).reshape([...this.shape.slice(0, -1), weight.shape[0] ?? 0]);
   }
   /** x W + b for x [.., I], weight [I, O], bias [O]. */
   affine(weight: Tensor, bias?: Tensor): Tensor {
     const product = flattenRows(this).matmul(weight);
-    return (bias ? product.add(bias) : product).reshape([...this.shape.slice(0, -1), weight.shape[1] ?? 0]);
+    return plusBias("affine", product, bias).reshape([...this.shape.slice(0, -1), weight.shape[1] ?? 0]);
   }
 
   // Movement.
@@ -400,7 +406,13 @@ export class Tensor implements Spec {
     const list = typeof axes === "number" ? [axes] : requireList(operation, "axes", axes);
     return [...new Set(list.map((axis) => normalizeAxis(axis, this.rank, operation)))].sort((a, b) => a - b);
   }
+  /** Without `axis`, unless it is to be kept. */
+  #unlessKept(op: string, axis: number, keep: boolean): Tensor {
+    requireKeep(op, keep);
+    return keep ? this : this.squeeze(axis);
+  }
   #reduce(op: "sum" | "mean" | "max" | "min" | "prod" | "sumSquares", axes: Axes, keep: boolean): Tensor {
+    requireKeep(op, keep);
     const list = this.#axes(axes, op);
     if (list.length === 0) return op === "sumSquares" ? this.mul(this) : this;
     const result = recordOne(op, [this], { axes: list });

@@ -4,10 +4,11 @@
  * with the smaller ids goes first.
  * Reference: https://github.com/huggingface/tokenizers/blob/main/tokenizers/src/models/bpe/trainer.rs
  */
-import { ConfigError } from "../errors.ts";
+import { z } from "zod";
+import { abortable, callable, checked, whole } from "../schema.ts";
 import { BYTE_CHARACTERS, BYTE_ORDER, bpeTokenizer } from "./bpe.ts";
 import { Heap } from "./heap.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { requireText, type Tokenizer } from "./tokenizer.ts";
 import { wordEnd } from "./words.ts";
 
 /** Milliseconds of work between two looks at the clock, the signal and the event loop. */
@@ -26,16 +27,21 @@ export interface BpeTraining {
   signal?: AbortSignal;
 }
 
+const training = z.strictObject({
+  vocabSize: whole(256, SPAN),
+  minFrequency: whole(1, Number.MAX_SAFE_INTEGER).default(1),
+  onProgress: callable<NonNullable<BpeTraining["onProgress"]>>("tokens found and wanted").optional(),
+  signal: abortable().optional(),
+});
+
 /** Learns a byte-level BPE tokenizer from `text`. Throws ConfigError on a vocabulary below 256 or above 2^20. */
 export async function trainBpe(text: string, options: BpeTraining): Promise<Tokenizer> {
-  const { vocabSize, minFrequency = 1 } = options;
-  if (!Number.isInteger(vocabSize) || vocabSize < 256 || vocabSize > SPAN)
-    throw new ConfigError(`bpe: vocabSize must be a whole number from 256 (the bytes) to ${SPAN}, got ${vocabSize}`);
-  const pause = pauses(options.signal);
-  const trainer = new Trainer(await countWords(text, pause));
-  while (trainer.tokens.length < vocabSize && trainer.mergeNext(Math.max(1, minFrequency)))
-    await pause(() => options.onProgress?.(trainer.tokens.length, vocabSize));
-  options.onProgress?.(trainer.tokens.length, trainer.tokens.length);
+  const { vocabSize, minFrequency, signal, onProgress } = checked(training, options, "bpe");
+  const pause = pauses(signal);
+  const trainer = new Trainer(await countWords(requireText("bpe tokenizer", text), pause));
+  while (trainer.tokens.length < vocabSize && trainer.mergeNext(minFrequency))
+    await pause(() => onProgress?.(trainer.tokens.length, vocabSize));
+  onProgress?.(trainer.tokens.length, trainer.tokens.length);
   return bpeTokenizer({ tokens: trainer.tokens, merges: trainer.merges() });
 }
 

@@ -3,10 +3,9 @@
  * and again the pair of neighbours with the lowest rank becomes one token.
  */
 import { quoted, TokenizerError } from "../errors.ts";
-import { unknownId } from "./char.ts";
 import type { Decoder } from "./decoder.ts";
 import { Heap } from "./heap.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { guarded, type Tokenizer, unknownId } from "./tokenizer.ts";
 import { wordEnd } from "./words.ts";
 
 /** Words kept with their ids, and the longest that is kept, in UTF-16 units. */
@@ -53,7 +52,7 @@ export function bpeTokenizer(model: BpeModel): Tokenizer {
   const ids = new Map(model.tokens.map((token, id) => [token, id]));
   const tables = makeTables(model, ids);
   const cache = new Map<string, Int32Array>();
-  return {
+  return guarded({
     kind: "bpe",
     vocabSize: model.tokens.length,
     encode: (text) => encode(text, tables, cache),
@@ -61,7 +60,7 @@ export function bpeTokenizer(model: BpeModel): Tokenizer {
     decoder: () => bytesDecoder(tables.bytes),
     idOf: (token) => ids.get(token),
     toJSON: () => bpeJson(model),
-  };
+  });
 }
 
 function makeTables({ tokens, merges }: BpeModel, ids: ReadonlyMap<string, number>): Tables {

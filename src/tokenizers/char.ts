@@ -1,6 +1,6 @@
 /** One id per character (Unicode code point), in the order of the code points. */
 import { quoted, TokenizerError } from "../errors.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { guarded, requireText, type Tokenizer, unknownId } from "./tokenizer.ts";
 
 /** What the pre-tokenizer of a character tokenizer.json splits by: any one character, line feeds included. */
 export const ANY_CHARACTER = "[\\s\\S]";
@@ -9,7 +9,7 @@ export const ANY_CHARACTER = "[\\s\\S]";
 export function trainChar(text: string): Tokenizer {
   const points = new Set<number>();
   let position = 0;
-  for (const character of text) {
+  for (const character of requireText("char tokenizer", text)) {
     points.add(wholePoint(character, position));
     position++;
   }
@@ -27,7 +27,7 @@ function wholePoint(character: string, position: number): number {
 /** The tokenizer in which character number i of `characters` has id i. */
 export function charTokenizer(characters: readonly string[]): Tokenizer {
   const ids = new Map(characters.map((character, id) => [character.codePointAt(0), id]));
-  return {
+  return guarded({
     kind: "char",
     vocabSize: characters.length,
     encode: (text) => encode(text, ids),
@@ -36,7 +36,7 @@ export function charTokenizer(characters: readonly string[]): Tokenizer {
     idOf: (token) =>
       token === String.fromCodePoint(token.codePointAt(0) ?? 0) ? ids.get(token.codePointAt(0)) : undefined,
     toJSON: () => charJson(characters),
-  };
+  });
 }
 
 function encode(text: string, ids: ReadonlyMap<number | undefined, number>): Int32Array {
@@ -56,11 +56,6 @@ function unknownCharacter(character: string, position: number, known: number): T
     `char tokenizer: unknown character ${quoted(character)} (U+${point}) at position ${position}; ` +
       `use the ${known} characters of the training text, or train with the bpe tokenizer, which knows every text`,
   );
-}
-
-/** Shared with the other tokenizers. */
-export function unknownId(id: number, vocabSize: number): never {
-  throw new TokenizerError(`decode: expected whole ids from 0 to ${vocabSize - 1}, got ${id}`);
 }
 
 function charJson(characters: readonly string[]): object {

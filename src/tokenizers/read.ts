@@ -3,11 +3,11 @@
  * which is loaded only then.
  */
 import type { Tokenizer as ForeignTokenizer } from "@huggingface/tokenizers";
-import { nearest, printable, quoted, TokenizerError } from "../errors.ts";
+import { nearest, printable, quoted, shown, TokenizerError } from "../errors.ts";
 import { type BpeModel, BYTE_CHARACTERS, bpeTokenizer } from "./bpe.ts";
-import { ANY_CHARACTER, charTokenizer, unknownId } from "./char.ts";
+import { ANY_CHARACTER, charTokenizer } from "./char.ts";
 import { checkSteps, checkTokens } from "./steps.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { guarded, type Tokenizer, unknownId } from "./tokenizer.ts";
 import { UNKNOWN, WORD, wordTokenizer } from "./word-level.ts";
 
 /** Ids are below this, so that a small file cannot ask for a huge table. */
@@ -32,6 +32,7 @@ function fail(detail: string): never {
 /** The tokenizer that the parsed content of a tokenizer.json describes. Throws TokenizerError on damage, such as an id given twice. */
 export async function readTokenizer(json: unknown): Promise<Tokenizer> {
   if (!isObject(json) || !isObject(json.model)) return fail('expected an object with a "model", got something else');
+  requireSections(json);
   const ids = vocabulary(json.model);
   const added = addedTokens(json, ids);
   const tokens = inOrder(ids);
@@ -40,6 +41,16 @@ export async function readTokenizer(json: unknown): Promise<Tokenizer> {
   const merges = added.size === 0 && tokens && isBpe(json, json.model, ids) && readMerges(json.model);
   if (merges && tokens) return bpeTokenizer({ tokens, merges });
   return foreign(json, new Map([...ids, ...added]));
+}
+
+/** Throws TokenizerError where a section is neither left out nor of a type. */
+function requireSections(json: Json): void {
+  for (const name of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) {
+    const section = json[name] ?? { type: "none" };
+    if (!isObject(section) || typeof section.type !== "string")
+      fail(`${name}: expected an object with a type, or null, got ${shown(section)}`);
+  }
+  if (!Array.isArray(json.added_tokens ?? [])) fail(`expected added_tokens as a list, got ${shown(json.added_tokens)}`);
 }
 
 /** Ids by token, each id once. Unigram lists its tokens; the others map them. */
@@ -167,17 +178,18 @@ async function foreign(json: Json, ids: ReadonlyMap<string, number>): Promise<To
   checkSteps(json);
   checkTokens(ids.keys());
   const { Tokenizer: Foreign } = await import("@huggingface/tokenizers");
-  const tokenizer = attempt(() => new Foreign({ ...ABSENT, ...json }, {}));
+  const sections = Object.fromEntries(Object.entries(ABSENT).map(([name, absent]) => [name, json[name] ?? absent]));
+  const tokenizer = attempt(() => new Foreign({ ...json, ...sections }, {}));
   const known = new Set(ids.values());
   const vocabSize = ids.size === 0 ? 0 : Math.max(...known) + 1;
-  return {
+  return guarded({
     kind: "huggingface",
     vocabSize,
     encode: (text, options) => attempt(() => foreignIds(tokenizer, text, options?.specialTokens ?? false)),
     decode: (sequence) => foreignText(tokenizer, sequence, known, vocabSize),
     idOf: (token) => ids.get(token),
     toJSON: () => json,
-  };
+  });
 }
 
 function foreignIds(tokenizer: ForeignTokenizer, text: string, specialTokens: boolean): Int32Array {

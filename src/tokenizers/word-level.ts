@@ -1,8 +1,7 @@
 /** One id per word in lower case: runs of letters and digits, and runs of what is neither nor space. */
-import { TokenizerError } from "../errors.ts";
-import { unknownId } from "./char.ts";
+import { shown, TokenizerError } from "../errors.ts";
 import type { Decoder } from "./decoder.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { guarded, requireMany, requireText, type Tokenizer, unknownId } from "./tokenizer.ts";
 
 /** What a word-level tokenizer.json splits by; spaces between matches are dropped. */
 export const WORD = "[\\p{L}\\p{N}_]+|[^\\p{L}\\p{N}_\\s]+";
@@ -14,9 +13,10 @@ const words = (text: string): string[] => text.toLowerCase().match(new RegExp(WO
 /** The tokenizer of the most frequent words of `texts`, at most `vocabSize` tokens with the unknown one. Throws TokenizerError. */
 export function trainWords(texts: Iterable<string>, vocabSize: number): Tokenizer {
   if (!Number.isInteger(vocabSize) || vocabSize < 2)
-    throw new TokenizerError(`word tokenizer: expected a vocabulary of at least 2, got ${vocabSize}`);
+    throw new TokenizerError(`word tokenizer: expected a vocabulary of at least 2, got ${shown(vocabSize)}`);
   const counts = new Map<string, number>();
-  for (const text of texts) for (const word of words(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  for (const text of requireMany("word tokenizer: expected a list of texts", texts))
+    for (const word of words(requireText("word tokenizer", text))) counts.set(word, (counts.get(word) ?? 0) + 1);
   const ranked = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   return wordTokenizer([UNKNOWN, ...ranked.slice(0, vocabSize - 1).map(([word]) => word)]);
 }
@@ -24,7 +24,7 @@ export function trainWords(texts: Iterable<string>, vocabSize: number): Tokenize
 /** The tokenizer in which word number i of `tokens` has id i; the first stands for unknown words. */
 export function wordTokenizer(tokens: readonly string[]): Tokenizer {
   const ids = new Map(tokens.map((token, id) => [token, id]));
-  return {
+  return guarded({
     kind: "words",
     vocabSize: tokens.length,
     encode: (text) => Int32Array.from(words(text), (word) => ids.get(word) ?? 0),
@@ -32,7 +32,7 @@ export function wordTokenizer(tokens: readonly string[]): Tokenizer {
     decoder: () => wordDecoder(tokens),
     idOf: (token) => ids.get(token),
     toJSON: () => wordJson(tokens),
-  };
+  });
 }
 
 function wordDecoder(tokens: readonly string[]): Decoder {

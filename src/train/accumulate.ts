@@ -13,10 +13,11 @@ import {
   type Program,
   Resident,
   type RunOptions,
+  requireRunOptions,
   settle,
 } from "../runtime/index.ts";
 import { bytesPerElement, sizeOf, type Tensor } from "../tensor/index.ts";
-import { fixSizes, namedSizes, type Sizes } from "./buckets.ts";
+import { fixSizes, namedSizes, requireSizes, type Sizes } from "./buckets.ts";
 import { replaceable } from "./in-place.ts";
 import { requireMemory } from "./memory.ts";
 import { gradientName } from "./names.ts";
@@ -198,6 +199,8 @@ export async function createStep<B extends BatchSpecs>(
   sizes: Sizes = {},
 ): Promise<CarryingStep> {
   const plan = planStep(options);
+  await requireRunOptions(where, "step");
+  requireSizes(plan.options.batch, sizes);
   const run = await settle(where);
   const batch = fixSizes(plan.options.batch, sizes);
   const fixed = namedSizes(batch).length === 0;

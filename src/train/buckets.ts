@@ -1,6 +1,8 @@
 /** Programs for batches of several sizes: each set of sizes is traced and compiled when it comes for the first time. */
+import { z } from "zod";
 import { ConfigError, nearest, ShapeError } from "../errors.ts";
 import { checkFeed, type Feeds, type Program } from "../runtime/index.ts";
+import { checked, requireRecord, whole } from "../schema.ts";
 import type { Feeder } from "./feeder.ts";
 import type { BatchSpecs } from "./plan.ts";
 
@@ -23,6 +25,7 @@ export const namedSizes = (specs: BatchSpecs): string[] => [
 
 /** The sizes that a batch has. Throws ConfigError for a surplus feed, ShapeError for one that does not fit. */
 function sizesOf(specs: BatchSpecs, feeds: Feeds): Sizes {
+  requireRecord(feeds, "step: a batch");
   const surplus = Object.keys(feeds).find((name) => !Object.hasOwn(specs, name));
   if (surplus !== undefined)
     throw new ConfigError(
@@ -41,6 +44,12 @@ function sizesOf(specs: BatchSpecs, feeds: Feeds): Sizes {
     }
   }
   return sizes;
+}
+
+/** Throws ConfigError for what are no sizes of `specs` by name. */
+export function requireSizes(specs: BatchSpecs, sizes: Sizes): void {
+  const size = whole(1, Number.MAX_SAFE_INTEGER).optional();
+  checked(z.strictObject(Object.fromEntries(namedSizes(specs).map((name) => [name, size]))), sizes, "step: sizes");
 }
 
 /** `specs` with numbers for names. */

@@ -2,6 +2,7 @@
 import { type Dataset, digest, type Order } from "../data/index.ts";
 import { ConfigError, DataError, quoted, shown } from "../errors.ts";
 import { array, type Feeds, type HostTensor } from "../runtime/index.ts";
+import { isRecord } from "../schema.ts";
 import { emptyArray, formatShape, type Nested } from "../tensor/index.ts";
 
 /** Numbers by name, the first axis of each counting the examples. */
@@ -29,7 +30,7 @@ export function requireFeeds(feeds: unknown, what: string): Feeds {
 
 /** Nested lists as tensors. Throws DataError on what is no record of them, ShapeError on lists of different lengths. */
 export function hostColumns(columns: Columns): Feeds {
-  if (typeof columns !== "object" || columns === null)
+  if (!isRecord(columns))
     throw new DataError(`data: expected columns such as { x, y }, got ${shown(columns)}; give numbers by name`);
   return Object.fromEntries(
     Object.entries(columns).map(([name, value]) => [name, isHost(value) ? value : array(value)]),
@@ -42,6 +43,10 @@ function rowOf({ data, shape, dtype }: HostTensor, i: number): HostTensor {
   const width = rest.reduce((a, b) => a * b, 1);
   return { data: data.subarray(i * width, (i + 1) * width) as HostTensor["data"], shape: rest, dtype };
 }
+
+/** Whether `data` are examples by number; a text and a list have `at`, but no size. */
+export const isDataset = <E>(data: unknown): data is Dataset<E> =>
+  typeof (data as Dataset<E> | undefined)?.at === "function" && typeof (data as Dataset<E>).size === "number";
 
 /** Columns of equal length as examples. Throws DataError where there are none or lengths differ. */
 export function fromColumns(columns: Columns): Dataset<Example> {

@@ -1,14 +1,23 @@
 /** Training a model of your own in one call: data, a loss, and the usual options. */
 import { z } from "zod";
 import { batchesPerEpoch, type Dataset, divided, epochs as passes } from "../data/index.ts";
-import { ConfigError, shown } from "../errors.ts";
+import { ConfigError, nearest, quoted, shown } from "../errors.ts";
 import { namedBuffers, namedParameters } from "../nn/index.ts";
 import { adam, constantRate, type Optimizer, type Schedule } from "../optim/index.ts";
 import { type Feeds, initialValues, type RunOptions, type Settled, settle, stream } from "../runtime/index.ts";
-import { checkEach, meant, real, whole } from "../schema.ts";
+import { checkEach, meant, real, requireRecord, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { createStep } from "./accumulate.ts";
-import { type Columns, type Example, following, fromColumns, ordered, requireFeeds, stackRows } from "./columns.ts";
+import {
+  type Columns,
+  type Example,
+  following,
+  fromColumns,
+  isDataset,
+  ordered,
+  requireFeeds,
+  stackRows,
+} from "./columns.ts";
 import type { History, TrainingEvent } from "./events.ts";
 import { Fitted } from "./fitted.ts";
 import type { ParameterGroup } from "./groups.ts";
@@ -117,8 +126,6 @@ function requireOptions(options: unknown): void {
     throw new ConfigError(`fit: expected epochs or steps, got ${epochs} and ${steps}; leave one out`);
 }
 
-const isDataset = <E>(data: FitData<E>): data is Dataset<E> =>
-  typeof (data as Dataset<E> | undefined)?.at === "function" && typeof (data as Dataset<E>)?.size === "number";
 const isStream = <E>(data: FitData<E>): data is Iterable<Feeds> | AsyncIterable<Feeds> =>
   typeof data === "object" && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data);
 
@@ -187,11 +194,22 @@ const specsOf = (feeds: Feeds): BatchSpecs =>
     ]),
   );
 
+/** The values that are given to start from. Throws ConfigError for a name that the model does not have. */
+function startValues(state: object, values: Feeds = {}): Feeds {
+  requireRecord(values, "fit: values");
+  const [known, odd] = [Object.keys(state), Object.keys(values).find((name) => !Object.hasOwn(state, name))];
+  if (odd === undefined) return values;
+  throw new ConfigError(
+    `fit: values: the model has no ${quoted(odd)}${nearest(odd, known)}; it has ${known.slice(0, 8).join(", ")}`,
+  );
+}
+
 /** The compiled step of a model, which starts at `values` or initial ones. */
 function stepOf<N extends string, E>(model: object, batch: Feeds, options: FitOptions<N, E>) {
   const { seed = 0, optimizer = adam(), clip, groups, average, device, threads } = options;
   const [parameters, buffers] = [namedParameters(model), namedBuffers(model)];
-  const values = { ...initialValues({ ...parameters, ...buffers }, seed), ...options.values };
+  const state = { ...parameters, ...buffers };
+  const values = { ...initialValues(state, seed), ...startValues(state, options.values) };
   const loss = options.loss as (batch: BatchTensors) => Tensor | LossTerms;
   return createStep(
     { parameters, buffers, batch: specsOf(batch), loss, optimizer, clip, groups, average },

@@ -5,7 +5,7 @@ import { namedState } from "../nn/index.ts";
 import type { Named } from "../onnx/index.ts";
 import { compile, type Feeds, type HostTensor, type Program, type RunOptions } from "../runtime/index.ts";
 import { input, isTensor, type Shape, type Tensor } from "../tensor/index.ts";
-import { type Columns, fromColumns, hostColumns } from "./columns.ts";
+import { type Columns, fromColumns, hostColumns, isDataset } from "./columns.ts";
 import type { Scores } from "./events.ts";
 import type { FitOptions } from "./fit.ts";
 
@@ -85,9 +85,7 @@ export class Fitted implements AsyncDisposable {
 
   /** The loss, its terms and the metrics, means over all examples. */
   async evaluate(data: Columns | Dataset<never>): Promise<Scores> {
-    const examples = (
-      typeof (data as Dataset<never> | undefined)?.at === "function" ? data : fromColumns(data as Columns)
-    ) as Dataset<never>;
+    const examples = (isDataset(data) ? data : fromColumns(data)) as Dataset<never>;
     if (examples.size === 0) throw new DataError("evaluate: expected at least one example, got none");
     const { batch = 32 } = this.#options;
     const sums: Record<string, number> = {};

@@ -2,9 +2,11 @@
  * The training loop, for any model: batch, step, report, evaluate, save. All that is random or ordered is a function of
  * seed and step, so a training resumed from a checkpoint is the training that was never interrupted.
  */
-import { DeviceError } from "../errors.ts";
+import { z } from "zod";
+import { ConfigError, DeviceError, shown } from "../errors.ts";
 import type { Schedule } from "../optim/index.ts";
 import type { Feeds } from "../runtime/index.ts";
+import { abortable, callable, checked, such, whole } from "../schema.ts";
 import type { Best, History, Scores, TrainingEvent } from "./events.ts";
 import { lastGood, requireFiniteResult, requireFiniteWeights, spoiltData } from "./finite.ts";
 import { type Deciding, Progress } from "./progress.ts";
@@ -56,6 +58,42 @@ export interface LoopOptions {
   readonly where?: string | undefined;
 }
 
+const evaluation = z.object({
+  every: whole(1, 1e9),
+  run: callable("whether it is the end"),
+  best: z.string(),
+  better: z.enum(["higher", "lower"]),
+  patience: whole(1, 1e9).optional(),
+});
+const saving = z.object({ every: whole(1, 1e9), run: callable("the kind of weights") });
+const best = z.object({ score: z.number(), step: whole(0, 1e9) });
+const fits = (schema: z.ZodObject) => (value: unknown) => schema.safeParse(value).success;
+
+const schema = z.strictObject({
+  steps: such(
+    "a whole number from 0 to 1e9, or Infinity",
+    (value) => value === Number.POSITIVE_INFINITY || whole(0, 1e9).safeParse(value).success,
+  ),
+  from: whole(0, 1e9).optional(),
+  seed: whole(0, Number.MAX_SAFE_INTEGER),
+  schedule: callable("the step"),
+  batches: callable("the step"),
+  count: callable("the batches").optional(),
+  rowOf: callable("step and row").optional(),
+  epoch: callable("the step").optional(),
+  evaluate: such("{ every, run, best, better, patience? }", fits(evaluation)).optional(),
+  save: such("{ every, run }", fits(saving)).optional(),
+  keep: callable("nothing").optional(),
+  best: such("{ score, step }", fits(best)).optional(),
+  signal: abortable().optional(),
+  where: z.string().optional(),
+} satisfies Record<keyof LoopOptions, z.ZodType>);
+
+function requireStepper(stepper: unknown): void {
+  if (typeof (stepper as Stepper | undefined | null)?.run === "function") return;
+  throw new ConfigError(`loop: expected a step, got ${shown(stepper)}; createStep(options, start) makes one`);
+}
+
 const rows = (batches: Batches): number =>
   batches.reduce((sum, batch) => sum + (Object.values(batch)[0]?.shape[0] ?? 1), 0);
 
@@ -67,8 +105,13 @@ function endOf({ signal, evaluate }: LoopOptions, { waited }: Progress): End | u
   return waited >= (evaluate?.patience ?? Number.POSITIVE_INFINITY) ? "no better" : undefined;
 }
 
-/** Steps until the end, an interruption, or a value that is not finite, which throws NonFiniteError. */
+/**
+ * Steps until the end, an interruption, or a value that is not finite, which throws NonFiniteError. Throws ConfigError
+ * for options that are unknown or out of range.
+ */
 export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenerator<TrainingEvent, History> {
+  requireStepper(stepper);
+  checked(schema, options, "loop");
   const { steps, from = 0, evaluate, save, signal } = options;
   const progress = new Progress(from, options.best, evaluate?.every);
   let next = from < steps ? prepare(options, from + 1) : undefined;
@@ -79,7 +122,7 @@ export async function* loop(stepper: Stepper, options: LoopOptions): AsyncGenera
     await progress.turn();
     const batches = await unlessAborted(next, signal);
     if (batches === "aborted") continue;
-    if (!batches) break;
+    if (batches === undefined) break;
     next = progress.step + 1 < steps ? prepare(options, progress.step + 2) : undefined;
     yield await oneStep(stepper, options, progress, batches);
     const { step } = progress;

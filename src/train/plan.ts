@@ -1,9 +1,10 @@
 /** What a training step is made of, checked and completed. */
-import { ConfigError, nearest } from "../errors.ts";
+import { ConfigError, nearest, shown } from "../errors.ts";
 import type { Spec } from "../graph/index.ts";
 import type { Named } from "../onnx/index.ts";
 import type { Optimizer } from "../optim/index.ts";
-import { isFloat, isTensor, type Tensor } from "../tensor/index.ts";
+import { isRecord } from "../schema.ts";
+import { input, isFloat, isTensor, type Tensor } from "../tensor/index.ts";
 import { type ParameterGroup, type Treatment, treatments } from "./groups.ts";
 import { averageName, scalarName, slotName } from "./names.ts";
 
@@ -53,10 +54,6 @@ export interface Plan {
   readonly scalarType: "f32" | "f64";
 }
 
-const kindOf = (value: unknown): string => (value === null ? "null" : Array.isArray(value) ? "a list" : typeof value);
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 type Check = readonly [expected: string, holds: (value: unknown) => boolean];
 
 const tensors: Check = [
@@ -75,7 +72,7 @@ const checks: Readonly<Record<keyof StepOptions, Check>> = {
     (value) => isRecord(value) && Object.values(value).every((spec) => isSpec(spec)),
   ],
   loss: ["a function of the batch", (value) => typeof value === "function"],
-  optimizer: ["an optimizer, such as adam()", (value) => isRecord(value) && typeof value.update === "function"],
+  optimizer: ["an optimizer, such as adam()", (value) => isRecord(value) && isOptimizer(value)],
   clip: optional(["a number above 0", (value) => typeof value === "number" && value > 0]),
   accumulate: optional(["a whole number from 1 on", (value) => Number.isInteger(value) && Number(value) >= 1]),
   groups: optional([
@@ -84,6 +81,11 @@ const checks: Readonly<Record<keyof StepOptions, Check>> = {
   ]),
   average: optional(["a number from 0 to below 1", (value) => typeof value === "number" && value >= 0 && value < 1]),
 };
+
+const isOptimizer = ({ slots, scalars, update }: Readonly<Record<string, unknown>>): boolean =>
+  Array.isArray(slots) &&
+  slots.every((slot) => typeof slot === "string") &&
+  [scalars, update].every((part) => typeof part === "function");
 
 const isGroup = ({ match, rate, decay, freeze, norm }: Readonly<Record<string, unknown>>): boolean =>
   match instanceof RegExp &&
@@ -94,14 +96,14 @@ const isGroup = ({ match, rate, decay, freeze, norm }: Readonly<Record<string, u
 function requireOptions(options: unknown): asserts options is StepOptions {
   if (!isRecord(options))
     throw new ConfigError(
-      `step: expected options { parameters, batch, loss, optimizer }, got ${kindOf(options)}; give them first`,
+      `step: expected options { parameters, batch, loss, optimizer }, got ${shown(options)}; give them first`,
     );
   const known = Object.keys(checks);
   for (const key of Object.keys(options))
     if (!known.includes(key)) throw new ConfigError(`step: unknown option "${key}"${nearest(key, known)}`);
   for (const [key, [expected, holds]] of Object.entries(checks))
     if (!holds(options[key]))
-      throw new ConfigError(`step: expected ${key} to be ${expected}, got ${kindOf(options[key])}`);
+      throw new ConfigError(`step: expected ${key} to be ${expected}, got ${shown(options[key])}`);
 }
 
 const LEAVES = new Set(["parameter", "buffer", "input"]);
@@ -123,9 +125,10 @@ function requireLeaves({ parameters, frozen = {}, buffers = {} }: StepOptions): 
   if (odd) throw new ConfigError(`step: parameter "${odd[0]}" is ${odd[1].dtype}, which cannot be trained; freeze it`);
 }
 
-/** Checks the options. Throws ConfigError that names what is wrong. */
+/** Checks the options. Throws ConfigError that names what is wrong, ShapeError or DTypeError for a batch that none is. */
 export function planStep(options: unknown): Plan {
   requireOptions(options);
+  for (const [name, { shape, dtype }] of Object.entries(options.batch)) input(name, shape, dtype);
   requireLeaves(options);
   const { parameters, groups, optimizer } = options;
   const treated = treatments(parameters, groups);

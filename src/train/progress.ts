@@ -1,4 +1,6 @@
 /** What a training loop remembers from step to step. */
+import { ConfigError, quoted, shown } from "../errors.ts";
+import { isRecord } from "../schema.ts";
 import type { Best, Scores } from "./events.ts";
 
 /** The score that decides, and whether the best is the highest or the lowest. */
@@ -14,6 +16,15 @@ const mean = (values: readonly number[]): number => values.reduce((a, b) => a + 
 /** How long signals and timers may wait: an engine may compute without ever giving them a turn. */
 const TURN_MS = 50;
 const eventLoopTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+/** Throws ConfigError where the score that decides was not measured. */
+function requireScore(scores: unknown, best: string): void {
+  if (isRecord(scores) && Object.hasOwn(scores, best)) return;
+  const got = isRecord(scores) ? Object.keys(scores).map(quoted).join(", ") || "none" : shown(scores);
+  throw new ConfigError(
+    `training: expected the score ${quoted(best)}, which decides about the best weights, got ${got}; measure it or name another`,
+  );
+}
 
 export class Progress {
   readonly started = performance.now();
@@ -52,6 +63,7 @@ export class Progress {
   }
   /** Takes a measurement, of `examples` where they are a part of all; whether it is the best so far. */
   measure(scores: Scores, { best, better }: Deciding, examples?: number): boolean {
+    requireScore(scores, best);
     this.scores = scores;
     this.measuredAt = this.step;
     const score = scores[best] ?? Number.NaN;

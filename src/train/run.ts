@@ -1,5 +1,5 @@
 /** A training in progress: iterate over it for its events, await it for its history, or do both. */
-import { ConfigError } from "../errors.ts";
+import { ConfigError, shown } from "../errors.ts";
 import { requireSignal } from "../schema.ts";
 import type { TrainingEvent } from "./events.ts";
 
@@ -22,6 +22,8 @@ export class Run<E, H> implements AsyncIterable<E>, PromiseLike<H> {
 
   /** `stop` makes `events` come to their end soon; without it, leaving the loop over them ends them there and then. */
   constructor(events: AsyncGenerator<E, H>, stop?: () => void) {
+    if (typeof events?.next !== "function" || !(stop === undefined || typeof stop === "function"))
+      throw new ConfigError(`run: expected events of an async function*, got ${shown(events)}; call it first`);
     this.#events = events;
     this.#stop = stop;
     this.#history = new Promise<H>((resolve, reject) => {

@@ -1,7 +1,8 @@
 /** The values that a step starts from, checked against its parameters and buffers. */
-import { ConfigError, nearest, ShapeError } from "../errors.ts";
+import { ConfigError, nearest, ShapeError, shown } from "../errors.ts";
 import type { Spec } from "../graph/index.ts";
 import type { Feeds, HostTensor } from "../runtime/index.ts";
+import { isRecord } from "../schema.ts";
 import { formatShape, sameShape } from "../tensor/index.ts";
 import { averageName } from "./names.ts";
 import { averageSpecs, type Plan, slotSpecs } from "./plan.ts";
@@ -29,8 +30,10 @@ export function startingAt(values: Feeds, { parameters, buffers }: Record<"param
 
 /** Throws ConfigError or ShapeError unless `values` has each of `specs`, and nothing else. */
 function requireExact(kind: string, specs: Readonly<Record<string, Spec>>, values: unknown): void {
-  if (typeof values !== "object" || values === null)
-    throw new ConfigError(`step: expected start values { ${kind}: ... } by name, got ${values}; give one for each`);
+  if (!isRecord(values))
+    throw new ConfigError(
+      `step: expected start values { ${kind}: ... } by name, got ${shown(values)}; give one for each`,
+    );
   const given = values as Readonly<Record<string, Partial<HostTensor> | undefined>>;
   for (const [name, spec] of Object.entries(specs)) {
     const problem = misfit(spec, given[name]);
@@ -58,15 +61,15 @@ function misfit({ shape, dtype }: Spec, value: Partial<HostTensor> | undefined):
 
 /** Throws ConfigError or ShapeError that names the value that is missing, surplus or of another shape. */
 export function requireStart(plan: Plan, start: unknown): asserts start is StartValues {
-  if (typeof start !== "object" || start === null)
+  if (!isRecord(start))
     throw new ConfigError(
-      `step: expected start values { weights }, got ${start}; give for instance { weights: initialValues(parameters, 0) }`,
+      `step: expected start values { weights }, got ${shown(start)}; give for instance { weights: initialValues(parameters, 0) }`,
     );
-  const { weights, buffers, frozen, slots, averages } = start as StartValues;
+  const { weights, buffers = {}, frozen = {}, slots, averages } = start as unknown as StartValues;
   const { options } = plan;
   requireExact("weights", options.parameters, weights);
-  requireExact("buffers", options.buffers ?? {}, buffers ?? {});
-  requireExact("frozen", options.frozen ?? {}, frozen ?? {});
+  requireExact("buffers", options.buffers ?? {}, buffers);
+  requireExact("frozen", options.frozen ?? {}, frozen);
   if (slots !== undefined) requireExact("slots", slotSpecs(plan), slots);
   if (averages !== undefined)
     requireExact("averages", options.average === undefined ? {} : options.parameters, averages);

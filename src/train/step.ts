@@ -1,5 +1,6 @@
 /** The training step compiled: weights and optimizer state go in and come out, and are kept in between. */
-import { ConfigError } from "../errors.ts";
+import { z } from "zod";
+import { ConfigError, shown } from "../errors.ts";
 import { lowerSimplified } from "../onnx/index.ts";
 import {
   type CompileOptions,
@@ -13,7 +14,8 @@ import {
   Resident,
   type Settled,
 } from "../runtime/index.ts";
-import { type Bucket, Buckets, type Sizes } from "./buckets.ts";
+import { checked, whole } from "../schema.ts";
+import { type Bucket, Buckets, requireSizes, type Sizes } from "./buckets.ts";
 import { Feeder, scalarFeeds } from "./feeder.ts";
 import { type FittingGraph, requireMemory } from "./memory.ts";
 import { averageName, normName, termName } from "./names.ts";
@@ -39,6 +41,9 @@ export interface StepResult {
   /** Gradient norms of the groups that ask for theirs. */
   readonly norms: Readonly<Record<string, number>>;
 }
+
+const MOST = Number.MAX_SAFE_INTEGER;
+const places = z.object({ step: whole(1, MOST), lr: z.number().min(0), seed: whole(0, MOST) });
 
 /** What the loop needs of a training step. Values are valid until the next step, and on `webgpu` are read after `download()`. */
 export interface Stepper extends AsyncDisposable {
@@ -160,21 +165,18 @@ export abstract class CarryingStep implements Stepper {
   }
 
   #requireBatches(batches: readonly Feeds[], at: StepAt): void {
-    const { step, lr, seed } = at ?? {};
-    if (!Number.isInteger(step) || step < 1)
-      throw new ConfigError(`step: expected a whole number from 1 on, got ${step}`);
-    if (!Number.isFinite(lr) || lr < 0) throw new ConfigError(`lr: expected a finite number from 0 on, got ${lr}`);
-    if (!Number.isInteger(seed)) throw new ConfigError(`seed: expected a whole number, got ${seed}`);
+    checked(places, at, "step");
     const expected = this.plan.options.accumulate ?? 1;
     if (!Array.isArray(batches) || batches.length !== expected)
       throw new ConfigError(
-        `step: expected a list of ${expected} batch(es), as accumulate says, got ${Array.isArray(batches) ? batches.length : typeof batches}; give as many`,
+        `step: expected a list of ${expected} batch(es), as accumulate says, got ${Array.isArray(batches) ? batches.length : shown(batches)}; give as many`,
       );
   }
 
   /** Traces, checks and compiles the step for named sizes before they come, such as { B: 32 }; throws as `createStep` does. */
   async prepare(sizes: Sizes = {}): Promise<void> {
     this.#requireReady();
+    requireSizes(this.plan.options.batch, sizes);
     await this.buckets.at(sizes);
   }
 

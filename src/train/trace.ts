@@ -8,7 +8,8 @@ import { nameOf, traceTraining, type Updates } from "../nn/index.ts";
 import { freeLeaves, type Named } from "../onnx/index.ts";
 import { clipByNorm, globalNorm } from "../optim/index.ts";
 import { nextName } from "../runtime/index.ts";
-import { formatShape, input, isTensor, scalar, type Tensor } from "../tensor/index.ts";
+import { requireRecord } from "../schema.ts";
+import { formatShape, input, isTensor, requireTensor, scalar, type Tensor } from "../tensor/index.ts";
 import { averageName, gradientName, normName, scalarName, slotName, termName } from "./names.ts";
 import type { BatchSpecs, Plan, StepOptions } from "./plan.ts";
 import { planStep } from "./plan.ts";
@@ -171,13 +172,10 @@ function updateOne({ options, trained, treatments }: Plan, name: string, gradien
   const slots = Object.fromEntries(
     optimizer.slots.map((slot) => [slot, input(slotName(slot, name), parameter.shape, parameter.dtype)]),
   );
-  const { parameter: next, slots: nextSlots } = optimizer.update(
-    parameter,
-    gradient,
-    slots,
-    Object.fromEntries(own),
-    decay,
-  );
+  const updated = optimizer.update(parameter, gradient, slots, Object.fromEntries(own), decay);
+  requireRecord(updated, "step: the optimizer's update");
+  const { parameter: next, slots: nextSlots = {} } = updated;
+  for (const tensor of [next, ...Object.values(nextSlots)]) requireTensor("step: the optimizer's update", tensor);
   const before: Named = { [name]: parameter, ...mapNames(slots, (slot) => slotName(slot, name)) };
   const after: Named = { [name]: next, ...mapNames(nextSlots, (slot) => slotName(slot, name)) };
   if (average === undefined) return { before, after };

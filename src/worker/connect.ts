@@ -1,8 +1,19 @@
 /** The page's side: calls to a Worker that come back as a `Run`, to iterate over or to await. */
-import { ConfigError, DeviceError } from "../errors.ts";
+import { z } from "zod";
+import { ConfigError, DeviceError, shown } from "../errors.ts";
+import { abortable, checked } from "../schema.ts";
 import { Run } from "../train/index.ts";
 import type { Answers } from "./serve.ts";
-import { buffersOf, type Call, type Demand, type Endpoint, type Reply, unpack, whyNot } from "./wire.ts";
+import {
+  buffersOf,
+  type Call,
+  type Demand,
+  type Endpoint,
+  type Reply,
+  requireEndpoint,
+  unpack,
+  whyNot,
+} from "./wire.ts";
 
 type Given<F> = F extends (...args: never[]) => infer G ? G : never;
 type EventOf<G> = G extends AsyncIterable<infer E> ? E : never;
@@ -18,12 +29,15 @@ export interface Ask<A extends Answers> extends AsyncDisposable {
   ): Run<EventOf<Given<A[K]>>, ResultOf<Given<A[K]>>>;
 }
 
+const asking = z.strictObject({ signal: abortable().optional() });
+
 /**
  * Connects a page to a Worker that calls `serveWorker`. Each call gives a `Run`: iterate over it for its events, await it for
  * its result. The Worker computes the next event when the page asks for it, and stops when the page leaves the loop.
  * Errors arrive as the classes they were thrown as; a Worker whose script fails throws DeviceError.
  */
 export function connectWorker<A extends Answers>(worker: Endpoint): Ask<A> {
+  requireEndpoint("connectWorker", worker);
   const waiting = new Set<(error: DeviceError) => void>();
   let broken: DeviceError | undefined;
   const fail = (reason: string) => {
@@ -44,8 +58,11 @@ export function connectWorker<A extends Answers>(worker: Endpoint): Ask<A> {
       };
       port.postMessage(demand);
     });
-  const ask = (name: string, input: unknown, options?: { signal?: AbortSignal }) =>
-    new Run(call(worker, name, input, options?.signal, reply));
+  const ask = (name: string, input: unknown, options: { signal?: AbortSignal } = {}) => {
+    const { signal } = checked(asking, options, "worker");
+    if (typeof name !== "string") throw new ConfigError(`worker: expected the name of an answer, got ${shown(name)}`);
+    return new Run(call(worker, name, input, signal, reply));
+  };
   const end = async () => {
     fail("it was ended; connect another");
     worker.terminate?.();

@@ -1,6 +1,7 @@
 /** The Worker's side: named answers, each a function of the page's input. */
-import { ConfigError, DataError, nearest } from "../errors.ts";
-import { buffersOf, type Call, type Demand, type Endpoint, pack, type Reply, whyNot } from "./wire.ts";
+import { ConfigError, DataError, nearest, quoted, shown } from "../errors.ts";
+import { requireRecord } from "../schema.ts";
+import { buffersOf, type Call, type Demand, type Endpoint, pack, type Reply, requireEndpoint, whyNot } from "./wire.ts";
 
 /**
  * What a Worker answers, by name: a function of an input and of a signal that the page aborts. It gives a value, a promise,
@@ -15,6 +16,11 @@ export type Answers = Readonly<Record<string, (input: any, signal: AbortSignal) 
  * Returns `answers`, whose type the page takes.
  */
 export function serveWorker<A extends Answers>(answers: A, scope: Endpoint = globalThis as unknown as Endpoint): A {
+  requireEndpoint("serveWorker", scope);
+  requireRecord(answers, "serveWorker");
+  const odd = Object.keys(answers).find((name) => typeof answers[name] !== "function");
+  if (odd !== undefined)
+    throw new ConfigError(`serveWorker: expected functions by name, got ${shown(answers[odd])} for ${quoted(odd)}`);
   scope.addEventListener("message", (event) => {
     const { data } = event as MessageEvent<Partial<Call> | null>;
     if (typeof data?.descent === "string" && data.port) answer(answers, data as Call);

@@ -10,6 +10,7 @@ import {
   NonFiniteError,
   quoted,
   ShapeError,
+  shown,
   TokenizerError,
 } from "../errors.ts";
 
@@ -19,6 +20,13 @@ export interface Endpoint {
   addEventListener(type: string, listener: (event: Event) => void): void;
   /** Ends a Worker. */
   terminate?(): unknown;
+}
+
+/** Throws ConfigError where `end` sends or hears nothing. */
+export function requireEndpoint(what: string, end: Endpoint): void {
+  const functions = [end?.postMessage, end?.addEventListener];
+  if (functions.every((part) => typeof part === "function")) return;
+  throw new ConfigError(`${what}: expected a Worker or a port of a MessageChannel, got ${shown(end)}; give one`);
 }
 
 /** A call of the page; the replies come through `port`. */
@@ -96,6 +104,10 @@ const handedOver = new WeakMap<object, Transferable[]>();
  * They are empty here once it is sent. For inputs, events and results; returns the value.
  */
 export function transfer<T extends object>(value: T, buffers: Transferable[]): T {
+  if (typeof value !== "object" || value === null)
+    throw new ConfigError(`transfer: expected an object that holds the buffers, got ${shown(value)}`);
+  if (!Array.isArray(buffers) || !buffers.every((buffer) => typeof buffer === "object" && buffer !== null))
+    throw new ConfigError(`transfer: expected a list of buffers, got ${shown(buffers)}; give [tensor.data.buffer]`);
   handedOver.set(value, buffers);
   return value;
 }

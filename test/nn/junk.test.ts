@@ -57,6 +57,13 @@ const makers: readonly Call[] = [
   ["uniformInit", nn.uniformInit, 1],
 ];
 
+const { Hardsigmoid, Hardswish, Hardtanh, LogSigmoid, LogSoftmax, Mish, ReLU6, SELU } = nn;
+const { SiLU, Sigmoid, Softplus, Softsign, Tanh } = nn;
+const activationLayers = {
+  ...{ Hardsigmoid, Hardswish, Hardtanh, LogSigmoid, LogSoftmax, Mish, ReLU6, SELU },
+  ...{ SiLU, Sigmoid, Softplus, Softsign, Tanh },
+};
+
 const layers: readonly Call[] = [
   ["Linear", nn.Linear(3, 2), x],
   ["Embedding", nn.Embedding(5, 2), ids],
@@ -90,6 +97,7 @@ const layers: readonly Call[] = [
   ["ReLU", nn.ReLU(), x],
   ["PReLU", nn.PReLU(3), x],
   ["GLU", nn.GLU(0), x],
+  ...Object.entries(activationLayers).map(([name, make]): Call => [name, make(), x]),
   ["activations.mish", nn.activations.mish, x],
 ];
 
@@ -123,6 +131,13 @@ const measures: readonly Call[] = [
   ["topKAccuracy.of", metrics.topKAccuracy(2).of, [1, 0, 2, 3], [1, 0]],
   ["f1", metrics.f1, { average: "micro", classes: 3 }],
   ["f1.of", metrics.f1().of, [1, 0], [1, 1]],
+  ["precision", metrics.precision, { average: "macro" }],
+  ["recall", metrics.recall, { average: "macro" }],
+  ["precision.of", metrics.precision().of, [1, 0], [1, 1]],
+  ["recall.of", metrics.recall().of, [1, 0], [1, 1]],
+  ["meanAbsoluteError.of", metrics.meanAbsoluteError().of, [1, 0], [1, 1]],
+  ["rootMeanSquaredError.of", metrics.rootMeanSquaredError().of, [1, 0], [1, 1]],
+  ["Running.add", metrics.accuracy().running().add, [1, 0], [1, 1]],
   ["classScores", metrics.classScores, { classes: 3 }],
   ["confusionMatrix", metrics.confusionMatrix, 2, {}],
   ["confusionMatrix.of", metrics.confusionMatrix(2).of, [1, 0], [1, 1]],

@@ -172,6 +172,7 @@ describe("printing", () => {
     expect(inspect(Linear(3, 2))).toBe("Linear(weight [2, 3], bias [2])");
     expect(inspect(Linear(3, 2, { bias: false }))).toBe("Linear(weight [2, 3])");
     expect(inspect(ReLU())).toBe("ReLU()");
+    expect(`${Linear(3, 2)}`).toBe("Linear(weight [2, 3], bias [2])");
   });
   test("layers inside stand below", () => {
     const net = Sequential(Linear(3, 2), Sequential(ReLU(), Linear(2, 1, { bias: false })));

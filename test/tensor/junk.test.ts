@@ -201,5 +201,14 @@ test("what is wrong is named", () => {
   expect(said((options) => x.cumsum(0, options), { exclusve: true })).toBe(
     'cumsum: there is no option "exclusve" (did you mean "exclusive"?); it takes exclusive, reverse',
   );
+  expect(said((options) => image.conv(kernel, options), { strides: [2] })).toBe(
+    'conv: there is no option "strides" (did you mean "stride"?); it takes stride, padding, dilation, groups',
+  );
+  expect(said((keep) => x.sum(0, keep), { keepDims: false })).toBe(
+    "sum: expected true or false for whether the axis stays, got an object",
+  );
+  expect(said((bias) => x.linear(y, bias), null)).toBe(
+    "linear: bias: expected a tensor, got null; make one with tensor(values)",
+  );
   expect(said(scan, () => 1, x, x)).toBe("scan: expected the cell to return [next state, output], got 1; return both");
 });

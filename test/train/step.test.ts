@@ -431,7 +431,7 @@ describe("options that make no sense are refused in one line", () => {
   const start = { weights: { w: f64([0]) } };
   test.each([
     [undefined, start, /step: expected options \{ parameters, batch, loss, optimizer \}, got undefined/],
-    ["adam", start, /expected options .* got string/],
+    ["adam", start, /expected options .* got "adam"/],
     [good, undefined, /expected start values \{ weights \}, got undefined/],
     [good, {}, /expected start values \{ weights: ... \} by name, got undefined/],
     [
@@ -445,8 +445,8 @@ describe("options that make no sense are refused in one line", () => {
       /expected parameters to be an object of tensors by name, got a list/,
     ],
     [{ ...good, batch: { x: [3] } }, start, /expected batch to be an object of \{ shape, dtype \} by name/],
-    [{ ...good, loss: 3 }, start, /expected loss to be a function of the batch, got number/],
-    [{ ...good, optimizer: sgd }, start, /expected optimizer to be an optimizer, such as adam\(\), got function/],
+    [{ ...good, loss: 3 }, start, /expected loss to be a function of the batch, got 3/],
+    [{ ...good, optimizer: sgd }, start, /expected optimizer to be an optimizer, such as adam\(\), got a function/],
     [{ ...good, clip: -1 }, start, /expected clip to be a number above 0/],
     [{ ...good, accumulate: 1.5 }, start, /expected accumulate to be a whole number from 1 on/],
     [{ ...good, average: 1 }, start, /expected average to be a number from 0 to below 1/],

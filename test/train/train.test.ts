@@ -448,9 +448,9 @@ test("a step takes as many batches as it accumulates, and values for every param
   );
   const { x } = points(1, 0, 4);
   const pair = [points(1, 0, 4), points(1, 4, 4)];
-  await expect(step.run(pair, { ...at, step: 0 })).rejects.toThrow(/step: expected a whole number from 1 on, got 0/);
-  await expect(step.run(pair, { ...at, lr: Number.NaN })).rejects.toThrow(
-    /lr: expected a finite number from 0 on, got NaN/,
+  await expect(step.run(pair, { ...at, step: 0 })).rejects.toThrow(
+    /step: expected a whole number from 1 to \d+, got 0/,
   );
+  await expect(step.run(pair, { ...at, lr: Number.NaN })).rejects.toThrow(/lr: expected a number from 0, got NaN/);
   await expect(step.run([{ x }, { x }], at)).rejects.toThrow(/input "y" expects f32\[4, 1\], got nothing/);
 });

@@ -6,7 +6,7 @@
  * N batch · C channels in · O channels out · G groups · K kernel · L, M places in and out, one letter per axis
  */
 import { DTypeError, ShapeError, shown } from "../../errors.ts";
-import { requireList, requireRecord } from "../../tensor/arguments.ts";
+import { requireKeys, requireList, requireRecord } from "../../tensor/arguments.ts";
 import { type Dim, formatShape, multiplyDims, type Shape, sizeOf, staticShape } from "../../tensor/dim.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
@@ -44,8 +44,9 @@ function perAxis(name: string, what: string, count: number, given: Sizes | undef
 }
 
 /** A window over `count` axes: stride 1, no padding, dilation 1, one group, where nothing else is said. */
-export function windowOf(name: string, count: number, window: Partial<Window>): Window {
+export function windowOf(name: string, count: number, window: Partial<Window>, more: readonly string[] = []): Window {
   const { groups = 1 } = requireRecord(name, "stride, padding, dilation and groups", window);
+  requireKeys(name, ["stride", "padding", "dilation", "groups", ...more], window);
   if (!Number.isSafeInteger(groups) || groups < 1)
     throw new ShapeError(
       `${name}: expected a whole number of groups from 1 on, got ${shown(groups)}; leave it out for one`,
@@ -59,7 +60,7 @@ export function windowOf(name: string, count: number, window: Partial<Window>): 
 }
 
 export const transposedWindowOf = (count: number, window: Partial<TransposedWindow>): TransposedWindow => ({
-  ...windowOf("convTranspose", count, window),
+  ...windowOf("convTranspose", count, window, ["outputPadding"]),
   outputPadding: perAxis("convTranspose", "outputPadding", count, window.outputPadding, 0),
 });
 
@@ -68,6 +69,7 @@ export type PoolOptions = Pick<Pool, "kernel"> & Partial<Pool>;
 
 export function poolOf(name: string, count: number, pool: PoolOptions): Pool {
   const given = requireList(name, "kernel sizes", requireRecord(name, "kernel, stride and padding", pool).kernel);
+  requireKeys(name, ["kernel", "stride", "padding"], pool);
   const kernel = perAxis(name, "kernel", count, given, 1);
   const padding = perAxis(name, "padding", count, pool.padding, 0);
   if (padding.some((size, i) => size >= (kernel[i] ?? 1)))
