@@ -32,3 +32,17 @@ export function scatterInOrder([indices, rows]: readonly Tensor[], { attrs }: No
   const none = rows.shape.map(() => 0);
   return rows.pad(none, [size - count, ...none.slice(1)]);
 }
+
+/**
+ * What max-pooling sends back, where x exceeds c: it all goes to places that hold y, the maximum, so y can be compared,
+ * a quarter as many numbers. This is the gradient of relu before the pool.
+ */
+export function unpoolWhere(factors: readonly Tensor[], _: Node, uses: (tensor: Tensor) => number): Tensor | undefined {
+  const unpool = factors.find(({ node }) => node.op === "unpool");
+  const mask = factors.find((factor) => factor !== unpool);
+  const [x, y, g] = unpool?.node.inputs ?? [];
+  const greater = mask?.node.op === "cast" ? mask.node.inputs[0]?.node : undefined;
+  const [compared, c] = greater?.op === "greater" ? greater.inputs : [];
+  if (!unpool || !x || !y || !g || compared !== x || c?.rank !== 0 || uses(unpool) !== 1) return undefined;
+  return record("unpool", [x, y, g.mul(y.greater(c).cast(g.dtype))], unpool.node.attrs as Record<never, never>)[0];
+}

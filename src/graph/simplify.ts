@@ -6,11 +6,12 @@ import { broadcastShapes, sameShape, sizeOf } from "../tensor/dim.ts";
 import { isFloat } from "../tensor/dtype.ts";
 import { record, type Tensor } from "../tensor/tensor.ts";
 import { type Node, sortNodes } from "./node.ts";
+import type { Window } from "./ops/convolution.ts";
 import type { Transposed } from "./ops/matmul.ts";
 import type { ScanAttrs } from "./ops/scan.ts";
 import { inlineBlocks } from "./recompute.ts";
 import { mergeScans, pruneScans } from "./simplify-scan.ts";
-import { putInto, scatterInOrder, sumOfPut } from "./simplify-sparse.ts";
+import { putInto, scatterInOrder, sumOfPut, unpoolWhere } from "./simplify-sparse.ts";
 import { again } from "./substitute.ts";
 
 type Rule = (inputs: readonly Tensor[], node: Node, uses: (tensor: Tensor) => number) => Tensor | undefined;
@@ -91,6 +92,24 @@ const fuseGemm: Rule = ([x, y], node, uses) => {
   return undefined;
 };
 
+/** conv(x, w) + b with one number for each channel, as one operation: the engine adds it while the result is at hand. */
+const fuseBias: Rule = ([x, y], node, uses) => {
+  for (const [product, bias] of [
+    [x, y],
+    [y, x],
+  ] as const) {
+    if (product?.node.op !== "conv" || product.node.inputs.length !== 2 || !bias || uses(product) !== 1) continue;
+    const perChannel = product.shape.map((dim, axis) => (axis === 1 ? dim : 1));
+    const ones = Array<number>(Math.max(product.rank - bias.rank, 0)).fill(1);
+    if (!sameShape([...ones, ...bias.shape], perChannel) || !sameShape(product.shape, node.outputs[0]?.shape ?? []))
+      continue;
+    const whole = bias.node.op === "reshape" ? (bias.node.inputs[0] ?? bias) : bias;
+    const flat = whole.rank === 1 ? whole : whole.reshape([product.dim(1)]);
+    return record("conv", [...product.node.inputs, flat], product.node.attrs as Window)[0];
+  }
+  return undefined;
+};
+
 /** reshape(reshape(x)), neg(neg(x)) and other pairs of which the first has no effect. */
 const skipInner =
   (op: string): Rule =>
@@ -146,7 +165,7 @@ type Rules = Readonly<Record<string, readonly Rule[]>>;
 const rules: Rules = {
   add: [neutral(0, true), unstretch],
   sub: [neutral(0, false), unstretch, putInto],
-  mul: [neutral(1, true), foldScale, unstretch],
+  mul: [neutral(1, true), foldScale, unstretch, unpoolWhere],
   div: [neutral(1, false), unstretch],
   where: [unstretch],
   neg: [doubleNegation],
@@ -163,7 +182,7 @@ const rules: Rules = {
 /** Only when equal products have become one is it known how many read them. */
 const lastRules: Rules = {
   ...rules,
-  add: [...(rules.add ?? []), fuseGemm],
+  add: [...(rules.add ?? []), fuseGemm, fuseBias],
   transpose: [...(rules.transpose ?? []), inTwoMoves],
 };
 

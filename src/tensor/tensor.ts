@@ -396,7 +396,8 @@ export class Tensor implements Spec {
   }
   /** The largest value of each window, and its place in the flattened input. The stride is the kernel's, unless given. */
   maxPool(pool: PoolOptions): readonly Tensor[] {
-    return record("maxPool", [this], poolOf("maxPool", this.rank - 2, pool));
+    const window = poolOf("maxPool", this.rank - 2, pool);
+    return [recordOne("maxPool", [this], window), recordOne("maxPlaces", [this], window)];
   }
   averagePool(pool: PoolOptions): Tensor {
     return recordOne("averagePool", [this], poolOf("averagePool", this.rank - 2, pool));

@@ -529,6 +529,71 @@ const reductions: readonly Sample[] = [
   },
 ];
 
+/** [1, 1, 4, 6], row by row. Among equal places of a window the first one counts, as in PyTorch. */
+const tied = [3, 2, 1, 7, 5, 5, 3, 3, 7, 7, 5, 5, 0, -0, -4, -1, -2, 8, 0, 0, -1, -2, 8, 8];
+const halved = [3, 7, 5, 0, -1, 8];
+const firstPlaces = [0, 3, 4, 12, 15, 17];
+const putBack = (...values: number[]) => {
+  const places = Array<number>(tied.length).fill(0);
+  for (const [i, place] of firstPlaces.entries()) places[place] = values[i] ?? 0;
+  return grid([1, 1, 4, 6], ...places);
+};
+
+const pools: readonly Sample[] = [
+  {
+    name: "unpool with equal maxima",
+    covers: "unpool",
+    inputs: [grid([1, 1, 4, 6], ...tied), grid([1, 1, 2, 3], ...halved), grid([1, 1, 2, 3], 1, 2, 3, 4, 5, 6)],
+    apply: ([x, y, g]) => (x && y && g ? record("unpool", [x, y, g], {}) : []),
+    outputs: [putBack(1, 2, 3, 4, 5, 6)],
+    seeds: [grid([1, 1, 4, 6], ...Array.from({ length: 24 }, (_, i) => i))],
+    gradients: [undefined, undefined, grid([1, 1, 2, 3], ...firstPlaces)],
+  },
+  {
+    name: "maxPool halves with equal maxima",
+    covers: "maxPool",
+    inputs: [grid([1, 1, 4, 6], ...tied)],
+    apply: one((x) => x.maxPool({ kernel: [2, 2] })[0] ?? x),
+    outputs: [grid([1, 1, 2, 3], ...halved)],
+    seeds: [grid([1, 1, 2, 3], 1, 2, 3, 4, 5, 6)],
+    gradients: [putBack(1, 2, 3, 4, 5, 6)],
+  },
+  {
+    name: "maxPool of relu halves with equal maxima",
+    covers: "maxPool",
+    inputs: [grid([1, 1, 4, 6], ...tied)],
+    apply: one((x) => x.relu().maxPool({ kernel: [2, 2] })[0] ?? x),
+    outputs: [grid([1, 1, 2, 3], 3, 7, 5, 0, 0, 8)],
+    seeds: [grid([1, 1, 2, 3], 1, 2, 3, 4, 5, 6)],
+    gradients: [putBack(1, 2, 3, 0, 0, 6)],
+  },
+  {
+    name: "maxPool of many channels with equal maxima",
+    covers: "maxPool",
+    inputs: [grid([1, 16, 2, 2], ...Array.from({ length: 16 }, () => [1, 3, 3, 2]).flat())],
+    apply: one((x) => x.maxPool({ kernel: [2, 2] })[0] ?? x),
+    outputs: [grid([1, 16, 1, 1], ...Array<number>(16).fill(3))],
+    gradients: [grid([1, 16, 2, 2], ...Array.from({ length: 16 }, (_, i) => [0, i + 1, 0, 0]).flat())],
+  },
+  {
+    name: "the places of maxima, the first of equal ones",
+    covers: "maxPlaces",
+    inputs: [grid([1, 1, 4, 6], ...tied)],
+    apply: one((x) => x.maxPool({ kernel: [2, 2] })[1] ?? x),
+    outputs: [host(firstPlaces, [1, 1, 2, 3], "i64")],
+  },
+  {
+    name: "conv with a bias",
+    covers: "conv",
+    inputs: [grid([1, 1, 3], 1, 2, 3), grid([2, 1, 2], 1, 0, 0, -1), grid([2], 10, 20)],
+    apply: ([x, w, b]) =>
+      x && w && b ? record("conv", [x, w, b], { stride: [1], padding: [0], dilation: [1], groups: 1 }) : [],
+    outputs: [grid([1, 2, 2], 11, 12, 18, 17)],
+    seeds: [grid([1, 2, 2], 1, 2, 3, 4)],
+    gradients: [grid([1, 1, 3], 1, -1, -4), grid([2, 1, 2], 5, 8, 11, 18), grid([2], 3, 7)],
+  },
+];
+
 const leaves: readonly Sample[] = [
   {
     name: "gemm",
@@ -974,6 +1039,7 @@ export const rowSamples: readonly Sample[] = [
   ...movement,
   ...indexing,
   ...reductions,
+  ...pools,
   ...leaves,
   ...blocks,
   ...doubles,

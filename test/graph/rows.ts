@@ -134,7 +134,15 @@ const windows = [
   { x: [1, 2, 4, 3], w: [2, 2, 2, 2], window: { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 } },
   { x: [2, 2, 5, 4], w: [2, 1, 3, 2], window: { stride: [2, 1], padding: [1, 0], dilation: [1, 2], groups: 2 } },
   { x: [1, 1, 1], w: [1, 1, 1], window: { stride: [3], padding: [0], dilation: [1], groups: 1 } },
+  // Few places beside the channels, so that the gradient by w is one product over all images.
+  { x: [2, 16, 3], w: [16, 16, 2], window: { stride: [1], padding: [0], dilation: [1], groups: 1 } },
+  { x: [1, 1, 6, 5], w: [3, 1, 3, 2], window: { stride: [1, 1], padding: [1, 1], dilation: [2, 1], groups: 1 } },
+  { x: [2, 1, 3, 3], w: [2, 1, 1, 2], window: { stride: [1, 1], padding: [0, 1], dilation: [1, 1], groups: 1 } },
+  // As many channels as a vector register holds, so that the gradient by w is one product per place of the kernel.
+  { x: [1, 16, 3], w: [1, 16, 2], window: { stride: [1], padding: [0], dilation: [1], groups: 1 } },
+  { x: [1, 2, 3, 2], w: [4, 2, 1, 1], window: { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 } },
 ];
+const biased = { stride: [2, 1], padding: [1, 0], dilation: [1, 2], groups: 2 };
 const turned = [
   { x: [2, 2, 3], w: [2, 3, 3], window: { ...window1, outputPadding: [0] } },
   { x: [1, 2, 3], w: [2, 1, 3], window: { ...window1, outputPadding: [1] } },
@@ -149,7 +157,12 @@ const pools = [
   { x: [2, 2, 6], pool: { kernel: [2], stride: [2], padding: [0] } },
   { x: [1, 2, 5], pool: { kernel: [3], stride: [1], padding: [1] } },
   { x: [1, 2, 4, 5], pool: { kernel: [2, 3], stride: [2, 1], padding: [1, 0] } },
+  { x: [2, 2, 4, 6], pool: { kernel: [2, 2], stride: [2, 2], padding: [0, 0] } },
+  { x: [1, 1, 5, 4], pool: { kernel: [2, 2], stride: [2, 2], padding: [0, 0] } },
 ];
+const onePool = { kernel: [2], stride: [2], padding: [0] };
+/** [1, 1, 2, 6]: windows whose maximum is at one place, at two and at four. */
+const tied = [1, 2, 0, 5, 3, 3, 3, 0, 5, 1, 3, 3];
 
 /** A cell with weights as captures: h' = tanh(Wh + x·b) and y = h'∘x. */
 const recurrent =
@@ -451,11 +464,27 @@ export const rows: Readonly<Record<OpName, Row>> = {
       ...[0, 1, 2].map((output) => check(normInputs([2, 3]), (x, w, b) => x.layerNorm(w, b, 0.1)[output] ?? x)),
     ],
   },
-  conv: { checks: windows.map(({ x, w, window }) => check([dyadic(1, x), dyadic(2, w)], (a, b) => a.conv(b, window))) },
+  conv: {
+    checks: [
+      ...windows.map(({ x, w, window }) => check([dyadic(1, x), dyadic(2, w)], (a, b) => a.conv(b, window))),
+      check([dyadic(1, [2, 2, 5, 4]), dyadic(2, [2, 1, 3, 2]), dyadic(3, [2])], (a, b, c) =>
+        record("conv", [a, b, c], biased),
+      ),
+    ],
+  },
   convTranspose: {
     checks: turned.map(({ x, w, window }) => check([dyadic(1, x), dyadic(2, w)], (a, b) => a.convTranspose(b, window))),
   },
   maxPool: { checks: pools.map(({ x, pool }) => check([distinct(1, x)], (a) => a.maxPool(pool).slice(0, 1), linear)) },
+  maxPlaces: { none: (x) => record("maxPlaces", [x.cast("f32").reshape([1, 1, 2])], onePool)[0] ?? x },
+  unpool: {
+    checks: [
+      check([dyadic(1, [1, 1, 1, 3])], (g) => {
+        const x = tensor(tied).reshape([1, 1, 2, 6]);
+        return record("unpool", [x, tensor([3, 5, 3]).reshape([1, 1, 1, 3]), g], {});
+      }),
+    ],
+  },
   averagePool: { checks: pools.map(({ x, pool }) => check([dyadic(1, x)], (a) => a.averagePool(pool), linear)) },
   scan: { checks: scans },
   recompute: {

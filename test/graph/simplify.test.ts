@@ -14,6 +14,9 @@ const operations = (...outputs: Tensor[]): string[] =>
   sortNodes(outputs).flatMap(({ op }) => (leaf.has(op) ? [] : [op]));
 const simplified = (...outputs: Tensor[]): string[] => operations(...simplify(outputs));
 const [x, y, w] = [input("x", [2, 3]), input("y", [2, 3]), input("w", [3, 3])];
+const [image, kernels] = [input("image", [2, 3, 4, 6]), input("kernels", [5, 3, 1, 1])];
+const half = { kernel: [2, 2] };
+const maxima = (t: Tensor): Tensor => t.maxPool(half)[0] ?? t;
 const [a, b, c] = [input("a", [2, 2, 3]), input("b", [2, 3, 3]), input("c", [3])];
 
 describe("what a rule leaves", () => {
@@ -45,6 +48,22 @@ describe("what a rule leaves", () => {
     ["batches have no gemm", a.matmul(b).add(c), ["matmul", "add"]],
     ["a product that is read twice", x.matmul(w).add(c).add(x.matmul(w)), ["matmul", "add", "add"]],
     ["a sum wider than the product", c.reshape([1, 3]).matmul(w).add(x), ["reshape", "matmul", "add"]],
+    ["conv and a bias", image.conv(kernels).add(input("bias", [5]).reshape([5, 1, 1])), ["conv"]],
+    ["a bias and conv", input("bias", [1, 5, 1, 1]).add(image.conv(kernels)), ["reshape", "conv"]],
+    ["conv and a row is kept", image.conv(kernels).add(input("row", [6])), ["conv", "add"]],
+    [
+      "a convolution that is read twice",
+      image
+        .conv(kernels)
+        .add(input("bias", [5, 1, 1]))
+        .mul(image.conv(kernels)),
+      ["conv", "add", "mul"],
+    ],
+    [
+      "relu before max-pooling",
+      gradient(maxima(image.relu()).sum(), [image])[0] ?? image,
+      ["relu", "maxPool", "reshape", "greater", "cast", "mul", "unpool"],
+    ],
     ["what is computed twice", x.exp().add(x.exp()), ["exp", "add"]],
     ["where nothing flows back", x.stopGradient().exp(), ["exp"]],
     ["noise is drawn for every use", noise("uniform", [2]).add(noise("uniform", [2])), ["add"]],

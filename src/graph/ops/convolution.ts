@@ -7,10 +7,11 @@
  */
 import { DTypeError, ShapeError, shown } from "../../errors.ts";
 import { requireKeys, requireList, requireRecord } from "../../tensor/arguments.ts";
+import { sumTo } from "../../tensor/compositions.ts";
 import { type Dim, formatShape, multiplyDims, type Shape, sizeOf, staticShape } from "../../tensor/dim.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
-import type { Gradient, Lowering, Op } from "../op.ts";
+import { type Gradient, type Lowering, type Op, onnxType } from "../op.ts";
 
 /** One number per axis; `groups` splits the channels into parts that do not mix. */
 export interface Window {
@@ -30,6 +31,7 @@ export interface Pool {
 }
 
 type Sizes = readonly number[];
+type Nothing = Record<never, never>;
 
 /** One number per axis, all `value` where none is given. Throws ShapeError where they are not whole numbers from `least` on. */
 function perAxis(name: string, what: string, count: number, given: Sizes | undefined, value: number, least = value) {
@@ -161,12 +163,17 @@ const windowOnnx = ({ stride, padding, dilation, groups }: Window) => ({
   group: groups,
 });
 
-/** By x: the transposed convolution; at stride 1 a convolution with the kernel turned round, which uses all threads. */
-const convGrad: Gradient<Window> = ({ grads: [g], inputs: [x, w], attrs, needs }) => {
+/** The third input, which simplification alone gives, is a bias [O]. */
+const convGrad: Gradient<Window> = ({ grads: [g], inputs: [x, w, bias], attrs, needs }) => {
   if (!g || !x || !w) return [];
-  return [needs(0) ? inputGrad(g, x, w, attrs) : undefined, needs(1) ? kernelGrad(g, x, w, attrs) : undefined];
+  return [
+    needs(0) ? inputGrad(g, x, w, attrs) : undefined,
+    needs(1) ? kernelGrad(g, x, w, attrs) : undefined,
+    bias && sumTo(g, [g.dim(1), ...g.shape.slice(2).map(() => 1)]).reshape(bias.shape),
+  ];
 };
 
+/** By x: the transposed convolution; at stride 1 a convolution with the kernel turned round, which uses all threads. */
 function inputGrad(g: Tensor, x: Tensor, w: Tensor, window: Window): Tensor {
   const [kernel, sizes, from] = [places(w.shape, "conv"), places(x.shape, "conv"), places(g.shape, "conv")];
   const spans = kernel.map((k, i) => (window.dilation[i] ?? 1) * (k - 1));
@@ -186,27 +193,53 @@ function inputGrad(g: Tensor, x: Tensor, w: Tensor, window: Window): Tensor {
 
 const flip = (axis: number) => ({ axis, start: Number.MAX_SAFE_INTEGER, end: Number.MIN_SAFE_INTEGER, step: -1 });
 
-/** By w: one matrix product per place of the kernel, over the places of the input that it met. */
+/** Columns of a matrix product below which it takes no less time: numbers in a vector register of the widest kind. */
+const LANES = 16;
+
+/**
+ * Whether a product [O, P] × [P, C] reads 16 times what it gives, or more. Then each image has a product of its own, which
+ * threads share out better than they do one product, and no transposition; the sum over images costs little.
+ */
+const isLong = (P: number, O: number, C: number): boolean => P * (O + C) >= 16 * O * C;
+
+/**
+ * By w: one matrix product per place of the kernel, over the places of the input that it met. Few channels would leave
+ * such a product with few columns and reading g most of the time, so then all places are the columns of one.
+ */
 function kernelGrad(g: Tensor, x: Tensor, w: Tensor, window: Window): Tensor {
   const G = window.groups;
   const [C = 0] = staticShape(x.shape.slice(1), "conv");
   const [O = 0, ...out] = staticShape(g.shape.slice(1), "conv");
-  const kernel = places(w.shape, "conv");
-  const rows = multiplyDims(g.dim(0), sizeOf(out));
+  const [kernel, N, P] = [places(w.shape, "conv"), g.dim(0), out.reduce((a, b) => a * b, 1)];
+  const apart = isLong(P, O / G, C / G);
+  const [count, length] = apart ? [multiplyDims(N, G), P] : [G, multiplyDims(N, P)];
   const byChannel = [1, 0, ...kernel.map((_, i) => i + 2)]; // [C, N, L..]: a slice of it is a matrix as it lies
+  const ordered = (tensor: Tensor) => (apart ? tensor : tensor.transpose(byChannel));
   const none = [0, 0];
-  const padded = x.transpose(byChannel).pad([...none, ...window.padding], [...none, ...window.padding]);
-  const gradients = g.transpose(byChannel).reshape([G, O / G, rows]);
-  const parts = everyPlace(kernel).map((place) => {
-    const seen = padded.slices(place.map((k, i) => met(k, i, out[i] ?? 0, window)));
-    return gradients.matmul(seen.reshape([G, C / G, rows]), { transA: false, transB: true }).reshape([O, C / G, 1]);
+  const padded = ordered(x).pad([...none, ...window.padding], [...none, ...window.padding]);
+  const gradients = ordered(g).reshape([count, O / G, length]);
+  const met = everyPlace(kernel).map((place) =>
+    padded.slices(place.map((k, i) => meeting(k, i, out[i] ?? 0, window))).reshape([count, C / G, length]),
+  );
+  if (met.length === 0) return w;
+  const products = (C / G < LANES ? [joined(met, 1)] : met).map((columns) => {
+    const product = gradients.matmul(columns, { transA: false, transB: true });
+    const width = columns.dim(1);
+    return apart ? product.reshape([N, O, width]).sum(0) : product.reshape([O, width]);
   });
-  const [first, ...rest] = parts;
-  return (first ? first.concat(rest, 2) : w).reshape(w.shape);
+  return joined(products, 1)
+    .reshape([O, met.length, C / G])
+    .transpose([0, 2, 1])
+    .reshape(w.shape);
+}
+
+function joined([first, ...rest]: readonly Tensor[], axis: number): Tensor {
+  if (!first) throw new Error("internal: nothing to join");
+  return rest.length === 0 ? first : first.concat(rest, axis);
 }
 
 /** The places of the padded input that place `k` of the kernel meets on axis i. */
-function met(k: number, i: number, count: number, { stride, dilation }: Window) {
+function meeting(k: number, i: number, count: number, { stride, dilation }: Window) {
   const [start, step] = [k * (dilation[i] ?? 1), stride[i] ?? 1];
   return { axis: i + 2, start, end: start + (count - 1) * step + 1, step };
 }
@@ -231,13 +264,11 @@ const convTransposeGrad: Gradient<TransposedWindow> = ({ grads: [g], inputs: [x,
 };
 
 const poolRule =
-  (name: string, indices: boolean) =>
+  (name: string, dtype: "f32" | "i64" = "f32") =>
   ([x]: readonly Spec[], pool: Pool): readonly Spec[] => {
     requireFloats(name, [x]);
     const sizes = outputPlaces(name, places(x?.shape ?? [], name), pool.kernel, { ...pool, dilation: [] });
-    const shape = [...(x?.shape.slice(0, 2) ?? []), ...sizes];
-    const values: Spec = { shape, dtype: x?.dtype ?? "f32" };
-    return indices ? [values, { shape, dtype: "i64" }] : [values];
+    return [{ shape: [...(x?.shape.slice(0, 2) ?? []), ...sizes], dtype }];
   };
 
 const poolOnnx = ({ kernel, stride, padding }: Pool) => ({
@@ -246,12 +277,57 @@ const poolOnnx = ({ kernel, stride, padding }: Pool) => ({
   pads: [...padding, ...padding],
 });
 
-/** Every value of g goes back to the place its maximum came from. Indices count through the whole tensor. */
-const maxPoolGrad: Gradient<Pool> = ({ grads: [g], inputs: [x], outputs: [, indices], tools }) => {
-  if (!g || !x || !indices) return [];
-  const flat = [indices.reshape([-1]), g.reshape([-1])];
+const HALF: Pool = { kernel: [2, 2], stride: [2, 2], padding: [0, 0] };
+
+/** Whether windows of 2×2 cover x, each place once: the engine has a fast kernel for doubling both axes. */
+const halves = ({ kernel, stride, padding }: Pool, sizes: Sizes): boolean =>
+  sizes.length === 2 &&
+  sizes.every((size) => size % 2 === 0) &&
+  [...kernel, ...stride].every((size) => size === 2) &&
+  padding.every((size) => size === 0);
+
+/** Every value of g goes back to the place its maximum came from, which is asked for by number where windows overlap. */
+const maxPoolGrad: Gradient<Pool> = ({ grads: [g], inputs: [x], outputs: [y], attrs, tools }) => {
+  if (!g || !x || !y) return [];
+  if (halves(attrs, places(x.shape, "maxPool"))) return tools.record("unpool", [x, y, g], {});
+  const flat = [...tools.record("maxPlaces", [x], attrs), g].map((tensor) => tensor.reshape([-1]));
   return [tools.record("putAlong", flat, { axis: 0, size: sizeOf(x.shape) })[0]?.reshape(x.shape)];
 };
+
+/** Of each window of x the place that g went to, as a sum over the window in which the others are zero. */
+const unpoolGrad: Gradient<Nothing> = ({ grads: [v], inputs: [x, y], tools }) => {
+  const [mask] = x && y ? tools.record("unpool", [x, y, y.onesLike()], {}) : [];
+  return [undefined, undefined, mask && v?.mul(mask).averagePool(HALF).mul(4)];
+};
+
+/**
+ * The places of a window are numbered 4, 3, 2, 1; the largest number among those that hold the maximum is that of the first. As
+ * maximum ≥ number, number - (maximum - 1) is 1 there and no more than 0 elsewhere. Where NaN is the maximum, no place
+ * is equal to it and g goes nowhere.
+ */
+function unpoolOnnx(lower: Lowering<Nothing>): string[] {
+  const { specs, emit, constant, scalar, dims } = lower;
+  const whole = specs.outputs[0]?.shape ?? [];
+  const sizes = places(whole, "unpool");
+  const half = sizes.map((size) => size / 2);
+  const ints = (values: Sizes) => constant(BigInt64Array.from(values, BigInt), "i64", [values.length]);
+  // Planes of one channel, or the engine would double y in the blocked layout that its pooling left, which takes longer.
+  const planes = (name: string | undefined, of: Sizes) => emit("Reshape", [name ?? "", ints([-1, 1, ...of])]);
+  const [x, y, g] = [sizes, half, half].map((of, i) => planes(lower.inputs[i], of));
+  const double = (name = "") =>
+    emit("Resize", [name, "", constant(Float32Array.of(1, 1, 2, 2), "f32", [4])], {
+      mode: "nearest",
+      nearest_mode: "floor",
+      coordinate_transformation_mode: "asymmetric",
+    });
+  const numbers = emit("Tile", [constant(Float32Array.of(4, 3, 2, 1), "f32", [2, 2]), ints(half)]);
+  const equal = emit("Cast", [emit("Equal", [x ?? "", double(y)])], { to: onnxType.f32 });
+  const numbered = emit("Mul", [equal, numbers]);
+  const first = emit("MaxPool", [numbered], poolOnnx(HALF));
+  const below = double(emit("Relu", [emit("Sub", [first, scalar(1, "f32")])]));
+  const chosen = emit("Relu", [emit("Sub", [numbered, below])]);
+  return [emit("Reshape", [emit("Mul", [chosen, double(g)]), dims(whole)])];
+}
 
 /** g / K spread over each window: a transposed convolution with ones, every channel its own group. */
 const averagePoolGrad: Gradient<Pool> = ({ grads: [g], inputs: [x], attrs: { kernel, stride, padding } }) => {
@@ -280,15 +356,27 @@ export const convolutionOps = {
       emit("ConvTranspose", inputs, { ...windowOnnx(attrs), output_padding: attrs.outputPadding }),
     ],
   } satisfies Op<TransposedWindow>,
-  /** The largest value of each window, and its place in the flattened input. */
+  /** The largest value of each window. */
   maxPool: {
-    shape: poolRule("maxPool", true),
+    shape: poolRule("maxPool"),
     grad: maxPoolGrad,
-    onnx: ({ inputs, attrs, emitMany }) => emitMany("MaxPool", inputs, poolOnnx(attrs), 2),
+    onnx: ({ inputs, attrs, emit }) => [emit("MaxPool", inputs, poolOnnx(attrs))],
   } satisfies Op<Pool>,
+  /** The place of it in the flattened input. A row of its own, since the engine's kernel with places is 15 times slower. */
+  maxPlaces: {
+    shape: poolRule("maxPlaces", "i64"),
+    grad: "none",
+    onnx: ({ inputs, attrs, emitMany }) => emitMany("MaxPool", inputs, poolOnnx(attrs), 2).slice(1),
+  } satisfies Op<Pool>,
+  /** x [N, C, 2H, 2W] with maxima y [N, C, H, W] of 2×2: g [N, C, H, W] at the first place of each, zeros around it. */
+  unpool: {
+    shape: ([x]) => (x ? [x] : []),
+    grad: unpoolGrad,
+    onnx: unpoolOnnx,
+  } satisfies Op<Nothing>,
   /** The mean of each window; padding counts as zeros. */
   averagePool: {
-    shape: poolRule("averagePool", false),
+    shape: poolRule("averagePool"),
     grad: averagePoolGrad,
     onnx: ({ inputs, attrs, emit }) => [emit("AveragePool", inputs, { ...poolOnnx(attrs), count_include_pad: 1 })],
   } satisfies Op<Pool>,
