@@ -104,8 +104,9 @@ function pool(scope: Scope): { x: Value; fields: string; arguments: string; plac
   const x = image(scope);
   const places = x.shape.slice(2);
   const kernel = places.map((size) => scope.draw.whole(1, Math.min(3, size)));
-  const padding = kernel.map((k) => scope.draw.whole(0, Math.floor(k / 2)));
-  const stride = kernel.map(() => scope.draw.whole(1, 3));
+  const apart = scope.draw.chance(0.5); // windows side by side, as most pools have them
+  const padding = kernel.map((k) => (apart ? 0 : scope.draw.whole(0, Math.floor(k / 2))));
+  const stride = apart ? kernel : kernel.map(() => scope.draw.whole(1, 3));
   return {
     x,
     fields: spelled({ kernel, stride, padding }),
