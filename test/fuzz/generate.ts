@@ -23,7 +23,7 @@ const total = families.reduce((sum, [weight]) => sum + weight, 0);
 export const rowNames: readonly string[] = families.flatMap(([, rows]) => Object.keys(rows));
 
 /** Rows that ONNX Runtime has no float64 kernel for. */
-const single = new Set(["conv", "convTranspose", "averagePool", "maxPool", "erf", "gelu", "geluTanh"]);
+const single = new Set(["conv", "convTranspose", "averagePool", "maxPool", "unpool", "erf", "gelu", "geluTanh"]);
 
 function drawRow(draw: Draw): readonly [string, Row] {
   let rest = draw.uniform() * total;

@@ -50,6 +50,7 @@ const functions = {
   countAlong,
   flattenRows,
   behind: (x: Tensor, after: Tensor) => record("barrier", [x, after], {})[0],
+  unpool: (x: Tensor, y: Tensor, g: Tensor) => record("unpool", [x, y, g], {})[0],
   putAlong: (indices: Tensor, values: Tensor, axis: number, size: number) =>
     record("putAlong", [indices, values], { axis, size })[0],
 };

@@ -224,10 +224,9 @@ function kernelGrad(g: Tensor, x: Tensor, w: Tensor, window: Window): Tensor {
   if (met.length === 0) return w;
   const products = (C / G < LANES ? [joined(met, 1)] : met).map((columns) => {
     const product = gradients.matmul(columns, { transA: false, transB: true });
-    const width = columns.dim(1);
-    return apart ? product.reshape([N, O, width]).sum(0) : product.reshape([O, width]);
+    return apart ? product.reshape([N, O, columns.dim(1)]).sum(0, true) : product;
   });
-  return joined(products, 1)
+  return joined(products, 2)
     .reshape([O, met.length, C / G])
     .transpose([0, 2, 1])
     .reshape(w.shape);

@@ -101,10 +101,12 @@ const convTranspose: Row = (scope) => {
 };
 
 function pool(scope: Scope): { x: Value; fields: string; arguments: string; places: number } {
-  const x = image(scope);
+  const even = () => 2 * scope.draw.whole(1, 3);
+  const x = scope.draw.chance(0.5) ? scope.leaf([1, scope.draw.whole(1, 2), even(), even()]) : image(scope);
   const places = x.shape.slice(2);
-  const kernel = places.map((size) => scope.draw.whole(1, Math.min(3, size)));
   const apart = scope.draw.chance(0.5); // windows side by side, as most pools have them
+  const halves = apart && places.every((size) => size % 2 === 0);
+  const kernel = places.map((size) => (halves ? 2 : scope.draw.whole(1, Math.min(3, size))));
   const padding = kernel.map((k) => (apart ? 0 : scope.draw.whole(0, Math.floor(k / 2))));
   const stride = apart ? kernel : kernel.map(() => scope.draw.whole(1, 3));
   return {
@@ -126,6 +128,18 @@ const maxPool: Row = (scope): Sketch => {
   return { inputs: [x], ts: `$0.maxPool(${fields})`, py: `max_pool($0, ${rest})`, rounds: false };
 };
 
+const unpool: Row = (scope): Sketch => {
+  if (scope.shared.special) throw new NotApplicable();
+  const [N, C, H, W] = Array.from({ length: 4 }, () => scope.draw.whole(1, 3)) as [number, number, number, number];
+  const [x, g] = [scope.leaf([N, C, 2 * H, 2 * W]), scope.leaf([N, C, H, W])];
+  return {
+    inputs: [x, g],
+    ts: "unpool($0, $0.maxPool({ kernel: [2, 2] })[0], $1)",
+    py: "F_nn.max_unpool2d($1, F_nn.max_pool2d($0, 2, return_indices=True)[1], 2)",
+    rounds: false,
+  };
+};
+
 export const products = {
   matmul,
   linear: layer("linear"),
@@ -134,4 +148,5 @@ export const products = {
   convTranspose,
   averagePool,
   maxPool,
+  unpool,
 } satisfies Record<string, Row>;
