@@ -4,10 +4,12 @@
  */
 import { writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
+import type { Device } from "../src/runtime/index.ts";
 import { type Contestant, contestants, descent, missing, type Peak, Peer, type Ready } from "./peer.ts";
 import { median, percent, show, table } from "./table.ts";
 
 export interface CompareOptions {
+  readonly device: Device;
   readonly threads: number;
   readonly rows: readonly string[];
   readonly peers: readonly string[];
@@ -46,14 +48,14 @@ const message = (error: unknown): string => (error instanceof Error ? error.mess
 async function enter(
   contestant: Contestant,
   row: string,
-  { threads, limitMs, rounds }: CompareOptions,
+  { device, threads, limitMs, rounds }: CompareOptions,
 ): Promise<Entry> {
   const entry: Entry = { contestant, steps: 1, rounds, peakMB: Number.NaN, turns: [] };
   const lacking = missing(contestant);
   if (lacking) return { ...entry, error: lacking };
   const peer = new Peer(contestant, threads, limitMs);
   try {
-    const ready = await peer.ready({ row, threads, mode: contestant.mode });
+    const ready = await peer.ready({ row, threads, mode: contestant.mode, ...(contestant === descent && { device }) });
     const { ms, peakMB } = await peer.go(2);
     const step = Math.min(...ms);
     const steps = Math.min(MOST, Math.max(1, Math.round(TURN_MS / step)));

@@ -3,11 +3,13 @@
  * the first line of its group; where time grows more than operations, or memory more than what must be kept, it shows.
  */
 import { writeFileSync } from "node:fs";
+import type { Device } from "../src/runtime/index.ts";
 import { descent, Peer, type Ready } from "./peer.ts";
 import type { Sizes } from "./rows.ts";
 import { median, show, table } from "./table.ts";
 
 export interface GrowthOptions {
+  readonly device: Device;
   readonly threads: number;
   readonly limitMs: number;
   readonly json?: string | undefined;
@@ -69,11 +71,11 @@ async function measure(
   row: string,
   label: number,
   sizes: Sizes,
-  { threads, limitMs }: GrowthOptions,
+  { device, threads, limitMs }: GrowthOptions,
 ): Promise<Measured> {
   const peer = new Peer(descent, threads, limitMs);
   try {
-    const ready = await peer.ready({ row, sizes, threads, warmup: 1 });
+    const ready = await peer.ready({ row, sizes, device, threads, warmup: 1 });
     const [probe = TURN_MS] = (await peer.go(1)).ms;
     const { ms, peakMB } = await peer.go(Math.min(MOST, Math.max(3, Math.round(TURN_MS / probe))));
     return { label, stepMs: median(ms), peakMB, ready };

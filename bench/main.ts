@@ -2,11 +2,13 @@
  * The bench of Descent.
  *
  *   npm run bench -- [--threads 2] [--rows mlp,lstm] [--rounds 10] [--peers torch,tfjs | none] [--json FILE]
+ *                   [--device webgpu]           where Descent computes, also in --growth; default cpu
  *   npm run bench -- --growth                    how cost grows with length, width and vocabulary
  *   npm run bench -- --profile gpt-6x384        which operators a step's time goes to
  */
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { type Device, loadEngine } from "../src/runtime/index.ts";
 import { compare } from "./compare.ts";
 import { growth } from "./growth.ts";
 import { contestants } from "./peer.ts";
@@ -25,6 +27,7 @@ const { values: given } = parseArgs({
     json: { type: "string" },
     growth: { type: "boolean", default: false },
     profile: { type: "string" },
+    device: { type: "string", default: "cpu" },
   },
 });
 
@@ -53,11 +56,14 @@ async function main(): Promise<void> {
   const [load = 0] = loadavg();
   console.log(`${new Date().toISOString().slice(0, 10)}, ${machine(threads)}`);
   if (load > 0.5) console.log(`The machine is busy (load ${load.toFixed(2)}): the figures are noise.`);
-  if (given.growth) return growth({ threads, limitMs, json: given.json });
+  const device = given.device as Device;
+  await loadEngine(device, threads);
+  if (device !== "cpu") console.log(`Descent computes on ${device}.`);
+  if (given.growth) return growth({ device, threads, limitMs, json: given.json });
   const rows = list("rows", given.rows, ROWS);
   if (given.profile) return profile({ row: list("profile", given.profile, ROWS)[0] ?? "", threads, limitMs });
   const peers = list("peers", given.peers, peerNames);
-  return compare({ threads, rows, peers, rounds: count("rounds", given.rounds), limitMs, json: given.json });
+  return compare({ device, threads, rows, peers, rounds: count("rounds", given.rounds), limitMs, json: given.json });
 }
 
 try {

@@ -8,7 +8,7 @@
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { loadEngine } from "../src/runtime/index.ts";
+import { type Device, loadEngine } from "../src/runtime/index.ts";
 import { createStep } from "../src/train/index.ts";
 import { type Made, serve, threads } from "./peers/rows.js";
 import { rows, type Sizes } from "./rows.ts";
@@ -16,6 +16,7 @@ import { rows, type Sizes } from "./rows.ts";
 export interface WorkerRequest {
   readonly row: string;
   readonly sizes?: Sizes;
+  readonly device?: Device;
   readonly profile?: { readonly prefix: string; readonly steps: number };
 }
 
@@ -36,13 +37,17 @@ export interface WorkerAnswer {
 const megabytes = (bytes: number) => Math.round(bytes / 2 ** 20);
 
 /** Builds a row and compiles its step. */
-async function make({ row: name, sizes = {}, profile }: WorkerRequest): Promise<Made & WorkerAnswer> {
+async function make({ row: name, sizes = {}, device, profile }: WorkerRequest): Promise<Made & WorkerAnswer> {
   const baseMB = megabytes(process.memoryUsage.rss());
   const row = rows[name]?.(sizes);
   if (!row) throw new Error(`no row ${name}, there are ${Object.keys(rows).join(", ")}`);
   const { options, values, feeds, lr, flops, tokens, numbers } = row;
   const start = performance.now();
-  const training = await createStep(options, () => ({ weights: values }), { threads, profile: profile?.prefix });
+  const training = await createStep(options, () => ({ weights: values }), {
+    device,
+    threads,
+    profile: profile?.prefix,
+  });
   const sessionMs = training.program.compileMs;
   const traceMs = performance.now() - start - sessionMs;
   let at = 0;

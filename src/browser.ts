@@ -39,14 +39,18 @@ export {
 export { lower, type Named, type OnnxModel } from "./onnx/index.ts";
 export {
   array,
+  type Choice,
+  chooseDevice,
   compile,
   type Device,
+  type DeviceReport,
   engineFiles,
   type Feeds,
   type FileWeight,
   type GraphOptions,
   type HostTensor,
   initialValues,
+  measureDevices,
   type Program,
   type RunOptions,
   run,
