@@ -55,13 +55,13 @@ function flatGrad(g: Tensor, a: Tensor, b: Tensor, transB: boolean, needs: (i: n
   return [needs(0) ? g.matmul(b, { transA: false, transB: !transB }) : undefined, needs(1) ? db : undefined];
 }
 
-/** With one matrix a for the whole batch, gradients are products over all columns of the batch at once. */
+/** With one matrix a for the whole batch, its gradient is one product over all columns of the batch. */
 function wideGrad(g: Tensor, a: Tensor, b: Tensor, { transA, transB }: Transposed, needs: (i: number) => boolean) {
-  const gradients = besides(g, -2); // [M, ..·N]
-  const [left, right] = transA ? [besides(b, transB ? -1 : -2), gradients] : [gradients, besides(b, transB ? -1 : -2)];
-  const rows = a.matmul(gradients, { transA: !transA, transB: false }); // [K, ..·N]
-  const db = rows.reshape([rows.dim(0), ...g.shape.slice(0, -2), g.dim(-1)]).moveAxes(0, 1, transB ? -1 : -2);
-  return [needs(0) ? left.matmul(right, { transA: false, transB: true }) : undefined, needs(1) ? db : undefined];
+  const db = transB ? g.matmul(a, { transA: true, transB: transA }) : a.matmul(g, { transA: !transA, transB: false });
+  if (!needs(0)) return [undefined, db];
+  const [gradients, columns] = [besides(g, -2), besides(b, transB ? -1 : -2)]; // [M, ..·N], [K, ..·N]
+  const [left, right] = transA ? [columns, gradients] : [gradients, columns];
+  return [left.matmul(right, { transA: false, transB: true }), needs(1) ? db : undefined];
 }
 
 /** x as a matrix: `axis`, and all others in their order. */
@@ -72,7 +72,8 @@ function besides(x: Tensor, axis: -1 | -2): Tensor {
 
 /**
  * Two matrices are a Gemm, which takes them transposed as they lie; batches are MatMul, which the runtime fuses with
- * Transpose. Such a fused product of nothing is whatever was in memory, so nothing is said to be zero.
+ * Transpose. Such a fused product of nothing is whatever was in memory, so nothing is said to be zero. One matrix before a
+ * batch would be transposed anew for each of it, so it is turned by Einsum, which is not fused.
  */
 function onnx(lower: Lowering<Transposed>): string[] {
   const { inputs, attrs, specs, emit, fill, dims, constant, scalar } = lower;
@@ -89,7 +90,8 @@ function onnx(lower: Lowering<Transposed>): string[] {
     [perm[rank - 2], perm[rank - 1]] = [rank - 1, rank - 2];
     return emit("Transpose", [name], { perm });
   };
-  const product = emit("MatMul", [transA ? turn(a, ranks[0]) : a, transB ? turn(b, ranks[1]) : b]);
+  const turnFirst = ranks[0] === 2 ? () => emit("Einsum", [a], { equation: "ij->ji" }) : () => turn(a, ranks[0]);
+  const product = emit("MatMul", [transA ? turnFirst() : a, transB ? turn(b, ranks[1]) : b]);
   if (!y || typeof inner !== "string") return [product];
   const nothing = emit("Equal", [dims([inner]), constant(BigInt64Array.of(0n), "i64", [1])]);
   return [emit("Where", [nothing, scalar(0, y.dtype), product])];
