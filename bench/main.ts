@@ -14,7 +14,7 @@ import { growth } from "./growth.ts";
 import { contestants } from "./peer.ts";
 import { profile } from "./profile.ts";
 
-const ROWS = ["mlp", "conv", "rnn", "lstm", "gru", "gpt-4x128", "gpt-6x384"];
+const ROWS = ["mlp", "conv", "rnn", "lstm", "gru", "lstm-forward", "lstm-forward-32", "gpt-4x128", "gpt-6x384"];
 const peerNames = contestants.map(({ name }) => name);
 
 const { values: given } = parseArgs({

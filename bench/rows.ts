@@ -14,6 +14,7 @@ import {
   crossEntropy,
   GRUCell,
   Linear,
+  LSTM,
   LSTMCell,
   module,
   namedParameters,
@@ -26,12 +27,18 @@ import { parameter, type Tensor, zeros } from "../src/tensor/index.ts";
 import type { StepOptions } from "../src/train/index.ts";
 import * as shared from "./peers/rows.js";
 
-/** One row: what the training step is made of, and what the mathematics says of it. */
-export interface Row {
-  readonly options: StepOptions;
+/** What is done in a row's step: training, or computing `loss` from `feeds` with weights that never change. */
+type Work =
+  | { readonly options: StepOptions; readonly lr: number }
+  | { readonly parameters: Readonly<Record<string, Tensor>>; readonly loss: (fed: Fed) => Tensor };
+type Fed = Readonly<Record<string, Tensor>>;
+
+/** One row: what its step is made of, and what the mathematics says of it. */
+export type Row = Figures & Work;
+
+interface Figures {
   readonly values: Feeds;
   readonly feeds: Feeds;
-  readonly lr: number;
   /** Floating-point operations of one step. */
   readonly flops: number;
   /** Numbers that a step cannot do without: state before and after, gradients, and what backward needs of forward. */
@@ -187,6 +194,26 @@ function recurrent(kind: keyof typeof cells, sizes: Sizes): Row {
   };
 }
 
+/** The mean of all squared outputs of an LSTM, without a gradient. */
+function forward(own: shared.RecurrentSizes, changed: Sizes): Row {
+  const { B, T, I, H } = { ...own, ...changed };
+  const layer = LSTM(I, H);
+  const filled = Object.entries(values(shared.fill(shared.recurrentShapes(4, { B, T, I, H }))));
+  const weights = Object.fromEntries(filled.map(([name, value]) => [`${name}_l0`, value]));
+  return {
+    parameters: namedParameters(layer),
+    loss: (fed) => {
+      const [outputs] = layer(get(fed, "x"));
+      return outputs.mul(outputs).mean();
+    },
+    values: weights,
+    feeds: { x: uniform([B, T, I], X) },
+    flops: 2 * B * T * 4 * H * (I + H),
+    numbers: countOf(weights) + B * T * (I + 4 * H + H),
+    tokens: B * T,
+  };
+}
+
 /** GPT-2's Conv1D keeps [in, out] where PyTorch's Linear keeps [out, in]. */
 function transposed({ data, shape: [rows = 0, columns = 0] }: shared.Filled): HostTensor {
   const out = new Float32Array(data.length);
@@ -250,6 +277,8 @@ export const rows: Readonly<Record<string, (sizes: Sizes) => Row>> = {
   rnn: (sizes) => recurrent("rnn", sizes),
   lstm: (sizes) => recurrent("lstm", sizes),
   gru: (sizes) => recurrent("gru", sizes),
+  "lstm-forward": (sizes) => forward(shared.FORWARD["lstm-forward"], sizes),
+  "lstm-forward-32": (sizes) => forward(shared.FORWARD["lstm-forward-32"], sizes),
   "gpt-4x128": (sizes) => gpt(shared.GPT["gpt-4x128"], sizes),
   "gpt-6x384": (sizes) => gpt(shared.GPT["gpt-6x384"], sizes),
 };

@@ -8,10 +8,11 @@
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { type Device, loadEngine } from "../src/runtime/index.ts";
+import { compile, type Device, loadEngine, type RunOptions } from "../src/runtime/index.ts";
+import { input } from "../src/tensor/index.ts";
 import { createStep } from "../src/train/index.ts";
 import { type Made, serve, threads } from "./peers/rows.js";
-import { rows, type Sizes } from "./rows.ts";
+import { type Row, rows, type Sizes } from "./rows.ts";
 
 export interface WorkerRequest {
   readonly row: string;
@@ -36,24 +37,44 @@ export interface WorkerAnswer {
 
 const megabytes = (bytes: number) => Math.round(bytes / 2 ** 20);
 
+/** A step that can be made, and the program it runs. */
+interface Compiled {
+  readonly step: (at: number) => Promise<number>;
+  readonly program: { readonly compileMs: number; endProfiling(): void };
+}
+
+/** Compiles a row's step. */
+async function compiled(row: Row, options: RunOptions): Promise<Compiled> {
+  const { values, feeds } = row;
+  if ("options" in row) {
+    const { lr } = row;
+    const training = await createStep(row.options, () => ({ weights: values }), options);
+    const step = async (at: number) => (await training.run([feeds], { step: at, lr, seed: 0 })).loss;
+    return { step, program: training.program };
+  }
+  const fed = Object.fromEntries(
+    Object.entries(feeds).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]),
+  );
+  const inputs = { ...fed, ...row.parameters };
+  const program = await compile(inputs, { loss: row.loss(fed) }, { ...options, weights: values });
+  const step = async () => Number((await program.run(feeds)).loss?.data[0]);
+  return { step, program };
+}
+
 /** Builds a row and compiles its step. */
 async function make({ row: name, sizes = {}, device, profile }: WorkerRequest): Promise<Made & WorkerAnswer> {
   const baseMB = megabytes(process.memoryUsage.rss());
   const row = rows[name]?.(sizes);
   if (!row) throw new Error(`no row ${name}, there are ${Object.keys(rows).join(", ")}`);
-  const { options, values, feeds, lr, flops, tokens, numbers } = row;
+  const { values, flops, tokens, numbers } = row;
   const start = performance.now();
-  const training = await createStep(options, () => ({ weights: values }), {
-    device,
-    threads,
-    profile: profile?.prefix,
-  });
-  const sessionMs = training.program.compileMs;
+  const { step: run, program } = await compiled(row, { device, threads, profile: profile?.prefix });
+  const sessionMs = program.compileMs;
   const traceMs = performance.now() - start - sessionMs;
   let at = 0;
   const step = async () => {
-    const { loss } = await training.run([feeds], { step: ++at, lr, seed: 0 });
-    if (at === profile?.steps) training.program.endProfiling();
+    const loss = await run(++at);
+    if (at === profile?.steps) program.endProfiling();
     return loss;
   };
   const parameters = Object.entries(values).reduce((sum, [key, { data }]) => sum + (key === "x" ? 0 : data.length), 0);

@@ -27,6 +27,7 @@ export const Y: number;
 export const MLP: { readonly B: number; readonly widths: readonly number[] };
 export const CONV: { readonly B: number };
 export const RECURRENT: RecurrentSizes;
+export const FORWARD: Readonly<Record<"lstm-forward" | "lstm-forward-32", RecurrentSizes>>;
 export const GPT: { readonly "gpt-4x128": GPTSizes; readonly "gpt-6x384": GPTSizes };
 export const ADAMW: Readonly<Record<"rate" | "beta1" | "beta2" | "epsilon" | "decay" | "clip", number>>;
 

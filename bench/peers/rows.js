@@ -59,6 +59,11 @@ export const parameterCount = (shapes) => Object.values(shapes).reduce((sum, sha
 export const MLP = { B: 64, widths: [784, 512, 512, 10] };
 export const CONV = { B: 32 };
 export const RECURRENT = { B: 32, T: 64, I: 128, H: 256 };
+/** Forward passes of an LSTM. */
+export const FORWARD = {
+  "lstm-forward": { B: 1, T: 1024, I: 256, H: 256 },
+  "lstm-forward-32": { B: 32, T: 1024, I: 256, H: 256 },
+};
 export const GPT = {
   "gpt-4x128": { layers: 4, heads: 4, C: 128, T: 64, B: 12, V: 65 },
   "gpt-6x384": { layers: 6, heads: 6, C: 384, T: 256, B: 4, V: 65 },

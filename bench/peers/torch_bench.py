@@ -1,4 +1,4 @@
-"""PyTorch as a peer of the bench: full training steps on the CPU, float32, answering JSON lines (README.md has the protocol).
+"""PyTorch as a peer of the bench: training steps and forward passes on the CPU, float32, answering JSON lines (README.md has the protocol).
 
 Usage: python torch_bench.py --threads 2         requests on stdin, one JSON object per line
 
@@ -100,6 +100,13 @@ def recurrent(make):
     return model, loss, sgd(model)
 
 
+def forward(B, T=1024, I=256, H=256):
+    """x [B, T, I] -> h [B, T, H], weights that never change and no gradient."""
+    model = fill(nn.LSTM(I, H, batch_first=True)).requires_grad_(False)
+    x = uniform((B, T, I), X)
+    return model, lambda: model(x)[0].square().mean(), None
+
+
 class Block(nn.Module):
     def __init__(self, C, heads):
         super().__init__()
@@ -144,6 +151,8 @@ ROWS = {
     "rnn": lambda _: recurrent(nn.RNN),
     "lstm": lambda _: recurrent(nn.LSTM),
     "gru": lambda _: recurrent(nn.GRU),
+    "lstm-forward": lambda _: forward(1),
+    "lstm-forward-32": lambda _: forward(32),
     "gpt-4x128": lambda request: gpt(4, 4, 128, 64, 12, fused=request.get("fused")),
     "gpt-6x384": lambda request: gpt(6, 6, 384, 256, 4, fused=request.get("fused")),
 }
@@ -152,7 +161,7 @@ ROWS = {
 # --- steps -----------------------------------------------------------------------------------------------------------
 
 def build(request):
-    """-> a function that makes one training step and returns the loss, and what there is to say about the model."""
+    """-> a function that makes one step and returns the loss, and what there is to say about the model."""
     model, loss_of, optimizer = ROWS[request["row"]](request)
     clip = 1.0 if isinstance(optimizer, torch.optim.AdamW) else None
     if request.get("mode") == "compile":
@@ -160,6 +169,14 @@ def build(request):
             raise RuntimeError("torch.compile needs a C++ compiler and there is none")
         torch._dynamo.reset()
         loss_of = torch.compile(loss_of)
+
+    parameters = sum(p.numel() for p in model.parameters())
+    if optimizer is None:
+        def run():
+            with torch.inference_mode():
+                return loss_of().item()
+
+        return run, {"parameters": parameters, "note": "inference"}
 
     def step():
         optimizer.zero_grad()
@@ -173,7 +190,7 @@ def build(request):
     defaults = optimizer.defaults
     kind = next((k for k in ("fused", "foreach") if defaults.get(k)), "default: one loop over the tensors")
     note = f"{type(optimizer).__name__} {kind}"
-    return step, {"parameters": sum(p.numel() for p in model.parameters()), "note": note}
+    return step, {"parameters": parameters, "note": note}
 
 
 def peak_mb():

@@ -4,7 +4,9 @@ export { type Body, insideBody, type Node, type Spec, sortNodes } from "./node.t
 export { type Branch, type Lowering, type OnnxAttribute, type OnnxBody, type OnnxNode, onnxType } from "./op.ts";
 export { type OpName, ops, rowOf } from "./ops/index.ts";
 export type { Draw, Initializer } from "./ops/leaf.ts";
+export type { StandardCell } from "./ops/recurrence.ts";
 export { recompute } from "./recompute.ts";
+export { recurrence } from "./recurrence.ts";
 export { type ScanOptions, type Step, scan } from "./scan.ts";
 export { simplify } from "./simplify.ts";
 export { substitute } from "./substitute.ts";

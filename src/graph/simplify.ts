@@ -10,6 +10,7 @@ import type { Window } from "./ops/convolution.ts";
 import type { Transposed } from "./ops/matmul.ts";
 import type { ScanAttrs } from "./ops/scan.ts";
 import { inlineBlocks } from "./recompute.ts";
+import { chooseSpellings } from "./recurrence.ts";
 import { mergeScans, pruneScans } from "./simplify-scan.ts";
 import { putInto, scatterInOrder, sumOfPut, unpoolWhere } from "./simplify-sparse.ts";
 import { again } from "./substitute.ts";
@@ -263,8 +264,11 @@ const cleanBody = (attrs: ScanAttrs): ScanAttrs => ({
 const rebuildTwice = (outputs: readonly Tensor[], keep: ReadonlySet<Tensor>): Tensor[] =>
   rebuild(rebuild(outputs, keep, rules), keep, lastRules);
 
-/** The same values from fewer nodes. The leaves stay the tensors they are. */
-export function simplify(outputs: readonly Tensor[]): Tensor[] {
-  const merged = rebuildTwice(mergeScans(inlineBlocks(outputs)), new Set());
+/**
+ * The same values from fewer nodes. The leaves stay the tensors they are. `fused` says whether the engine's operators
+ * for whole recurrent layers may take the place of scans.
+ */
+export function simplify(outputs: readonly Tensor[], fused = true): Tensor[] {
+  const merged = rebuildTwice(mergeScans(chooseSpellings(inlineBlocks(outputs), fused)), new Set());
   return simplifyBodies(pruneScans(merged));
 }

@@ -5,10 +5,11 @@
  * B batch · T steps · I input width · H hidden width · L layers · D directions, 1 or 2
  */
 import { DTypeError, ShapeError, shown } from "../errors.ts";
-import { leaves, refill, scan, type Tree } from "../graph/index.ts";
+import { leaves, recurrence, refill, type StandardCell, scan, type Tree } from "../graph/index.ts";
 import { arange, formatShape, isTensor, sameShape, stack, type Tensor, zeros } from "../tensor/index.ts";
 import { requireOptions, requireSizes } from "./arguments.ts";
 import { Dropout } from "./dropout.ts";
+import { isTraining } from "./mode.ts";
 import { tensorLayer } from "./module.ts";
 import {
   type Gates,
@@ -55,6 +56,8 @@ interface Kind<S extends Tree> {
   readonly step: (parts: Gates, state: S, x: Tensor) => readonly [S, Tensor];
   /** A state whose tensors are all `h`. */
   readonly state: (h: Tensor) => S;
+  /** What the engine knows it as, if it does. */
+  readonly cell: StandardCell | undefined;
 }
 
 /** Applies `make` to the tensors of several states of one form. */
@@ -78,7 +81,7 @@ function requireState<S extends Tree>(name: string, state: S, first: S, layers: 
 }
 
 /** True where a step counts: [B, T, 1]. */
-function activeSteps(xs: Tensor, lengths: Tensor): Tensor {
+export function activeSteps(xs: Tensor, lengths: Tensor): Tensor {
   if (lengths.dtype !== "i32" && lengths.dtype !== "i64")
     throw new DTypeError(`lengths: expected i32 or i64, got ${lengths.dtype}; cast them with .cast("i32")`);
   if (lengths.rank !== 1 || lengths.shape[0] !== xs.shape[0])
@@ -88,12 +91,21 @@ function activeSteps(xs: Tensor, lengths: Tensor): Tensor {
   return arange(xs.dim(1), lengths.dtype).less(lengths.unsqueeze(1)).unsqueeze(-1);
 }
 
-/** One layer in one direction: its last state and its outputs [B, T, H]. */
-function direction<S extends Tree>(
+/** What one layer reads in one direction. */
+interface Reading {
+  readonly xs: Tensor;
+  readonly lengths: Tensor | undefined;
+  /** True where a step counts. */
+  readonly active: Tensor | undefined;
+  readonly reverse: boolean;
+}
+
+/** One layer in one direction as a scan: its last state and its outputs [B, T, H]. */
+function scanned<S extends Tree>(
   { step }: Kind<S>,
   parts: Gates,
   first: S,
-  { xs, active, reverse }: { xs: Tensor; active: Tensor | undefined; reverse: boolean },
+  { xs, active, reverse }: Reading,
 ): readonly [S, Tensor] {
   if (!active) return scan((state: S, x: Tensor) => step(parts, state, x), first, xs, { reverse });
   const held = (state: S, { x, counts }: { x: Tensor; counts: Tensor }): readonly [S, Tensor] => {
@@ -102,6 +114,26 @@ function direction<S extends Tree>(
   };
   const [last, ys] = scan(held, first, { x: xs, counts: active }, { reverse });
   return [last, active.where(ys, 0)];
+}
+
+/** The same, which the engine may compute in its own way; training needs what the scan computes on its way. */
+export function direction<S extends Tree>(
+  kind: Kind<S>,
+  parts: Gates,
+  first: S,
+  reading: Reading,
+): readonly [S, Tensor] {
+  const [last, ys] = scanned(kind, parts, first, reading);
+  const { weight_ih, weight_hh, bias_ih, bias_hh } = parts;
+  if (isTraining() || !kind.cell) return [last, ys];
+  const results = recurrence([...leaves(last), ys], {
+    ...reading,
+    cell: kind.cell,
+    states: leaves(first),
+    weights: [weight_ih, weight_hh],
+    biases: bias_ih && bias_hh ? [bias_ih, bias_hh] : [],
+  });
+  return [refill(last, results.values()), results.at(-1) ?? ys];
 }
 
 const suffix = (layer: number, reverse: boolean): string => `_l${layer}${reverse ? "_reverse" : ""}`;
@@ -139,7 +171,7 @@ function recurrent<S extends Tree>(kind: Kind<S>, I: number, H: number, options:
         const first = state
           ? zip([state], ([all = xs]) => all.slice(0, last.length, last.length + 1).squeeze(0))
           : rest;
-        const [end, hs] = direction(kind, parts, first, { xs: input, active, reverse });
+        const [end, hs] = direction(kind, parts, first, { xs: input, lengths, active, reverse });
         last.push(end);
         return hs;
       });
@@ -167,22 +199,37 @@ const alone = (h: Tensor): Tensor => h;
 /** xs [B, T, I] -> [outputs [B, T, D·H], last h [L·D, B, H]]; h' as in `RNNCell`. Parts as in torch.nn.RNN. */
 export const RNN = (I: number, H: number, options: RNNOptions = {}) => {
   requireOptions("RNN", options, { ...KINDS, ...RNN_KINDS });
-  return recurrent({ name: "RNN", gates: 1, bias: options.bias, step: rnnStep(options), state: alone }, I, H, options);
+  const { bias } = options;
+  const kind = { name: "RNN", gates: 1, bias, step: rnnStep(options), state: alone, cell: undefined };
+  return recurrent(kind, I, H, options);
 };
+
+export const lstmKind = (options: LSTMCellOptions): Kind<LSTMState> => ({
+  name: "LSTM",
+  gates: 4,
+  bias: options.bias,
+  step: lstmStep(options),
+  state: (h) => ({ h, c: h }),
+  cell: { op: "LSTM", forgetBias: options.forgetBias ?? 0 },
+});
 
 /** xs [B, T, I] -> [outputs [B, T, D·H], last { h, c }, each [L·D, B, H]]. Parts as in torch.nn.LSTM. */
 export const LSTM = (I: number, H: number, options: LSTMOptions = {}) => {
   requireOptions("LSTM", options, { ...KINDS, ...LSTM_KINDS });
-  return recurrent<LSTMState>(
-    { name: "LSTM", gates: 4, bias: options.bias, step: lstmStep(options), state: (h) => ({ h, c: h }) },
-    I,
-    H,
-    options,
-  );
+  return recurrent(lstmKind(options), I, H, options);
 };
+
+export const gruKind = (options: GRUCellOptions): Kind<Tensor> => ({
+  name: "GRU",
+  gates: 3,
+  bias: options.bias,
+  step: gruStep(options),
+  state: alone,
+  cell: { op: "GRU", reset: options.reset ?? "after" },
+});
 
 /** xs [B, T, I] -> [outputs [B, T, D·H], last h [L·D, B, H]]. Parts as in torch.nn.GRU. */
 export const GRU = (I: number, H: number, options: GRUOptions = {}) => {
   requireOptions("GRU", options, { ...KINDS, ...GRU_KINDS });
-  return recurrent({ name: "GRU", gates: 3, bias: options.bias, step: gruStep(options), state: alone }, I, H, options);
+  return recurrent(gruKind(options), I, H, options);
 };

@@ -286,12 +286,12 @@ function requireBound(inputs: Named, outputs: Named): void {
   );
 }
 
-/** The same outputs from fewer nodes, by name. */
-export function simplifyNamed(outputs: Named): Record<string, Tensor> {
+/** The same outputs from fewer nodes, by name; `fused` as in `simplify`. */
+export function simplifyNamed(outputs: Named, fused = true): Record<string, Tensor> {
   requireNamed("compile", "outputs by name", outputs);
   if (Object.keys(outputs).length === 0)
     throw new ConfigError("compile: expected at least one output, got none; name the tensors to compute");
-  const simplified = simplify(Object.values(outputs));
+  const simplified = simplify(Object.values(outputs), fused);
   return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, simplified[i] as Tensor]));
 }
 
@@ -316,9 +316,10 @@ function requireConstants(inputs: Named, constants: Constants): void {
 /**
  * Simplifies the graph between `inputs` and `outputs` and lowers it to an ONNX model. Inputs that nothing reads stay
  * inputs of the model; those whose values are given as `constants` become initializers of the same name instead.
+ * `fused` as in `simplify`.
  */
-export const lower = (inputs: Named, outputs: Named, constants: Constants = {}): OnnxModel =>
-  lowerSimplified(inputs, simplifyNamed(outputs), constants);
+export const lower = (inputs: Named, outputs: Named, constants: Constants = {}, fused = true): OnnxModel =>
+  lowerSimplified(inputs, simplifyNamed(outputs, fused), constants);
 
 /** Lowers a graph that `simplifyNamed` gave. */
 export function lowerSimplified(inputs: Named, outputs: Named, constants: Constants = {}): OnnxModel {

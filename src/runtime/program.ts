@@ -355,6 +355,10 @@ export interface GraphOptions extends CompileOptions {
   readonly weights?: Weights | undefined;
 }
 
+/** Whether the device has operators for whole recurrent layers. */
+const hasFused = async ({ device, threads }: CompileOptions): Promise<boolean> =>
+  ["cpu", "wasm"].includes((await settle({ device, threads })).device);
+
 /**
  * Lowers the graph between `inputs` and `outputs` and compiles it. Throws ShapeError where the graph reads other inputs
  * or a weight is not shaped like its input, CheckpointError where a file of weights cannot be read.
@@ -365,7 +369,9 @@ export async function compile<O extends Named>(
   options: GraphOptions = {},
 ): Promise<Program<keyof O & string>> {
   const { weights, ...run } = requireRecord("compile", "device, threads, profile and weights", options);
-  const compiled = weights ? compileWith(weights, inputs, outputs, run) : compileModel(lower(inputs, outputs), run);
+  const compiled = weights
+    ? compileWith(weights, inputs, outputs, run)
+    : compileModel(lower(inputs, outputs, {}, await hasFused(run)), run);
   return (await compiled) as Program<keyof O & string>;
 }
 
@@ -373,7 +379,7 @@ export async function compile<O extends Named>(
 async function compileWith(weights: Weights, inputs: Named, outputs: Named, options: CompileOptions): Promise<Program> {
   const placed = await placeWeights(weights);
   try {
-    const model = lower(inputs, outputs, placed.constants);
+    const model = lower(inputs, outputs, placed.constants, await hasFused(options));
     const program = await createProgram(model, { ...(await completed(model, options)), weights: placed });
     placed.files?.check();
     return program.retain();

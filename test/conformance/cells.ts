@@ -1,7 +1,8 @@
-/** The cells of `src/nn/recurrent.ts` with their weights given from outside, in the order of PyTorch's arguments. */
+/** Recurrent cells and layers of `src/nn/` with their weights given from outside, in the order of PyTorch's arguments. */
 
 import { substitute } from "../../src/graph/index.ts";
 import { GRUCell, LSTMCell, type LSTMState, RNNCell } from "../../src/nn/index.ts";
+import { activeSteps, direction, gruKind, lstmKind } from "../../src/nn/sequence.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
 
 /** weight_ih, weight_hh, bias_ih, bias_hh. */
@@ -45,4 +46,36 @@ export function lstm(weights: Weights, state: LSTMState, x: Tensor): [LSTMState,
   const [next] = cell(state, x);
   const [h = state.h, c = state.c] = withWeights(cell, weights, [next.h, next.c]);
   return [{ h, c }, h];
+}
+
+/** How a layer reads. */
+interface Reading {
+  readonly reverse?: boolean;
+  readonly lengths?: Tensor;
+  readonly forgetBias?: number;
+  readonly reset?: "after" | "before";
+}
+
+/** One layer in one direction: xs [B, T, I] and the first states [B, H] -> [last states.., ys [B, T, H]]. */
+const layer = (
+  xs: Tensor,
+  [weight_ih, weight_hh, bias_ih, bias_hh]: Weights,
+  { reverse = false, lengths }: Reading,
+) => {
+  if (!weight_ih || !weight_hh) throw new Error("a layer has two matrices");
+  const parts = { weight_ih, weight_hh, bias_ih, bias_hh };
+  return { parts, reading: { xs, reverse, lengths, active: lengths && activeSteps(xs, lengths) } };
+};
+
+export function lstmLayer(xs: Tensor, h: Tensor, c: Tensor, weights: Weights, how: Reading = {}): Tensor[] {
+  const { parts, reading } = layer(xs, weights, how);
+  const { forgetBias = 0 } = how;
+  const [last, ys] = direction(lstmKind({ forgetBias }), parts, { h, c }, reading);
+  return [last.h, last.c, ys];
+}
+
+export function gruLayer(xs: Tensor, h: Tensor, weights: Weights, how: Reading = {}): Tensor[] {
+  const { parts, reading } = layer(xs, weights, how);
+  const { reset = "after" } = how;
+  return [...direction(gruKind({ reset }), parts, h, reading)];
 }

@@ -1,8 +1,9 @@
-/** Recurrences with closed forms: direction, trees of states, states and outputs used again, captures, nesting. */
+/** Recurrences and recurrent layers with closed forms: direction, trees of states, states and outputs used again, captures, nesting. */
 import { gradient, scan } from "../../src/graph/index.ts";
 import { type Tensor, tensor } from "../../src/tensor/index.ts";
 import { host } from "../support/numbers.ts";
 import type { Sample } from "./case.ts";
+import { gruLayer, lstmLayer } from "./cells.ts";
 
 const grid = (shape: readonly number[], ...values: number[]) => host(values, shape);
 const three =
@@ -174,6 +175,64 @@ export const scanSamples: readonly Sample[] = [
     }),
     outputs: [grid([1], 4.75), host([3], [1], "i32"), host([0, 1, 2], [1, 3], "i32")],
     gradients: [grid([1, 3], 0, 0, 1), grid([1], 0)],
+  },
+];
+
+/** Layers without weights for x and h: every gate is a function of its bias alone. */
+const none = (G: number) => [tensor(Array(G).fill([0]), "f32"), tensor(Array(G).fill([0]), "f32")];
+const biases = (...values: number[]) => [
+  tensor(values, "f32"),
+  tensor(
+    values.map(() => 0),
+    "f32",
+  ),
+];
+const steps = grid([2, 3, 1], 1, 2, 3, 4, 5, 6);
+const [half, third] = [Math.atanh(1 / 2), Math.log(1 / 2)]; // tanh of the one is ½, σ of the other ⅓
+
+export const recurrenceSamples: readonly Sample[] = [
+  {
+    // z = ⅓ and n = ½: h' = ⅔·½ + ⅓·h, from 2 and 5.
+    name: "recurrence: GRU by its update gate",
+    covers: "recurrence",
+    inputs: [steps, grid([2, 1], 2, 5)],
+    apply: three((xs, h) => gruLayer(xs, h, [...none(3), ...biases(0, third, half)])),
+    outputs: [grid([2, 1], 5 / 9, 2 / 3), grid([2, 3, 1], 1, 2 / 3, 5 / 9, 2, 1, 2 / 3)],
+  },
+  {
+    // The second row has two steps, read from the end; the first one none.
+    name: "recurrence: GRU in reverse with lengths",
+    covers: "recurrence",
+    inputs: [steps, grid([2, 1], 2, 5), host([0, 2], [2], "i64")],
+    apply: three((xs, h, lengths) =>
+      gruLayer(xs, h, [...none(3), ...biases(0, third, half)], { reverse: true, lengths }),
+    ),
+    outputs: [grid([2, 1], 2, 1), grid([2, 3, 1], 0, 0, 0, 1, 2, 0)],
+  },
+  {
+    // i = ⅓, f = σ(log ½ + log 4) = ⅔, g = ½, o = ½: c' = ⅔·c + ⅙, from 2 and 5; h' = ½·tanh(c').
+    name: "recurrence: LSTM by its gates, with a forget bias",
+    covers: "recurrence",
+    inputs: [steps, grid([2, 1], 0, 0), grid([2, 1], 2, 5)],
+    apply: three((xs, h, c) =>
+      lstmLayer(xs, h, c, [...none(4), ...biases(third, third, half, 0)], { forgetBias: Math.log(4) }),
+    ),
+    outputs: [
+      grid([2, 1], ...[17 / 18, 11 / 6].map((c) => Math.tanh(c) / 2)),
+      grid([2, 1], 17 / 18, 11 / 6),
+      grid([2, 3, 1], ...[3 / 2, 7 / 6, 17 / 18, 7 / 2, 5 / 2, 11 / 6].map((c) => Math.tanh(c) / 2)),
+    ],
+  },
+  {
+    // From 0 with r = z = ½ and b = 2·atanh(½): n = tanh(r·b) = ½ after the product, tanh(b) = ⅘ before it.
+    name: "recurrence: GRU that resets after or before the product",
+    covers: "recurrence",
+    inputs: [grid([1, 1, 1], 7), grid([1, 1], 0)],
+    apply: three((xs, h) => {
+      const weights = [...none(3), ...biases(0, 0, 0).slice(1), ...biases(0, 0, 2 * half).slice(0, 1)];
+      return (["after", "before"] as const).flatMap((reset) => gruLayer(xs, h, weights, { reset }).slice(0, 1));
+    }),
+    outputs: [grid([1, 1], 1 / 4), grid([1, 1], 2 / 5)],
   },
 ];
 

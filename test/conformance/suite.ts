@@ -8,11 +8,11 @@ import { type Case, fromSample } from "./case.ts";
 import { fixtureSamples } from "./fixture.ts";
 import { gapOf } from "./gaps.ts";
 import { rowSamples } from "./rows.ts";
-import { scanSamples } from "./scans.ts";
+import { recurrenceSamples, scanSamples } from "./scans.ts";
 import { programCases } from "./symbols.ts";
 
 const numerical: readonly Case[] = [
-  ...[...fixtureSamples, ...rowSamples, ...scanSamples].map(fromSample),
+  ...[...fixtureSamples, ...rowSamples, ...scanSamples, ...recurrenceSamples].map(fromSample),
   ...programCases,
 ];
 

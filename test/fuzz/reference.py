@@ -182,6 +182,47 @@ def scan(step, states, sequences, axis, reverse):
     return [states, [torch.stack(ys, time) for ys in zip(*stacked)]]
 
 
+def steps(cell, xs, states, reverse, lengths):
+    """Last states, then all outputs [B, T, H]; where a row has ended its states stay and its output is 0."""
+    count = xs.shape[1] if lengths is None else lengths.reshape(-1, 1)
+    outputs = [None] * xs.shape[1]
+    for t in reversed(range(xs.shape[1])) if reverse else range(xs.shape[1]):
+        after = cell(xs[:, t], states)
+        active = torch.full_like(after[0], t, dtype=torch.int64) < count
+        states = [torch.where(active, new, old) for new, old in zip(after, states)]
+        outputs[t] = torch.where(active, after[0], torch.zeros_like(after[0]))
+    return [*states, torch.stack(outputs, 1)]
+
+
+def lstm_layer(xs, h, c, weights, reverse=False, lengths=None, forgetBias=0):
+    w_ih, w_hh, *biases = weights
+
+    def cell(x, states):
+        h, c = states
+        i, f, g, o = rounded(F_nn.linear(x, w_ih, sum(biases) if biases else None) + h @ w_hh.mT).chunk(4, 1)
+        c = rounded(torch.sigmoid(f + forgetBias) * c + torch.sigmoid(i) * torch.tanh(g))
+        return [rounded(torch.sigmoid(o) * torch.tanh(c)), c]
+
+    return steps(cell, xs, [h, c], reverse, lengths)
+
+
+def gru_layer(xs, h, weights, reverse=False, lengths=None, reset="after"):
+    w_ih, w_hh, *biases = weights
+    b_ih, b_hh = biases or (None, None)
+    H = h.shape[1]
+
+    def cell(x, states):
+        (h,) = states
+        given = rounded(F_nn.linear(x, w_ih, b_ih))
+        kept = rounded(F_nn.linear(h, w_hh, b_hh))
+        r, z = torch.sigmoid(given[:, : 2 * H] + kept[:, : 2 * H]).chunk(2, 1)
+        again = r * kept[:, 2 * H :] if reset == "after" else F_nn.linear(r * h, w_hh[2 * H :], None if b_hh is None else b_hh[2 * H :])
+        n = torch.tanh(given[:, 2 * H :] + again)
+        return [rounded((1 - z) * n + z * h)]
+
+    return steps(cell, xs, [h], reverse, lengths)
+
+
 # Running a program.
 TYPES = {"i32": torch.int32, "i64": torch.int64, "bool": torch.bool}
 NAMES = {**{dtype: name for name, dtype in TYPES.items()}, torch.float64: "F", torch.float32: "F"}

@@ -3,6 +3,7 @@ import { DescentError } from "../../src/errors.ts";
 import { recompute, scan } from "../../src/graph/index.ts";
 import { countAlong, flattenRows, sumTo } from "../../src/tensor/compositions.ts";
 import { arange, type DType, full, input, record, stack, Tensor } from "../../src/tensor/index.ts";
+import { gruLayer, lstmLayer } from "../conformance/cells.ts";
 import type { Draw } from "./draw.ts";
 import { type Body, type Call, type Kind, type Leaf, type Names, namesIn, readsOf, typescript } from "./program.ts";
 
@@ -49,6 +50,8 @@ const functions = {
   sumTo,
   countAlong,
   flattenRows,
+  lstmLayer,
+  gruLayer,
   behind: (x: Tensor, after: Tensor) => record("barrier", [x, after], {})[0],
   unpool: (x: Tensor, y: Tensor, g: Tensor) => record("unpool", [x, y, g], {})[0],
   putAlong: (indices: Tensor, values: Tensor, axis: number, size: number) =>

@@ -12,6 +12,7 @@ import {
   type Tensor,
   tensor,
 } from "../../src/tensor/index.ts";
+import { gruLayer, lstmLayer } from "../conformance/cells.ts";
 import { type Apply, broadcastPair, distinct, dyadic, wholes } from "../support/differences.ts";
 import { host, uniform } from "../support/numbers.ts";
 
@@ -177,6 +178,16 @@ const cellInputs = (T: number): HostTensor[] => [
   f64([3, 3], -1, 1, 9),
   f64([3], -1, 1, 10),
 ];
+
+/** xs, h, c and the weights of a layer of some gates. */
+const layerInputs = (gates: number): HostTensor[] => [
+  f64([2, 3, 2]),
+  f64([2, 2], -1, 1, 8),
+  f64([2, 2], -1, 1, 9),
+  f64([gates * 2, 2], -1, 1, 10),
+  f64([gates * 2, 2], -1, 1, 11),
+];
+const rowLengths = tensor([3, 1], "i32");
 
 /** x, weight and bias. */
 const normInputs = (shape: readonly number[]): HostTensor[] => [
@@ -487,6 +498,19 @@ export const rows: Readonly<Record<OpName, Row>> = {
   },
   averagePool: { checks: pools.map(({ x, pool }) => check([dyadic(1, x)], (a) => a.averagePool(pool), linear)) },
   scan: { checks: scans },
+  recurrence: {
+    checks: [
+      check(layerInputs(4), (xs, h, c, w, u) => lstmLayer(xs, h, c, [w, u])),
+      check(layerInputs(4), (xs, h, c, w, u) => lstmLayer(xs, h, c, [w, u, w.sum(1), u.mean(1)], { reverse: true })),
+      check(layerInputs(4), (xs, h, c, w, u) => lstmLayer(xs, h, c, [w, u], { forgetBias: 1, lengths: rowLengths })),
+      check(layerInputs(3), (xs, h, _, w, u) => gruLayer(xs, h, [w, u], { reset: "before" })),
+      check(layerInputs(3), (xs, h, _, w, u) => gruLayer(xs, h, [w, u], { reverse: true, lengths: rowLengths })),
+      check(layerInputs(3), (xs, h, c, w, u) => {
+        const [last = xs, ys = xs] = gruLayer(xs, h, [w, u]);
+        return gruLayer(ys, last, [u, u]).concat(gruLayer(xs, c, [w, u]).slice(0, 1));
+      }),
+    ],
+  },
   recompute: {
     checks: [
       check([f64([2, 3]), f64([3], -2, 2, 8)], (x, w) => recompute((y: Tensor) => y.mul(w).tanh().mul(y.exp()))(x)),

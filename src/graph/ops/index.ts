@@ -8,6 +8,7 @@ import { matmulOps } from "./matmul.ts";
 import { movementOps } from "./movement.ts";
 import { normalizeOps } from "./normalize.ts";
 import { recomputeOps } from "./recompute.ts";
+import { recurrenceOps } from "./recurrence.ts";
 import { reduceOps } from "./reduce.ts";
 import { scanOps } from "./scan.ts";
 
@@ -22,6 +23,7 @@ export const ops = {
   ...convolutionOps,
   ...scanOps,
   ...recomputeOps,
+  ...recurrenceOps,
 } satisfies Record<string, Op<never>>;
 
 export type OpName = keyof typeof ops;

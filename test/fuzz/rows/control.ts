@@ -1,4 +1,4 @@
-/** Rows with a body of their own: recurrences and recomputed blocks. */
+/** Rows with a body of their own: recurrences and recomputed blocks. Recurrent layers, which stand for a recurrence. */
 import { NotApplicable, type Row, Scope, type Value } from "../scope.ts";
 
 const DEEPEST = 2;
@@ -91,4 +91,47 @@ const recompute =
     };
   };
 
-export const control = (fill: Fill) => ({ scan: scan(fill), recompute: recompute(fill) }) satisfies Record<string, Row>;
+/** An LSTM or GRU over [B, T, I], some of its rows shorter than others. */
+const recurrence: Row = (scope) => {
+  const { draw, shared } = scope;
+  if (shared.special) throw new NotApplicable(); // the engine's kernels do not tell ∞ - ∞ from a number
+  const gates = draw.one([3, 4]);
+  const xs = scope.pick(
+    ({ kind, shape }) => kind === "F" && shape.length === 3 && shape.every((n) => n > 0),
+    () => scope.leaf([draw.whole(1, 3), draw.whole(1, 4), draw.whole(1, 3)]),
+  );
+  const [B = 1, T = 1, I = 1] = xs.shape;
+  const H = draw.whole(1, 3);
+  const state = () =>
+    scope.pick(
+      ({ kind, shape }) => kind === "F" && shape.length === 2 && shape[0] === B && shape[1] === H,
+      () => scope.leaf([B, H]),
+    );
+  const states = [state(), ...(gates === 4 ? [state()] : [])];
+  const weights = [scope.leaf([gates * H, I]), scope.leaf([gates * H, H])];
+  const biases = draw.chance(0.5) ? [scope.leaf([gates * H]), scope.leaf([gates * H])] : [];
+  const rows = Array.from({ length: B }, () => draw.whole(0, T));
+  const lengths = draw.chance(0.4) ? [scope.leaf([B], draw.one(["i32", "i64"]), rows)] : [];
+  const own = [xs, ...states, ...weights, ...biases, ...lengths];
+  const place = (value: Value) => `$${own.indexOf(value)}`;
+  const list = (values: readonly Value[]) => `[${values.map(place).join(", ")}]`;
+  const how = {
+    reverse: String(draw.chance(0.3)),
+    ...(lengths.length > 0 ? { lengths: lengths.map(place).join("") } : {}),
+    ...(gates === 3 && draw.chance(0.3) ? { reset: '"before"' } : {}),
+    ...(gates === 4 && draw.chance(0.3) ? { forgetBias: "1" } : {}),
+  };
+  const spelled = (colon: string) =>
+    Object.entries(how)
+      .map(([key, value]) => `${key}${colon}${value}`)
+      .join(", ");
+  const given = `${place(xs)}, ${states.map(place).join(", ")}, ${list([...weights, ...biases])}`;
+  return {
+    inputs: own,
+    ts: `${gates === 4 ? "lstm" : "gru"}Layer(${given}, { ${spelled(": ")} })`,
+    py: `${gates === 4 ? "lstm" : "gru"}_layer(${given}, ${spelled("=").replace("true", "True").replace("false", "False")})`,
+  };
+};
+
+export const control = (fill: Fill) =>
+  ({ scan: scan(fill), recompute: recompute(fill), recurrence }) satisfies Record<string, Row>;
