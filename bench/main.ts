@@ -14,7 +14,20 @@ import { growth } from "./growth.ts";
 import { contestants } from "./peer.ts";
 import { profile } from "./profile.ts";
 
-const ROWS = ["mlp", "conv", "rnn", "lstm", "gru", "lstm-forward", "lstm-forward-32", "gpt-4x128", "gpt-6x384"];
+const ROWS = [
+  "mlp",
+  "conv",
+  "rnn",
+  "lstm",
+  "gru",
+  "lstm-forward",
+  "lstm-forward-32",
+  "gpt-4x128",
+  "gpt-6x384",
+  "gpt2-prefill",
+  "gpt2-decode",
+  "gpt2-decode-8",
+];
 const peerNames = contestants.map(({ name }) => name);
 
 const { values: given } = parseArgs({

@@ -270,6 +270,15 @@ function gpt(own: shared.GPTSizes, changed: Sizes): Row {
   };
 }
 
+/** One text of GPT-2: its layers for every token, attention to those before it, and the head where logits are asked for. */
+export function gpt2Flops(what: "prefill" | "decode"): number {
+  const { PROMPT, TOKENS, sizes } = shared.GPT2;
+  const { layers, C, V } = sizes;
+  const [tokens, seen, heads] =
+    what === "prefill" ? [PROMPT, (PROMPT + 1) / 2, 1] : [TOKENS, PROMPT + (TOKENS + 1) / 2, TOKENS];
+  return tokens * layers * (24 * C * C + 4 * C * seen) + heads * 2 * C * V;
+}
+
 /** Every row by its name. */
 export const rows: Readonly<Record<string, (sizes: Sizes) => Row>> = {
   mlp,

@@ -11,8 +11,9 @@ import { createRequire } from "node:module";
 import { compile, type Device, loadEngine, type RunOptions } from "../src/runtime/index.ts";
 import { input } from "../src/tensor/index.ts";
 import { createStep } from "../src/train/index.ts";
+import { generation } from "./gpt2.ts";
 import { type Made, serve, threads } from "./peers/rows.js";
-import { type Row, rows, type Sizes } from "./rows.ts";
+import { gpt2Flops, type Row, rows, type Sizes } from "./rows.ts";
 
 export interface WorkerRequest {
   readonly row: string;
@@ -89,4 +90,26 @@ const versionOf = (name: string): string => {
 
 await loadEngine("cpu", threads);
 const version = `onnxruntime-node ${versionOf("onnxruntime-node")}`;
-await serve(Object.fromEntries(Object.keys(rows).map((name) => [name, make])), { mode: "graph", version });
+/** A row of GPT-2: what its forward pass costs is in the mathematics of rows.ts. */
+const generating = (texts: number, what: "prefill" | "decode") => async (request: WorkerRequest) => {
+  const baseMB = megabytes(process.memoryUsage.rss());
+  const { parameters, ...made } = await generation(texts, what, threads, request.profile?.prefix);
+  return {
+    ...made,
+    parameters,
+    traceMs: 0,
+    flops: gpt2Flops(what) * texts,
+    floorMB: megabytes(4 * parameters),
+    baseMB,
+  };
+};
+
+await serve<WorkerRequest>(
+  {
+    ...Object.fromEntries(Object.keys(rows).map((name) => [name, make])),
+    "gpt2-prefill": generating(1, "prefill"),
+    "gpt2-decode": generating(1, "decode"),
+    "gpt2-decode-8": generating(8, "decode"),
+  },
+  { mode: "graph", version },
+);

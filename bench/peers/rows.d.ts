@@ -29,20 +29,24 @@ export const CONV: { readonly B: number };
 export const RECURRENT: RecurrentSizes;
 export const FORWARD: Readonly<Record<"lstm-forward" | "lstm-forward-32", RecurrentSizes>>;
 export const GPT: { readonly "gpt-4x128": GPTSizes; readonly "gpt-6x384": GPTSizes };
+export const GPT2: { readonly sizes: Omit<GPTSizes, "B">; readonly PROMPT: number; readonly TOKENS: number };
 export const ADAMW: Readonly<Record<"rate" | "beta1" | "beta2" | "epsilon" | "decay" | "clip", number>>;
 
 export function uniform(shape: readonly number[], seed: number, scale?: number, shift?: number): Float32Array;
 export function integers(shape: readonly number[], seed: number, limit: number): Int32Array;
+export function filled(name: string, shape: readonly number[], seed: number): Filled;
 export function fill(shapes: Shapes): Record<string, Filled>;
 export function parameterCount(shapes: Shapes): number;
 export function mlpShapes(): Shapes;
 export function convShapes(): Shapes;
 export function recurrentShapes(gates: number, sizes?: RecurrentSizes): Shapes;
 export function gptShapes(sizes: GPTSizes): Shapes;
+export function gpt2Shapes(sizes?: Omit<GPTSizes, "B">): Shapes;
 
 /** What a row gives to the protocol; what it holds besides `step` becomes part of the answer. */
 export interface Made {
-  readonly step: () => number | Promise<number>;
+  /** `prepare` comes before it and is not timed. */
+  readonly step: (() => number | Promise<number>) & { readonly prepare?: () => unknown };
   readonly parameters: number;
 }
 export function serve<Request>(

@@ -42,15 +42,16 @@ export const integers = (shape, seed, limit) => Int32Array.from(bits(size(shape)
 export const X = 1000;
 export const Y = 1001;
 
-/** `{ name: shape }` in PyTorch's order and layout -> `{ name: values }`: parameter number i from seed i. */
-export function fill(shapes) {
-  const one = ([name, shape], seed) => {
-    const scale = shape.length > 1 ? 1 / Math.sqrt(size(shape.slice(1))) : 0.05;
-    const isNorm = /(^|\.)ln_/.test(name) && name.endsWith("weight");
-    return [name, { shape, data: uniform(shape, seed, scale, isNorm ? 1 : 0) }];
-  };
-  return Object.fromEntries(Object.entries(shapes).map(one));
+/** Values of one parameter in PyTorch's layout. */
+export function filled(name, shape, seed) {
+  const scale = shape.length > 1 ? 1 / Math.sqrt(size(shape.slice(1))) : 0.05;
+  const isNorm = /(^|\.)ln_/.test(name) && name.endsWith("weight");
+  return { shape, data: uniform(shape, seed, scale, isNorm ? 1 : 0) };
 }
+
+/** `{ name: shape }` in PyTorch's order and layout -> `{ name: values }`: parameter number i from seed i. */
+export const fill = (shapes) =>
+  Object.fromEntries(Object.entries(shapes).map(([name, shape], seed) => [name, filled(name, shape, seed)]));
 
 export const parameterCount = (shapes) => Object.values(shapes).reduce((sum, shape) => sum + size(shape), 0);
 
@@ -68,6 +69,9 @@ export const GPT = {
   "gpt-4x128": { layers: 4, heads: 4, C: 128, T: 64, B: 12, V: 65 },
   "gpt-6x384": { layers: 6, heads: 6, C: 384, T: 256, B: 4, V: 65 },
 };
+
+/** GPT-2 124M: a prompt that is read, and tokens that are generated after it. */
+export const GPT2 = { sizes: { layers: 12, heads: 12, C: 768, T: 1024, V: 50257 }, PROMPT: 512, TOKENS: 100 };
 
 const linear = (name, inputs, outputs) => ({ [`${name}.weight`]: [outputs, inputs], [`${name}.bias`]: [outputs] });
 const norm = (name, C) => ({ [`${name}.weight`]: [C], [`${name}.bias`]: [C] });
@@ -103,6 +107,21 @@ export function gptShapes({ layers, C, T, V }) {
   return Object.assign({ "wte.weight": [V, C], "wpe.weight": [T, C] }, ...blocks, norm("ln_f", C));
 }
 
+/** As transformers names and lays them out: Conv1D keeps [in, out]. */
+export function gpt2Shapes({ layers, C, T, V } = GPT2.sizes) {
+  const conv1d = (name, inputs, outputs) => ({ [`${name}.weight`]: [inputs, outputs], [`${name}.bias`]: [outputs] });
+  const block = (i) => ({
+    ...norm(`h.${i}.ln_1`, C),
+    ...conv1d(`h.${i}.attn.c_attn`, C, 3 * C),
+    ...conv1d(`h.${i}.attn.c_proj`, C, C),
+    ...norm(`h.${i}.ln_2`, C),
+    ...conv1d(`h.${i}.mlp.c_fc`, C, 4 * C),
+    ...conv1d(`h.${i}.mlp.c_proj`, 4 * C, C),
+  });
+  const blocks = Array.from({ length: layers }, (_, i) => block(i));
+  return Object.assign({ "wte.weight": [V, C], "wpe.weight": [T, C] }, ...blocks, norm("ln_f", C));
+}
+
 /** AdamW of the GPT rows. Weight decay is for matrices only; gradients are clipped to a global norm of `clip`. */
 export const ADAMW = { rate: 1e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, decay: 0.1, clip: 1 };
 
@@ -115,21 +134,26 @@ const oneLine = (error) =>
     .split("\n", 1)[0]
     .slice(0, 300);
 
-/** Build a row and warm it up. `make(request)` gives `{ step, parameters, note }`; `step()` resolves to the loss. */
+/** Build a row and warm it up. `make(request)` gives `{ step, parameters, note }`; `step()` resolves to the loss, `step.prepare()` is not timed. */
 async function ready(make, request, about) {
   if ((request.threads ?? threads) !== threads)
     throw new Error(`started with --threads ${threads}, asked for ${request.threads}`);
   const start = performance.now();
   const { step, ...rest } = await make(request);
+  await step.prepare?.();
   const losses = [await step()];
   const compileMs = performance.now() - start;
-  for (let i = 0; i < (request.warmup ?? 3); i++) losses.push(await step());
+  for (let i = 0; i < (request.warmup ?? 3); i++) {
+    await step.prepare?.();
+    losses.push(await step());
+  }
   return { step, answer: { ready: true, compileMs, ...about, ...rest, losses, peakMB: peakMB() } };
 }
 
 async function go(step, count) {
   const ms = [];
   for (let i = 0; i < count; i++) {
+    await step.prepare?.();
     const start = performance.now();
     await step();
     ms.push(performance.now() - start);
