@@ -211,10 +211,18 @@ const engineError =
 const LARGE = 2 ** 16;
 let sink: MessagePort | undefined;
 
+/**
+ * Largest block, in bytes, that glibc still counts: once one of this size was freed, malloc serves blocks up to it from its heap, and keeps up to twice
+ * as much free memory there (mallopt(3), M_MMAP_THRESHOLD). Otherwise all that is freed here would come back as fresh pages.
+ */
+const KEPT = 2 ** 25 - 2 ** 16;
+
 /** A port that leads nowhere: what is transferred to it is freed. */
 function nowhere(): MessagePort {
   const { port1, port2 } = new MessageChannel();
   port2.close();
+  const block = new ArrayBuffer(KEPT);
+  port1.postMessage(null, [block]);
   return port1;
 }
 
