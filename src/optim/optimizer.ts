@@ -31,18 +31,21 @@ function requireSlots(what: string, names: readonly string[], tensors: Slots): v
   for (const name of names) requireTensor(`${what} ${name}`, tensors[name]);
 }
 
+const place = z.object({ step: whole(1, Number.MAX_SAFE_INTEGER), lr: z.number().min(0) });
+const decaying = z.object({ decay: z.boolean() });
+
 /** `own`, whose functions are refused what they do not take. */
 export const optimizer = (name: string, own: Optimizer): Optimizer => ({
   slots: own.slots,
   scalars(step, lr) {
-    checked(z.object({ step: whole(1, Number.MAX_SAFE_INTEGER), lr: z.number().min(0) }), { step, lr }, name);
+    checked(place, { step, lr }, name); // a schema made here would be compiled at every step
     return own.scalars(step, lr);
   },
   update(parameter, gradient, slots, scalars, decay) {
     for (const tensor of [parameter, gradient]) requireTensor(`${name}: update`, tensor);
     requireSlots(`${name}: slot`, own.slots, slots);
     requireSlots(`${name}: scalar`, Object.keys(own.scalars(1, 1)), scalars);
-    checked(z.object({ decay: z.boolean() }), { decay }, name);
+    checked(decaying, { decay }, name);
     return own.update(parameter, gradient, slots, scalars, decay);
   },
 });
