@@ -66,7 +66,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
     tensor: /^Tensor\(f32\[N\], sqrt\)\n5,13$/,
     line: /^y = 2\.00 x \+ 1\.00$/,
   },
-  "docs/guide/inference.md": { auto: /^true 2 4$/ },
+  "docs/guide/inference.md": { weights: /^2 3$/, auto: /^true 2 4$/ },
   "docs/guide/numbers-and-determinism.md": { stream: /^true\n[0-4]( [0-4]){4}$/ },
   "docs/guide/own-data.md": {
     columns: /^true$/,
