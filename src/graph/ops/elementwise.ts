@@ -257,10 +257,11 @@ export const binaryOps: Readonly<Record<keyof BinaryMethods, Op<None>>> = {
     "Pow",
     floats,
     from((g, a, b, y) => {
-      // At a = 0, log a is -Inf but the derivative by the exponent is 0 (for b > 0).
-      const log = a.greater(0).where(a, a.onesLike()).log();
+      // At a = 0, log a is -Inf but the derivative by the exponent is 0 (for b > 0). Below 0 there is none: NaN.
+      const log = a.equal(0).where(a.onesLike(), a).log();
       const less = a.equal(0).and(b.equal(0)).where(0, b.sub(1)); // 0 · 0⁻¹ would be NaN where 0⁰ has the derivative 0
-      return [g.mul(b.mul(a.pow(less))), g.mul(y.mul(log))];
+      const constant = a.lessEqual(0).and(b.equal(0)); // 1, whatever a is: what comes from above may be NaN
+      return [constant.where(0, g.mul(b.mul(a.pow(less)))), g.mul(y.mul(log))];
     }),
   ),
   /** At a tie each input takes half. */
