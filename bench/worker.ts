@@ -9,7 +9,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { compile, type Device, loadEngine, type RunOptions } from "../src/runtime/index.ts";
-import { input } from "../src/tensor/index.ts";
+import { inputsOf } from "../src/tensor/index.ts";
 import { createStep } from "../src/train/index.ts";
 import { generation } from "./gpt2.ts";
 import { type Made, serve, threads } from "./peers/rows.js";
@@ -53,9 +53,7 @@ async function compiled(row: Row, options: RunOptions): Promise<Compiled> {
     const step = async (at: number) => (await training.run([feeds], { step: at, lr, seed: 0 })).loss;
     return { step, program: training.program };
   }
-  const fed = Object.fromEntries(
-    Object.entries(feeds).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]),
-  );
+  const fed = inputsOf(feeds);
   const inputs = { ...fed, ...row.parameters };
   const program = await compile(inputs, { loss: row.loss(fed) }, { ...options, weights: values });
   const step = async () => Number((await program.run(feeds)).loss?.data[0]);

@@ -2,7 +2,6 @@
  * Generation: one compiled step that takes ids and what was carried so far, and gives logits and what to carry on. A
  * recurrent model carries its state, a transformer its keys and values. The weights are constants of it.
  */
-import type { Spec } from "../graph/index.ts";
 import type { Carried, CausalModel, Piece } from "../models/index.ts";
 import { appended, namedParameters } from "../nn/index.ts";
 import {
@@ -14,12 +13,10 @@ import {
   settle,
   type Weights,
 } from "../runtime/index.ts";
-import { input, type Tensor } from "../tensor/index.ts";
+import { input, inputsOf } from "../tensor/index.ts";
 import { type GenerateOptions, generateSettings } from "./settings.ts";
 import { SideBySide, staysOnDevice } from "./side-by-side.ts";
 import { type Ending, writing } from "./writing.ts";
-
-const inputOf = ([name, { shape, dtype }]: [string, Spec]): [string, Tensor] => [name, input(name, shape, dtype)];
 
 /** The carried tensors after a step: caches that stay on the device are written there, others outside the graph. */
 function carriedOn(device: Device, piece: Piece, before: Carried, after: Carried): Carried {
@@ -48,7 +45,7 @@ export class IdGenerator implements AsyncDisposable {
       lengths: input("lengths", ["B"], "i32"),
       past: input("past", ["B"], "i32"),
     };
-    const before = Object.fromEntries(Object.entries(model.carried).map(inputOf));
+    const before = inputsOf(model.carried);
     const { logits, carried } = model.step(piece, before);
     const { chosen: _, ...settled } = await settle(run);
     const outputs = { logits, ...carriedOn(settled.device, piece, before, carried) };

@@ -110,7 +110,8 @@ export const GPT = (config: GPTConfig) => {
     },
     ({ wte, wpe, h, ln_f }, ids: Tensor, cache?: KeyValueCache) => {
       const last = config.n_positions - 1; // where a row is filled up, positions mean nothing but must exist
-      const positions = cache ? placesAfter(cache.past, ids).minimum(last) : arange(ids.dim(1)); // [T] or [B, T]
+      const T = ids.dim(1);
+      const positions = cache ? placesAfter(cache.past, T).minimum(last) : arange(T); // [T] or [B, T]
       let x = drop(wte(ids).add(wpe(positions))); // [B, T, C]
       for (const [i, block] of h.entries()) x = block(x, cache?.layer(i));
       return ln_f(x);

@@ -32,8 +32,8 @@ export interface CachedOptions {
 
 const KINDS = { scale: "number", window: "number", rotary: "any" } as const;
 
-/** Places of the new tokens of each row: [B, T]. */
-export const placesAfter = (past: Tensor, ids: Tensor): Tensor => arange(ids.dim(1)).add(past.unsqueeze(1));
+/** Places of T new tokens behind the past [B] of each row: [B, T]. */
+export const placesAfter = (past: Tensor, T: Dim): Tensor => arange(T).add(past.unsqueeze(1));
 
 /** Queries of the H/G heads that share keys, one after the other: [B, H, T, D] -> [B, G, H/G·T, D]. */
 const folded = (q: Tensor, G: number): Tensor =>
@@ -71,7 +71,7 @@ export function attentionAfter(
   requireOptions("attentionAfter", options, KINDS);
   const { scale = Number(q.dim(-1)) ** -0.5, window } = options;
   const [H, G, S, T] = [Number(q.dim(1)), Number(k.dim(1)), past.keys.dim(-1), k.dim(-2)];
-  const places = arange(T).add(past.lengths.unsqueeze(1)).unsqueeze(1); // [B, 1, T]
+  const places = placesAfter(past.lengths, T).unsqueeze(1); // [B, 1, T]
   const turned = (x: Tensor) => (options.rotary ? rotary(x, { ...options.rotary, positions: places }) : x);
   const [queries, newKeys] = [folded(turned(q).mul(scale), G), turned(k)];
   const before = unfolded(queries.matmul(past.keys), H, G); //                       [B, H, T, S]

@@ -6,7 +6,7 @@ import { namedState } from "../nn/index.ts";
 import type { Named } from "../onnx/index.ts";
 import { compile, type Feeds, type GraphOptions, type Program } from "../runtime/index.ts";
 import { abortable, callable, checked, requireRecord } from "../schema.ts";
-import { input } from "../tensor/index.ts";
+import { inputsOf } from "../tensor/index.ts";
 import { type BatchSpecs, mapNames } from "../train/index.ts";
 import type { Watch } from "./task.ts";
 
@@ -26,9 +26,7 @@ export class RowProgram implements AsyncDisposable {
     outputs: (batch: Named) => Named,
     run: GraphOptions,
   ): Promise<RowProgram> {
-    const batch = Object.fromEntries(
-      Object.entries(specs).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]),
-    );
+    const batch = inputsOf(specs);
     const measured = mapNames(outputs(batch), (name) => PREFIX + name); // it may be called as an input is
     return new RowProgram(await compile({ ...batch, ...namedState(parts) }, measured, run));
   }

@@ -8,7 +8,7 @@ import { checked, whole } from "../schema.ts";
 import type { Scores } from "../train/index.ts";
 import type { Pictures } from "./index.ts";
 import { measurement } from "./measure.ts";
-import { describe, loadWeights, type Opened } from "./open.ts";
+import { describe, type Opened, weightsOf } from "./open.ts";
 import { parseRecord, type TrainerRecord } from "./record.ts";
 
 export interface EvaluateOptions extends FindOptions, RunOptions {
@@ -54,7 +54,7 @@ export async function evaluate(place: Store | string, options: EvaluateOptions):
   const measured = await measurement(opened.problem, opened.model, batch, {
     device,
     threads,
-    weights: await loadWeights(store, opened),
+    weights: await weightsOf(store, opened),
   });
   try {
     const { scores, pictures } = await measured.run({}, data);

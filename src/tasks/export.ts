@@ -4,7 +4,7 @@ import { CheckpointError, ConfigError } from "../errors.ts";
 import { asStore } from "../files/index.ts";
 import { namedBuffers, namedParameters, namedState } from "../nn/index.ts";
 import { lower, type OnnxModel } from "../onnx/index.ts";
-import { input } from "../tensor/index.ts";
+import { inputsOf } from "../tensor/index.ts";
 import { fixSizes, traceStep } from "../train/index.ts";
 import { describe, loadModel } from "./open.ts";
 import { stepOptions } from "./plan.ts";
@@ -19,8 +19,7 @@ export async function exportForward(place: Store | string): Promise<OnnxModel> {
   const bytes = Object.values(values).reduce((sum, { data }) => sum + data.byteLength, 0);
   if (bytes > MOST_BYTES)
     throw new ConfigError(`export: expected weights of at most ${MOST_BYTES} bytes in one .onnx file, got ${bytes}`);
-  const specs = Object.entries(model.inputs);
-  const inputs = Object.fromEntries(specs.map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]));
+  const inputs = inputsOf(model.inputs);
   return lower({ ...inputs, ...namedState(model.parts) }, model.forward(inputs as never), values);
 }
 

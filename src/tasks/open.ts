@@ -51,7 +51,7 @@ export async function describe(store: Store): Promise<Omit<Opened, "values">> {
 }
 
 /** A run's last weights, as constants of a graph to be compiled. */
-export async function loadWeights(store: Store, { model, architecture }: Omit<Opened, "values">): Promise<Weights> {
+export async function weightsOf(store: Store, { model, architecture }: Omit<Opened, "values">): Promise<Weights> {
   const tensors = await (store.mapWeights?.() ?? store.loadWeights());
   return weightsFromFile(tensors, namedState(model.parts), architecture.files, architecture.modelType);
 }
@@ -88,5 +88,5 @@ export async function open<T extends string = string>(
     throw new CheckpointError(
       `open: expected a run for task ${typeof task === "string" ? task : shown(task)}, got one for ${found.name}; open it as that`,
     );
-  return (await problem.open(model, await loadWeights(store, described), run)) as PredictorOf<T>;
+  return (await problem.open(model, await weightsOf(store, described), run)) as PredictorOf<T>;
 }

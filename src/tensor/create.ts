@@ -38,6 +38,12 @@ export function input(name: string, shape: Shape, dtype: DType = "f32"): Tensor 
   return leaf(record("input", [], { spec: { shape, dtype }, name }));
 }
 
+/** Inputs by the names of `specs`. */
+export const inputsOf = (
+  specs: Readonly<Record<string, { readonly shape: Shape; readonly dtype: DType }>>,
+): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(specs).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]));
+
 /** What is learnt. Its name is its path in the model; its initial values come from `init`. */
 export function parameter(shape: readonly number[], init: Initializer, dtype: "f32" | "f64" = "f32"): Tensor {
   requireSpec("parameter", shape, dtype);

@@ -7,6 +7,7 @@ export {
   buffer,
   full,
   input,
+  inputsOf,
   isTensor,
   noise,
   ones,

@@ -9,7 +9,7 @@ import { freeLeaves, type Named } from "../onnx/index.ts";
 import { clipByNorm, globalNorm } from "../optim/index.ts";
 import { nextName } from "../runtime/index.ts";
 import { requireRecord } from "../schema.ts";
-import { formatShape, input, isTensor, requireTensor, scalar, type Tensor } from "../tensor/index.ts";
+import { formatShape, input, inputsOf, isTensor, requireTensor, scalar, type Tensor } from "../tensor/index.ts";
 import { averageName, gradientName, normName, scalarName, slotName, termName } from "./names.ts";
 import type { BatchSpecs, Plan, StepOptions } from "./plan.ts";
 import { planStep } from "./plan.ts";
@@ -23,9 +23,6 @@ export interface StepGraph {
   /** Names of the parameters that the loss depends on; the others stay as they are. */
   readonly reached: readonly string[];
 }
-
-const inputsOf = (specs: Readonly<Record<string, Spec>>): Record<string, Tensor> =>
-  Object.fromEntries(Object.entries(specs).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]));
 
 /** A record under other names. */
 export const mapNames = <T>(record: Readonly<Record<string, T>>, name: (key: string) => string): Record<string, T> =>
