@@ -22,8 +22,8 @@ import {
 import { probability, whole } from "../schema.ts";
 import { arange, parameter, type Tensor } from "../tensor/index.ts";
 import { architecture, labelCount } from "./architecture.ts";
-import { classCount } from "./classes.ts";
 import { type CausalModel, type ClassesModel, causalInputs, classesInputs, guarded, guardedCausal } from "./heads.ts";
+import { classCount } from "./sizes.ts";
 
 /** Keys as in the checkpoint's `config.json`. */
 export const gptConfig = z

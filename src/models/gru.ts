@@ -9,7 +9,7 @@
  * Reference: torch.nn.GRU.
  */
 import { GRU } from "../nn/index.ts";
-import { hidden, recurrent } from "./recurrent.ts";
+import { hidden, recurrent } from "./recurrent/index.ts";
 
 /** Parameters are called as torch.nn.GRU calls them. */
 export const gru = recurrent({

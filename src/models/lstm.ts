@@ -11,7 +11,7 @@
  */
 import { LSTM, type LSTMState } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { recurrent } from "./recurrent.ts";
+import { recurrent } from "./recurrent/index.ts";
 
 /** Parameters are called as torch.nn.LSTM calls them. */
 export const lstm = recurrent<LSTMState>({

@@ -6,7 +6,7 @@
  * Reference: torch.nn.RNN.
  */
 import { RNN } from "../nn/index.ts";
-import { hidden, recurrent } from "./recurrent.ts";
+import { hidden, recurrent } from "./recurrent/index.ts";
 
 /** Parameters are called as torch.nn.RNN calls them. */
 export const rnn = recurrent({

@@ -109,3 +109,12 @@ test("a classifier needs the number of its classes; a language model may not rea
     'model: gru has no head "image", only causal and classes; choose another model',
   );
 });
+
+test("a recurrent model of tokens says that the number of them is missing", async () => {
+  const { heads, configure } = await loadArchitecture("lstm");
+  const missing = new ConfigError(
+    "config: vocab_size: a model of tokens needs the number of them, got nothing; give vocab_size",
+  );
+  expect(() => heads.causal?.(configure({}))).toThrow(missing);
+  expect(() => heads.classes?.(configure({ num_labels: 2 }))).toThrow(missing);
+});

@@ -95,7 +95,7 @@ const calls: readonly Call[] = [
     also(() => causal, "a function"),
   ],
   ["Architecture.configure", made.configure, also({ width: 2 }, none)],
-  ["Architecture.configure of rnn", rnn.configure, { vocab_size: 5 }],
+  ["Architecture.configure of rnn", rnn.configure, also({ vocab_size: 5 }, none)],
   ["Architecture.read", made.read, also({ width: 2 }, ...records)],
   ...each("Architecture.read of gpt", gpt.read, {
     ...{
