@@ -73,26 +73,43 @@ export const RNNCell = <B extends boolean = true>(I: number, H: number, options:
   return cell("RNNCell", gates(1, I, H, options.bias), rnnStep(options));
 };
 
-export const LSTM_KINDS = { bias: "boolean", forgetBias: "number" } as const;
+const RECURRENT_ACTIVATIONS = {
+  sigmoid: (x: Tensor) => x.sigmoid(),
+  "hard-sigmoid": (x: Tensor) => x.mul(0.2).add(0.5).clamp(0, 1),
+} satisfies Readonly<Record<string, (x: Tensor) => Tensor>>;
+
+const GATED = { recurrentActivation: ["sigmoid", "hard-sigmoid"] } as const;
+
+/** What bounds the gates of an LSTM or a GRU. */
+export interface GatedOptions<B extends boolean = boolean> extends Bias<B> {
+  /**
+   * σ of the gates. Default `"sigmoid"`; `"hard-sigmoid"` is min(max(0.2x + 0.5, 0), 1), as ONNX's HardSigmoid has it and
+   * Keras had it before 3 (from 3 on, and in PyTorch, a function of that name has the slope 1/6).
+   */
+  readonly recurrentActivation?: keyof typeof RECURRENT_ACTIVATIONS;
+}
+
+export const LSTM_KINDS = { bias: "boolean", forgetBias: "number", ...GATED } as const;
 
 /** What an LSTM remembers between steps: h and c, each [B, H]. */
 export type LSTMState = { h: Tensor; c: Tensor };
 
 /** How an LSTM's forget gate starts. */
-export interface LSTMCellOptions<B extends boolean = boolean> extends Bias<B> {
+export interface LSTMCellOptions<B extends boolean = boolean> extends GatedOptions<B> {
   /** Added to the forget gate before its sigmoid; 1 keeps gradients alive early on (Jozefowicz et al. 2015). */
   readonly forgetBias?: number;
 }
 
-export const lstmStep =
-  ({ forgetBias = 0 }: LSTMCellOptions) =>
-  (parts: Gates, { h, c }: LSTMState, x: Tensor): [LSTMState, Tensor] => {
+export const lstmStep = ({ forgetBias = 0, recurrentActivation = "sigmoid" }: LSTMCellOptions) => {
+  const σ = RECURRENT_ACTIVATIONS[recurrentActivation];
+  return (parts: Gates, { h, c }: LSTMState, x: Tensor): [LSTMState, Tensor] => {
     const [i, f, g, o] = sums(parts, h, x).chunk(4); // 4 × [B, H]
-    const forget = forgetBias === 0 ? f.sigmoid() : f.add(forgetBias).sigmoid();
-    const next = forget.mul(c).add(i.sigmoid().mul(g.tanh()));
-    const out = o.sigmoid().mul(next.tanh());
+    const forget = σ(forgetBias === 0 ? f : f.add(forgetBias));
+    const next = forget.mul(c).add(σ(i).mul(g.tanh()));
+    const out = σ(o).mul(next.tanh());
     return [{ h: out, c: next }, out];
   };
+};
 
 /**
  * Long short-term memory (Hochreiter & Schmidhuber 1997, Gers et al. 2000): state {h, c} and x [B, I] -> [state', h'].
@@ -106,22 +123,21 @@ export const LSTMCell = <B extends boolean = true>(I: number, H: number, options
   return cell("LSTMCell", gates(4, I, H, options.bias), lstmStep(options), ["h", "c"]);
 };
 
-export const GRU_KINDS = { bias: "boolean", reset: ["after", "before"] } as const;
+export const GRU_KINDS = { bias: "boolean", reset: ["after", "before"], ...GATED } as const;
 
 /** Where a GRU's reset gate acts. */
-export interface GRUCellOptions<B extends boolean = boolean> extends Bias<B> {
+export interface GRUCellOptions<B extends boolean = boolean> extends GatedOptions<B> {
   /** After the product with the hidden state, as PyTorch and cuDNN have it, or before, as the paper has it. */
   readonly reset?: "after" | "before";
 }
 
-export const gruStep =
-  ({ reset = "after" }: GRUCellOptions) =>
-  ({ weight_ih, weight_hh, bias_ih, bias_hh }: Gates, h: Tensor, x: Tensor): [Tensor, Tensor] => {
-    const fromX = x.linear(weight_ih, bias_ih); // [B, 3H]
-    const next =
-      reset === "after" ? resetAfter(fromX, h, weight_hh, bias_hh) : resetBefore(fromX, h, weight_hh, bias_hh);
+export const gruStep = ({ reset = "after", recurrentActivation = "sigmoid" }: GRUCellOptions) => {
+  const [candidate, σ] = [RESETS[reset], RECURRENT_ACTIVATIONS[recurrentActivation]];
+  return ({ weight_ih, weight_hh, bias_ih, bias_hh }: Gates, h: Tensor, x: Tensor): [Tensor, Tensor] => {
+    const next = candidate(σ, x.linear(weight_ih, bias_ih), h, weight_hh, bias_hh); // from x: [B, 3H]
     return [next, next];
   };
+};
 
 /**
  * Gated recurrent unit (Cho et al. 2014): state h [B, H] and x [B, I] -> [h', h'].
@@ -140,17 +156,22 @@ const H2 = (h: Tensor): [gates: number, candidate: number] => [2 * Number(h.dim(
 /** (1 - z) ∘ n + z ∘ h as n + z ∘ (h - n). */
 const blend = (z: Tensor, n: Tensor, h: Tensor): Tensor => n.add(z.mul(h.sub(n)));
 
-function resetAfter(fromX: Tensor, h: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor {
+/** h' from what comes from x. */
+type NextOf = (σ: (x: Tensor) => Tensor, fromX: Tensor, h: Tensor, weight: Tensor, bias: Tensor | undefined) => Tensor;
+
+const resetAfter: NextOf = (σ, fromX, h, weight, bias) => {
   const [xGates, xNew] = fromX.split(H2(h)) as [Tensor, Tensor];
   const [hGates, hNew] = h.linear(weight, bias).split(H2(h)) as [Tensor, Tensor];
-  const [r, z] = xGates.add(hGates).sigmoid().chunk(2); // 2 × [B, H]
+  const [r, z] = σ(xGates.add(hGates)).chunk(2); // 2 × [B, H]
   return blend(z, xNew.add(r.mul(hNew)).tanh(), h);
-}
+};
 
-function resetBefore(fromX: Tensor, h: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor {
+const resetBefore: NextOf = (σ, fromX, h, weight, bias) => {
   const [xGates, xNew] = fromX.split(H2(h)) as [Tensor, Tensor];
   const [gateWeight, newWeight] = weight.split(H2(h), 0) as [Tensor, Tensor];
   const [gateBias, newBias] = bias?.split(H2(h), 0) ?? [];
-  const [r, z] = xGates.add(h.linear(gateWeight, gateBias)).sigmoid().chunk(2);
+  const [r, z] = σ(xGates.add(h.linear(gateWeight, gateBias))).chunk(2);
   return blend(z, xNew.add(r.mul(h).linear(newWeight, newBias)).tanh(), h);
-}
+};
+
+const RESETS = { after: resetAfter, before: resetBefore };

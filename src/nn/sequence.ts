@@ -12,6 +12,7 @@ import { Dropout } from "./dropout.ts";
 import { isTraining } from "./mode.ts";
 import { tensorLayer } from "./module.ts";
 import {
+  type GatedOptions,
   type Gates,
   GRU_KINDS,
   type GRUCellOptions,
@@ -204,13 +205,15 @@ export const RNN = (I: number, H: number, options: RNNOptions = {}) => {
   return recurrent(kind, I, H, options);
 };
 
+const isStandard = ({ recurrentActivation = "sigmoid" }: GatedOptions): boolean => recurrentActivation === "sigmoid";
+
 export const lstmKind = (options: LSTMCellOptions): Kind<LSTMState> => ({
   name: "LSTM",
   gates: 4,
   bias: options.bias,
   step: lstmStep(options),
   state: (h) => ({ h, c: h }),
-  cell: { op: "LSTM", forgetBias: options.forgetBias ?? 0 },
+  cell: isStandard(options) ? { op: "LSTM", forgetBias: options.forgetBias ?? 0 } : undefined,
 });
 
 /** xs [B, T, I] -> [outputs [B, T, D·H], last { h, c }, each [L·D, B, H]]. Parts as in torch.nn.LSTM. */
@@ -225,7 +228,7 @@ export const gruKind = (options: GRUCellOptions): Kind<Tensor> => ({
   bias: options.bias,
   step: gruStep(options),
   state: alone,
-  cell: { op: "GRU", reset: options.reset ?? "after" },
+  cell: isStandard(options) ? { op: "GRU", reset: options.reset ?? "after" } : undefined,
 });
 
 /** xs [B, T, I] -> [outputs [B, T, D·H], last h [L·D, B, H]]. Parts as in torch.nn.GRU. */
