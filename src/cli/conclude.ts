@@ -6,6 +6,7 @@ import { bestText, clock, table } from "./format.ts";
 import { emit, type IO, quote } from "./io.ts";
 import { type Context, type Finished, type Prepared, resumeCommand } from "./prepared.ts";
 import { openingPrompt, pieces, stream } from "./sample.ts";
+import { dataFlags } from "./sources.ts";
 
 /** Tokens in which the last word of a sample ends. */
 const LONGEST_WORD = 40;
@@ -81,7 +82,7 @@ function nextCommands(prepared: Prepared, { step }: Finished, prompt: string | u
     prompt === undefined
       ? ["predict", `${command} predict ${run} INPUT.txt`]
       : ["generate", `${command} generate ${run}${opening} --tokens 500`],
-    ["evaluate", `${command} eval ${run} --data FILE`],
+    ["evaluate", `${command} eval ${run} ${dataFlags(prepared.task)}`],
     ["export", `${command} export ${run} --to onnx`],
   ]);
 }

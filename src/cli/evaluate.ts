@@ -1,14 +1,18 @@
 /** `descent eval`: scores of a run on data, beside those of naive baselines. */
 import { folder, writePictures } from "../checkpoint/node-run.ts";
+import { ConfigError } from "../errors.ts";
 import { type Evaluated, evaluate as measure } from "../tasks/evaluate.ts";
+import { describe } from "../tasks/open.ts";
 import type { Scores } from "../train/index.ts";
 import { type DeviceFlags, place } from "./device.ts";
 import { grouped } from "./format.ts";
 import type { Interruption } from "./interruption.ts";
 import { emit, type IO } from "./io.ts";
+import { dataFlags, dataGiven } from "./sources.ts";
 
 export interface EvaluateFlags extends DeviceFlags {
-  readonly data: string;
+  readonly data?: string | undefined;
+  readonly [part: string]: unknown;
   readonly dataDir?: string | undefined;
   readonly batch?: number | undefined;
   readonly baselines?: boolean | undefined;
@@ -33,9 +37,14 @@ const report = (run: string, { data, examples, scores, baselines }: Evaluated): 
   `${data}, ${grouped(examples)} examples\n\n${scoreTable([[run, scores], ...Object.entries(baselines)])}`;
 
 export async function evaluate(run: string, flags: EvaluateFlags, io: IO, stop: Interruption): Promise<void> {
-  const { json, pictures: drawn, device, threads, ...options } = flags;
-  const measured = await measure(folder(run), {
-    ...options,
+  const { json, pictures: drawn, device, threads, dataDir, batch, baselines } = flags;
+  const store = folder(run);
+  const { task } = await describe(store);
+  const data = dataGiven(task, flags);
+  if (data === undefined)
+    throw new ConfigError(`--data: expected what to measure on, got nothing; name a file: ${dataFlags(task)}`);
+  const measured = await measure(store, {
+    ...{ data, dataDir, batch, baselines },
     ...(await place({ device, threads }, io)),
     signal: stop.signal,
   });

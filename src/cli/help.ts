@@ -9,6 +9,7 @@ import { describedTask, readDescription } from "../tasks/open.ts";
 import { trainingSchema } from "../train/index.ts";
 import { addFlags, addPointers, helpOf } from "./flags.ts";
 import { table } from "./format.ts";
+import { addPartFlags } from "./sources.ts";
 
 /** What follows `--name` or stands in `--name=`. */
 function optionIn(argv: readonly string[], name: string): string | undefined {
@@ -42,6 +43,7 @@ export async function addTrainFlags(command: Command, argv: readonly string[]): 
   const named = await namedTask(argv, architecture);
   const tasks = named ? [named] : await Promise.all(taskNames().map(loadTask));
   const taken = new Set<string>();
+  addPartFlags(command, tasks, taken, true);
   for (const task of tasks) addFlags(command, task.options, `Options of task ${task.name}:`, taken);
   addFlags(command, trainingSchema, "Training:", taken, named?.defaults);
   for (const task of await Promise.all(taskNames().map(loadTask)))
@@ -73,11 +75,20 @@ const keysOf = ({ schema }: Architecture): string =>
     "  ",
   );
 
+/** The task of the run that the command line names, or all. */
+async function tasksOf(argv: readonly string[], command: string): Promise<readonly Task[]> {
+  const run = firstArgument(argv, command);
+  const named = run === undefined ? undefined : await attempt(taskOf(run));
+  return named ? [named] : Promise.all(taskNames().map(loadTask));
+}
+
+/** A flag for each file that the task of the named run measures on together. */
+export const addEvaluateFlags = async (command: Command, argv: readonly string[]): Promise<void> =>
+  addPartFlags(command, await tasksOf(argv, "eval"), new Set(), false);
+
 /** A flag for each option that the task of the named run has for predictions. */
 export async function addPredictFlags(command: Command, argv: readonly string[]): Promise<void> {
-  const run = firstArgument(argv, "predict");
-  const named = run === undefined ? undefined : await attempt(taskOf(run));
-  const tasks = named ? [named] : await Promise.all(taskNames().map(loadTask));
+  const tasks = await tasksOf(argv, "predict");
   const taken = new Set<string>();
   for (const task of tasks) addFlags(command, task.prediction, `Options of task ${task.name}:`, taken);
 }

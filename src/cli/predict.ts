@@ -2,12 +2,14 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { files } from "#files";
 import type { Json } from "../checkpoint/index.ts";
 import { reason } from "../checkpoint/node-files.ts";
-import { folder } from "../checkpoint/node-run.ts";
-import { formatOf, type Header, parseRow, readTable } from "../data/index.ts";
+import { folder, writePictures } from "../checkpoint/node-run.ts";
+import { formatOf, type Header, parseRow, readTable, type Source } from "../data/index.ts";
 import { DataError } from "../errors.ts";
+import type { Predictor } from "../tasks/index.ts";
 import { describe, open } from "../tasks/open.ts";
 import { type DeviceFlags, place } from "./device.ts";
 import { flagsOf } from "./flags.ts";
@@ -16,6 +18,8 @@ import { emit, type IO } from "./io.ts";
 
 export interface PredictFlags extends DeviceFlags {
   readonly json?: true | undefined;
+  /** Folder for pictures. */
+  readonly pictures?: string | undefined;
   readonly [option: string]: unknown;
 }
 
@@ -72,6 +76,17 @@ async function requireFile(name: string): Promise<void> {
   if (found.isDirectory()) throw new DataError(`input ${name}: expected a file, got a folder; name a file inside it`);
 }
 
+/** Files as sources; standard input is one text. */
+async function* filesOf(names: readonly string[], stdin: NodeJS.ReadableStream): AsyncGenerator<Source> {
+  for (const name of names) {
+    if (name === "-") yield { name: "standard input", format: "txt", text: () => text(stdin) };
+    else {
+      await requireFile(name);
+      yield files.source(name);
+    }
+  }
+}
+
 /** Rows of tables, lines of everything else; `-` is standard input. `trained` are the options of the run. */
 async function* inputsOf(
   names: readonly string[],
@@ -89,6 +104,12 @@ async function* inputsOf(
   }
 }
 
+/** Writes the picture of answer `number`, if it has one. */
+async function draw(predictor: Predictor, answer: unknown, folder: string, number: number): Promise<void> {
+  const picture = predictor.picture?.(answer);
+  if (picture !== undefined) await writePictures(folder, { [number]: picture });
+}
+
 export async function predict(
   run: string,
   inputs: readonly string[],
@@ -102,10 +123,14 @@ export async function predict(
   const signal = AbortSignal.any([stop.signal, io.closed]);
   const options = { ...flagsOf(task.prediction, flags), signal };
   const blank = new BlankLines();
-  const given = inputsOf(inputs.length ? inputs : ["-"], io.stdin, trained, blank);
+  const names = inputs.length ? inputs : ["-"];
+  const given = task.reads === "files" ? filesOf(names, io.stdin) : inputsOf(names, io.stdin, trained, blank);
+  let count = 0;
   try {
     for await (const answer of predictor.predict(given, options)) {
       if (signal.aborted) break;
+      count++;
+      if (flags.pictures !== undefined) await draw(predictor, answer, flags.pictures, count);
       if (flags.json) emit(io, answer as object);
       else io.out(`${blank.above()}${predictor.line(answer)}\n`);
     }

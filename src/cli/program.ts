@@ -44,7 +44,10 @@ const train: Verb = {
     command
       .argument("[model]", "the architecture; with --resume it may be left out")
       .option("--task <name>", "what the model learns to do (default: what it is mostly used for)")
-      .option("--data <file|name>", "what to learn from: a file, or builtin (the default for text), shakespeare, names")
+      .option(
+        "--data <file|name>",
+        "what to learn from: a file or folder, or builtin (the default for text), shakespeare, names",
+      )
       .option("--val <file|name>", "what is only measured (default: a part of the data)")
       .option(...DATA_DIR)
       .option("--from <dir>", "run or checkpoint whose weights to start from")
@@ -63,14 +66,18 @@ const train: Verb = {
 
 const predict: Verb = {
   name: "predict",
-  about: "answer each line of text or row of a table",
+  about: "answer each line of text, row of a table or file",
   async build(command, { argv, io, stop }) {
     command
       .argument("<run>", "folder of a run, of its best/, or of a checkpoint")
-      .argument("[inputs...]", "files of lines, JSON Lines, .csv or .tsv; - is standard input, the default")
+      .argument(
+        "[inputs...]",
+        "files of lines, JSON Lines, .csv or .tsv, or what the task reads; - is standard input, the default",
+      )
       .addOption(threads())
       .option(...DEVICE)
       .option("--json", "answers as JSON lines")
+      .option("--pictures <dir>", "folder for what can be drawn of answers, as .svg files")
       .action(async (run, inputs, flags) => (await import("./predict.ts")).predict(run, inputs, flags, io, stop));
     await (await import("./help.ts")).addPredictFlags(command, argv);
   },
@@ -79,10 +86,10 @@ const predict: Verb = {
 const evaluate: Verb = {
   name: "eval",
   about: "scores of a run on data, beside naive baselines",
-  build(command, { io, stop }) {
+  async build(command, { argv, io, stop }) {
     command
       .argument("<run>", "folder of a run, of its best/, or of a checkpoint")
-      .requiredOption("--data <file|name>", "what to measure on")
+      .option("--data <file|name>", "what to measure on")
       .option(...DATA_DIR)
       .option("--batch <n>", "examples at a time (default: 32)", whole("--batch", 1, 65536))
       .option("--no-baselines", "the run alone")
@@ -91,6 +98,7 @@ const evaluate: Verb = {
       .option(...DEVICE)
       .option("--json", "one JSON object on standard output")
       .action(async (run, flags) => (await import("./evaluate.ts")).evaluate(run, flags, io, stop));
+    await (await import("./help.ts")).addEvaluateFlags(command, argv);
   },
 };
 

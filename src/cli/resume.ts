@@ -6,6 +6,7 @@ import type { Opened } from "../tasks/open.ts";
 import type { TrainerRecord } from "../tasks/record.ts";
 import type { TrainFlags } from "./prepared.ts";
 import type { Chosen } from "./settings.ts";
+import { dataGiven, dataName } from "./sources.ts";
 
 /** The options that say something else than the run in `path`, spelled out. */
 function* differences(had: Json, given: Json, path: string, { out, from }: TrainFlags) {
@@ -21,7 +22,7 @@ export async function requireSame(
   path: string,
   flags: TrainFlags,
   chosen: Chosen,
-  { config, options }: Pick<Opened, "config" | "options">,
+  { task, config, options }: Pick<Opened, "task" | "config" | "options">,
 ): Promise<void> {
   const { steps, ...training } = chosen.training;
   const { threads, device, settings } = record;
@@ -34,7 +35,8 @@ export async function requireSame(
     ...chosen.config,
   };
   const found = [...differences(had, given, path, flags)];
-  if (flags.val !== undefined && !record.validation.given) found.push(`a part of its data, not --val ${flags.val}`);
+  const val = dataGiven(task, flags as Json, true);
+  if (val !== undefined && !record.validation.given) found.push(`a part of its data, not --val ${dataName(val)}`);
   if (found.length)
     throw new ConfigError(`--resume ${path}: the run has ${found.join("; ")}: leave that out, or start a new run`);
   if (typeof steps === "number" && steps < record.step)

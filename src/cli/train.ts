@@ -21,6 +21,7 @@ import { type Context, type Finished, type Prepared, resumeCommand, type TrainFl
 import { requireSame } from "./resume.ts";
 import { freshFolder } from "./run-folder.ts";
 import { choose, type Given } from "./settings.ts";
+import { dataFlags, dataGiven, dataName } from "./sources.ts";
 
 export async function train(model: string | undefined, flags: TrainFlags, io: IO, stop: Interruption): Promise<void> {
   const start = flags.resume === undefined ? await beginNew(model, flags) : await beginAgain(model, flags);
@@ -55,9 +56,12 @@ async function beginNew(model: string | undefined, flags: TrainFlags): Promise<B
   const task = flags.task === undefined ? await defaultTask(architecture) : await loadTask(flags.task);
   await requireHead(architecture, task);
   const { training, options, config } = await choose(architecture, task, givenBy(task, flags));
-  const { out, val, from, dataDir, threads, data = task.defaultData } = flags;
+  const { out, from, dataDir, threads } = flags;
+  const [data = task.defaultData, val] = [dataGiven(task, flags as Json), dataGiven(task, flags as Json, true)];
   if (data === undefined)
-    throw new ConfigError(`--data: task ${task.name} needs data to learn from, got none; name a file`);
+    throw new ConfigError(
+      `--data: task ${task.name} needs data to learn from, got none; name a file: ${dataFlags(task)}`,
+    );
   if (out !== undefined) await requireFree(out);
   const device = flags.device as Device | undefined;
   return {
@@ -73,10 +77,18 @@ async function beginNew(model: string | undefined, flags: TrainFlags): Promise<B
         ...options,
         ...{ task: task.name, data, val, from, dataDir, config, device, threads },
         store: open,
-        ...watching(data, context),
+        ...watching(dataName(data), context),
       });
       const seed = Number(training.seed ?? 0);
-      return { model, task, data, where: () => store?.where ?? "", run, threads: threads ?? platform.processors, seed };
+      return {
+        model,
+        task,
+        data: dataName(data),
+        where: () => store?.where ?? "",
+        run,
+        threads: threads ?? platform.processors,
+        seed,
+      };
     },
   };
 }
@@ -112,10 +124,12 @@ async function beginAgain(model: string | undefined, flags: TrainFlags): Promise
   return {
     task,
     prepare(context) {
-      const { data = record.train.name, val, dataDir } = flags;
+      const { dataDir } = flags;
+      const [given, val] = [dataGiven(task, flags as Json), dataGiven(task, flags as Json, true)];
+      const data = dataName(given ?? record.train.name);
       const { threads, settings } = record;
       const steps = chosen.training.steps as number | undefined;
-      const run = resume(path, { data: flags.data, val, dataDir, steps, ...watching(data, context) });
+      const run = resume(path, { data: given, val, dataDir, steps, ...watching(data, context) });
       const name = model ?? modelName(record.model);
       return {
         model: name,

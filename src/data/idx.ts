@@ -33,10 +33,3 @@ export function parseIdx(bytes: Uint8Array, name: string): HostTensor {
   const data = Float32Array.from({ length: count }, (_, i) => read(view, start + i * width));
   return { data, shape, dtype: "f32" };
 }
-
-/** `bytes` unpacked where they are gzipped. */
-export async function gunzipped(bytes: Uint8Array): Promise<Uint8Array> {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
-  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}

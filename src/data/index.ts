@@ -1,10 +1,11 @@
 /** Examples: where they come from, in which order they are seen, how they become batches. */
 export { type Dataset, divided, listed, spread } from "./dataset.ts";
 export { digest, textDigest } from "./digest.ts";
-export { gunzipped, parseIdx } from "./idx.ts";
+export { gunzipped } from "./gzip.ts";
+export { parseIdx } from "./idx.ts";
 export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order } from "./order.ts";
 export { bucket, padded } from "./padding.ts";
-export { asSource, type DataGiven, formatOf, type Row, type Source } from "./source.ts";
+export { asSource, bytesOf, type DataGiven, formatOf, type Row, type Source } from "./source.ts";
 export {
   column,
   type Header,

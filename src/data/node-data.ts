@@ -7,6 +7,8 @@ import { makeFolder, readFileBounded, reason, sha256, writeAtomic } from "../che
 import { CheckpointError, DataError, nearest, shown } from "../errors.ts";
 import { abortable, callable, checked as checkedOptions, isRecord, such } from "../schema.ts";
 import { builtInText } from "../stories/index.ts";
+import { decodeText } from "./decode.ts";
+import { gunzipped } from "./gzip.ts";
 
 /** Largest text read, in bytes; V8's strings end near 2^29 characters. */
 const MAX_BYTES = 500_000_000;
@@ -103,12 +105,18 @@ function missing(path: string, sets: Readonly<Record<string, TextSet>>, cause: u
   return `text ${path}: ${reason(cause)}${hint}; expected a text file or one of ${names.join(", ")}`;
 }
 
-/** The bytes of a file, with errors that speak of text. */
-async function readBytes(path: string): Promise<Uint8Array> {
+/** The bytes of a file as they lie there, with errors that speak of data. */
+async function readRaw(path: string): Promise<Uint8Array> {
   return readFileBounded(path, MAX_BYTES).catch((cause: unknown) => {
     throw cause instanceof CheckpointError ? new DataError(cause.message, { cause }) : cause;
   });
 }
+
+/** The bytes of a file, unpacked where it is gzipped. Throws DataError. */
+export const readBytes = async (path: string): Promise<Uint8Array> => gunzipped(await readRaw(path), path);
+
+/** The folder that may hold named sets: the one that is given, else the one in the environment. */
+export const dataDirectory = (given: string | undefined): string | undefined => given ?? process.env.DESCENT_DATA;
 
 /** From the data directory, else from the cache, else from the network. */
 async function findSet(
@@ -116,7 +124,7 @@ async function findSet(
   set: TextSet,
   options: LoadOptions,
 ): Promise<{ bytes: Uint8Array; source: string }> {
-  const dataDir = options.dataDir ?? process.env.DESCENT_DATA;
+  const dataDir = dataDirectory(options.dataDir);
   const local = dataDir && join(dataDir, set.file);
   const found = local && (await present(local));
   if (found) return { bytes: checked(found, name, set, local), source: local };
@@ -138,7 +146,7 @@ async function present(path: string): Promise<Uint8Array | undefined> {
     (status) => status.isFile(),
     () => false,
   );
-  return there ? readBytes(path) : undefined;
+  return there ? readRaw(path) : undefined;
 }
 
 function checked(bytes: Uint8Array, name: string, set: TextSet, source: string): Uint8Array {
@@ -207,46 +215,4 @@ async function receive(set: TextSet, signal: AbortSignal, onProgress: (received:
     onProgress(at);
   }
   return bytes.subarray(0, at);
-}
-
-/** Strict UTF-8 without a byte order mark; DataError with the place of the first byte that is no text. */
-export function decodeText(bytes: Uint8Array, source: string): string {
-  if (bytes.length === 0) throw new DataError(`text ${source}: expected text, got an empty file`);
-  const nul = bytes.indexOf(0);
-  if (nul >= 0)
-    throw new DataError(`text ${source}: expected UTF-8 text, got a NUL byte at offset ${nul}; ${binaryHint(bytes)}`);
-  const damage = firstInvalid(bytes);
-  if (damage < 0) return new TextDecoder().decode(bytes);
-  throw new DataError(
-    `text ${source}: expected UTF-8 text, got byte 0x${(bytes[damage] ?? 0).toString(16)} at offset ${damage}; ` +
-      "save the file as UTF-8 (for example with `iconv -f latin1 -t utf-8`)",
-  );
-}
-
-function binaryHint(bytes: Uint8Array): string {
-  const mark = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
-  return mark === 0xfffe || mark === 0xfeff ? "it is UTF-16: save it as UTF-8" : "it is binary, not text";
-}
-
-/** Where the first character that is no UTF-8 begins, or -1: after the longest whole prefix, found by halving. */
-function firstInvalid(bytes: Uint8Array): number {
-  if (isUtf8(bytes, false)) return -1;
-  let [good, bad] = [0, bytes.length + 1];
-  while (bad - good > 1) {
-    const middle = (good + bad) >> 1;
-    if (isUtf8(bytes.subarray(0, middle), true)) good = middle;
-    else bad = middle;
-  }
-  while (!isUtf8(bytes.subarray(0, good), false)) good--;
-  return good;
-}
-
-/** With `open`, the last character may be unfinished. */
-function isUtf8(bytes: Uint8Array, open: boolean): boolean {
-  try {
-    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: open });
-    return true;
-  } catch {
-    return false;
-  }
 }

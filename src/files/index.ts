@@ -21,7 +21,7 @@ export const openSource = (given: DataGiven, options: FindOptions): Source =>
 
 /** The numbers of an IDX file, gzipped or not, as f32 in the file's shape. Throws DataError. */
 export const loadIdx = async (path: string): Promise<HostTensor> =>
-  parseIdx(await gunzipped(await files.read(requirePath("loadIdx", path))), path);
+  parseIdx(await gunzipped(await files.read(requirePath("loadIdx", path)), path), path);
 
 export { type FindOptions, finding } from "./files.ts";
 export { loadWeights, saveWeights } from "./weights.ts";

@@ -2,14 +2,15 @@
 import { z } from "zod";
 import type { Store } from "../checkpoint/index.ts";
 import type { DataGiven } from "../data/index.ts";
-import { asStore, type FindOptions, finding, openSource } from "../files/index.ts";
+import { asStore, type FindOptions, finding } from "../files/index.ts";
 import { type RunOptions, requireRunOptions } from "../runtime/index.ts";
 import { checked, whole } from "../schema.ts";
 import type { Scores } from "../train/index.ts";
 import type { Pictures } from "./index.ts";
 import { measurement } from "./measure.ts";
 import { describe, type Opened, weightsOf } from "./open.ts";
-import { parseRecord, type TrainerRecord } from "./record.ts";
+import { parseRecord, recorded, type TrainerRecord } from "./record.ts";
+import { sourceFor } from "./sources.ts";
 
 export interface EvaluateOptions extends FindOptions, RunOptions {
   /** What is measured on. */
@@ -49,7 +50,7 @@ export async function evaluate(place: Store | string, options: EvaluateOptions):
   await requireRunOptions({ device, threads }, "evaluate");
   const store = asStore(place);
   const opened = await describe(store);
-  const source = openSource(options.data, options);
+  const source = sourceFor(opened.task, options.data, options);
   const data = await opened.problem.examples(source);
   const measured = await measurement(opened.problem, opened.model, batch, {
     device,
@@ -72,7 +73,7 @@ const without = (note: string): Compared => ({ baselines: {}, note: `no baseline
 /** Baselines learn from what the run was trained on, which is read again from where it was. */
 async function compare(
   store: Store,
-  { problem }: Pick<Opened, "problem">,
+  { problem, task }: Pick<Opened, "problem" | "task">,
   test: Awaited<ReturnType<Opened["problem"]["examples"]>>,
   options: EvaluateOptions,
 ): Promise<Compared> {
@@ -81,8 +82,8 @@ async function compare(
   if (!trainer) return without("the folder holds no training state that names the training data");
   const { train, validation, settings }: TrainerRecord = parseRecord(trainer, store.where);
   try {
-    const source = openSource(train.name, options);
-    const other = validation.given ? openSource(validation.name, options) : undefined;
+    const source = sourceFor(task, recorded(train), options);
+    const other = validation.given ? sourceFor(task, recorded(validation), options) : undefined;
     const data = await problem.split(source, other, settings.seed);
     if (data.train.digest !== train.digest) return without(`${train.name} is not what the run was trained on`);
     return { baselines: await problem.baselines(data.train, test, { signal: options.signal }), note: undefined };

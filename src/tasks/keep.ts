@@ -4,7 +4,7 @@ import { curves } from "../pictures/index.ts";
 import type { RunOptions } from "../runtime/index.ts";
 import { type Best, type History, lasting, type Scores, type Stepper, type TrainingEvent } from "../train/index.ts";
 import type { Plan } from "./plan.ts";
-import type { TrainerRecord } from "./record.ts";
+import { named, type TrainerRecord } from "./record.ts";
 import type { Pictures, Task } from "./task.ts";
 
 function recordOf(plan: Plan, run: RunOptions, step: number, best: Best | undefined): TrainerRecord {
@@ -16,9 +16,9 @@ function recordOf(plan: Plan, run: RunOptions, step: number, best: Best | undefi
     model: architecture.modelType,
     task: task.name,
     settings,
-    train: { name: sources.train.name, digest: data.train.digest },
+    train: { ...named(sources.train), digest: data.train.digest },
     validation: {
-      name: (sources.validation ?? sources.train).name,
+      ...named(sources.validation ?? sources.train),
       given: sources.validation !== undefined,
       digest: data.validation.digest,
     },

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { Json, Store } from "../checkpoint/index.ts";
 import type { DataGiven } from "../data/index.ts";
 import { ConfigError, shown } from "../errors.ts";
-import { asStore, type FindOptions, openSource } from "../files/index.ts";
+import { asStore, type FindOptions } from "../files/index.ts";
 import { loadArchitecture } from "../models/index.ts";
 import { type Feeds, initialValues, type RunOptions } from "../runtime/index.ts";
 import { checked, divide, meant } from "../schema.ts";
@@ -11,6 +11,7 @@ import { checkTraining, startingAt, type TrainingInput, trainingSchema } from ".
 import { startFrom, startValues } from "./from.ts";
 import { defaultTask, loadTask, requireHead, type Tasks } from "./index.ts";
 import { type Plan, type Planned, plan, withDefaults } from "./plan.ts";
+import { sourceFor } from "./sources.ts";
 import type { Task, Watch } from "./task.ts";
 
 /** Where a training runs and is kept, whatever is trained. */
@@ -86,8 +87,8 @@ export async function planNew(name: string, options: TrainOptions): Promise<Plan
   const { options: given, training } = divideOptions(task, options as Json);
   checkTraining(withDefaults(task, training));
   const chosen = checked(task.options, given, "option");
-  const source = openSource(options.data ?? missingData(), options);
-  const validation = options.val === undefined ? undefined : openSource(options.val, options);
+  const source = sourceFor(task, options.data ?? missingData(), options);
+  const validation = options.val === undefined ? undefined : sourceFor(task, options.val, options);
   const base = options.from === undefined ? undefined : await startFrom(asStore(options.from), architecture.modelType);
   const watch: Watch = { signal: options.signal, onProgress: options.onNote };
   if (base?.files["tokenizer.json"]) refuseTokenizer(given);

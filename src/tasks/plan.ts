@@ -136,11 +136,11 @@ function describe(
   { name }: Task,
   options: Json,
   config: Json,
-  { "config.json": more = {}, ...files }: Description,
+  { "config.json": more = {}, "task.json": learned = {}, ...files }: Description,
 ): Description {
   return {
     "config.json": { model_type: modelType, ...config, ...more },
-    "task.json": { task: name, options },
+    "task.json": { task: name, options, ...learned },
     ...files,
   };
 }

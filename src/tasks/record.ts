@@ -1,10 +1,16 @@
 /** What the training state of a run says besides weights: enough to resume exactly, and to say what the run is. */
 import { z } from "zod";
 import type { Json } from "../checkpoint/index.ts";
+import type { Source } from "../data/index.ts";
 import { CheckpointError } from "../errors.ts";
 import type { TrainingSettings } from "../train/index.ts";
 
-const data = z.object({ name: z.string(), digest: z.string() });
+const data = z.object({
+  name: z.string(),
+  digest: z.string(),
+  /** Names of the files that belong together, where there are several. */
+  parts: z.array(z.string()).optional(),
+});
 
 const recordSchema = z.object({
   /** Of this record's form. */
@@ -24,6 +30,12 @@ const recordSchema = z.object({
   device: z.string().nullable(),
   threads: z.number().nullable(),
 });
+
+/** What was trained or measured on, to be read again. */
+export const recorded = ({ name, parts }: z.infer<typeof data>): string | string[] => parts ?? name;
+
+/** What is to be written down of a source. */
+export const named = ({ name, parts }: Source) => ({ name, ...(parts && { parts: parts.map((part) => part.name) }) });
 
 export type TrainerRecord = z.infer<typeof recordSchema>;
 

@@ -2,14 +2,15 @@
 import type { Json, Store } from "../checkpoint/index.ts";
 import type { DataGiven } from "../data/index.ts";
 import { CheckpointError, ConfigError } from "../errors.ts";
-import { type FindOptions, openSource } from "../files/index.ts";
+import type { FindOptions } from "../files/index.ts";
 import { loadArchitecture } from "../models/index.ts";
 import type { RunOptions } from "../runtime/index.ts";
 import { checked } from "../schema.ts";
 import { loadTask } from "./index.ts";
 import { readDescription } from "./open.ts";
 import { type Plan, type Planned, plan } from "./plan.ts";
-import { parseRecord, type TrainerRecord } from "./record.ts";
+import { parseRecord, recorded, type TrainerRecord } from "./record.ts";
+import { sourceFor } from "./sources.ts";
 
 /** What may differ when a training is resumed. */
 export interface ResumeOptions extends FindOptions {
@@ -47,8 +48,8 @@ export async function planSaved(store: Store, options: ResumeOptions): Promise<P
     options: chosen as Json,
     problem: await task.reopen(found, chosen),
     sources: {
-      train: openSource(options.data ?? was.train.name, options),
-      validation: was.validation.given ? openSource(options.val ?? was.validation.name, options) : undefined,
+      train: sourceFor(task, options.data ?? recorded(was.train), options),
+      validation: was.validation.given ? sourceFor(task, options.val ?? recorded(was.validation), options) : undefined,
     },
     config: architecture.read(found["config.json"] ?? {}),
     training: withoutNulls({ ...settings, steps: options.steps ?? steps }),

@@ -40,6 +40,10 @@ export interface Task<
   readonly defaults?: TrainingInput;
   /** The named set that the command learns from when none is given; without it, one must be. */
   readonly defaultData?: string;
+  /** Files that belong together, by what each holds, where it learns from several: they come as `parts` of a source. */
+  readonly parts?: Readonly<Record<string, string>>;
+  /** What of a file is one input of a prediction: each line or row, which is the default, or the file as a source. */
+  readonly reads?: "rows" | "files";
   /** What speed is counted in. */
   readonly unit: string;
   /** Every score, and whether more of it is better. */
@@ -62,7 +66,7 @@ export type Description = Readonly<Record<string, Json>>;
 export interface Problem<H extends Head = Head, E = unknown, B extends string = string> {
   /** What follows for the model's configuration, by the keys of any architecture. */
   readonly config: Json;
-  /** Files to keep beside the weights, and more for config.json. */
+  /** Files to keep beside the weights, and more for config.json and task.json: what was learned from the data. */
   readonly files: Description;
   /** Throws ConfigError where the model does not suit the data. */
   accept?(model: Heads[H]): void;
@@ -114,6 +118,8 @@ export interface Predictor<I = unknown, A = unknown> extends AsyncDisposable {
   predict(inputs: Iterable<I> | AsyncIterable<I>, options?: Json & Watch): AsyncIterable<A>;
   /** An answer as a line for people. */
   line(answer: A): string;
+  /** An answer as an SVG text, where there is something to be seen. */
+  picture?(answer: A): string | undefined;
   /** Gives the engine's memory back. */
   release(): Promise<void>;
 }

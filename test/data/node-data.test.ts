@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sha256 } from "../../src/checkpoint/node-files.ts";
-import { decodeText, loadText, TEXT_SETS, type TextSet } from "../../src/data/node-data.ts";
+import { decodeText } from "../../src/data/decode.ts";
+import { loadText, TEXT_SETS, type TextSet } from "../../src/data/node-data.ts";
 import { DataError } from "../../src/errors.ts";
 
 const content = "to be or not to be\n".repeat(5000);
