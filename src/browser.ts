@@ -70,6 +70,7 @@ export {
   AdaptiveMaxPool1d,
   AdaptiveMaxPool2d,
   type AttentionOptions,
+  AttentionPooling,
   AvgPool1d,
   AvgPool2d,
   type AvgPoolOptions,

@@ -5,7 +5,7 @@ export { gunzipped } from "./gzip.ts";
 export { parseIdx } from "./idx.ts";
 export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order } from "./order.ts";
 export { bucket, padded } from "./padding.ts";
-export { asSource, bytesOf, type DataGiven, formatOf, type Row, type Source } from "./source.ts";
+export { asSource, bytesOf, type DataGiven, formatOf, linesOf, type Row, type Source } from "./source.ts";
 export {
   column,
   type Header,
@@ -17,3 +17,4 @@ export {
   usualName,
 } from "./table.ts";
 export { requireVariety, splitText, windows } from "./text.ts";
+export { readVectors, type Vectors } from "./vectors.ts";

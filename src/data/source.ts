@@ -15,6 +15,8 @@ export interface Source {
   text(): Promise<string>;
   /** What is no text; unpacked where it is gzipped. Default: the text as UTF-8. */
   bytes?(): Promise<Uint8Array>;
+  /** The text line by line, where it may be too long for one string. Default: the text divided. */
+  lines?(): AsyncIterable<string>;
   /** The files in it and in folders inside it, in order of their names; undefined where it is no folder. */
   files?(): Promise<readonly Source[] | undefined>;
   /** The file that is called `path` as seen from this one. */
@@ -75,6 +77,7 @@ const ownSource = (given: Source): Source => ({
   text: async () => requireText(await given.text.call(given), given.name),
   ...(given.bytes && { bytes: () => given.bytes?.call(given) as Promise<Uint8Array> }),
   ...(given.files && { files: async () => given.files?.call(given) }),
+  ...(given.lines && { lines: () => given.lines?.call(given) as AsyncIterable<string> }),
   ...(given.beside && { beside: (path: string) => given.beside?.call(given, path) as Source }),
 });
 
@@ -100,6 +103,12 @@ function together(parts: readonly Source[]): Source {
   const name = parts.map((part) => part.name).join(" + ");
   const { format } = parts[0] as Source;
   return { name, format, text: async () => notAFile(name, "several"), parts };
+}
+
+/** The lines of a source, without what ends them. */
+export async function* linesOf(source: Source): AsyncGenerator<string> {
+  if (source.lines) yield* source.lines();
+  else yield* (await source.text()).split(/\r?\n/);
 }
 
 /** All bytes of a source. */

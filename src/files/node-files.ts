@@ -1,6 +1,9 @@
 /** Names of files in Node. */
+import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
+import { createInterface } from "node:readline";
+import { createGunzip } from "node:zlib";
 import { readFileBounded, reason, writeAtomic } from "../checkpoint/node-files.ts";
 import { folder } from "../checkpoint/node-run.ts";
 import { formatOf, type Source } from "../data/index.ts";
@@ -40,6 +43,21 @@ async function filesIn(path: string): Promise<string[]> {
   return visible.map((entry) => join(entry.parentPath, entry.name)).sort();
 }
 
+/** The lines of a file of any length, unpacked where its name ends in .gz. Throws DataError. */
+async function* linesIn(name: string): AsyncGenerator<string> {
+  const raw = createReadStream(name);
+  const stream = name.endsWith(".gz") ? raw.pipe(createGunzip()) : raw;
+  raw.on("error", (cause) => stream.destroy(cause));
+  try {
+    yield* createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
+    if (stream.errored) throw stream.errored;
+  } catch (cause) {
+    throw new DataError(`data ${name}: ${reason(cause)}`, { cause });
+  } finally {
+    raw.destroy();
+  }
+}
+
 function source(name: string, options: FindOptions = {}): Source {
   const { dataDir, signal, onProgress } = options;
   let text: Promise<string> | undefined;
@@ -53,6 +71,7 @@ function source(name: string, options: FindOptions = {}): Source {
       return text;
     },
     bytes: () => readBytes(name),
+    lines: () => linesIn(name),
     async files() {
       const found = await folderOf(name, dataDir);
       return found === undefined ? undefined : (await filesIn(found)).map((path) => source(path, options));

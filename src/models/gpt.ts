@@ -153,6 +153,7 @@ function classes(config: GPTConfig): ClassesModel {
     parts: { ...gpt, score },
     inputs: classesInputs,
     head: ["score"],
+    tokens: "wte.weight",
     vocabulary: config.vocab_size,
     context: config.n_positions,
     classes: classCount(config),

@@ -47,6 +47,13 @@ export interface Piece {
 
 /** ids [B, T] of which the first lengths [B] of each row are meant -> logits [B, K]. */
 export interface ClassesModel extends Model<"ids" | "lengths", "logits"> {
+  /** The parameter that holds a row for each token. */
+  readonly tokens: string;
+  forward(inputs: Readonly<Record<"ids" | "lengths", Tensor>>): {
+    readonly logits: Tensor;
+    /** How much each position counts, where the model says so: [B, T], 1 in all. */
+    readonly attention?: Tensor;
+  };
   readonly vocabulary: number;
   readonly context: number | undefined;
   readonly classes: number;

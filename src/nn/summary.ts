@@ -1,5 +1,8 @@
 /** From hidden states to one vector a row. B batch · T positions · C width */
 import { arange, type Tensor } from "../tensor/index.ts";
+import { requireSizes, requireTensors } from "./arguments.ts";
+import { Linear } from "./linear.ts";
+import { module } from "./module.ts";
 
 /** Which of T positions come before lengths [B]: [B, T]. */
 const within = (x: Tensor, lengths: Tensor): Tensor => arange(x.dim(1)).less(lengths.unsqueeze(1));
@@ -21,3 +24,26 @@ export function maxOf(x: Tensor, lengths: Tensor): Tensor {
   const largest = within(x, lengths).unsqueeze(2).where(x, -3e38).max(1);
   return lengths.greater(0).unsqueeze(1).where(largest, 0);
 }
+
+/**
+ * A mean of x [B, T, C] whose weights are learned (Yang et al. 2016, HAN): [x [B, C], weights [B, T]].
+ *
+ *   u = tanh(W x + b)    a = softmax(v·u) over the positions of each row    y = Σ a x
+ *
+ * A row of length 0 gives zeros and weighs nothing.
+ */
+export const AttentionPooling = (C: number) => {
+  requireSizes("AttentionPooling", { C });
+  return module(
+    "AttentionPooling",
+    { hidden: Linear(C, C), score: Linear(C, 1, { bias: false }) },
+    ({ hidden, score }, x: Tensor, lengths: Tensor): [Tensor, Tensor] => {
+      requireTensors("AttentionPooling", x, lengths);
+      const meant = within(x, lengths); // [B, T]
+      const seen = meant.unsqueeze(2).where(x, 0);
+      const scores = score(hidden(seen).tanh()).squeeze(2); // [B, T]
+      const weights = meant.where(meant.where(scores, -3e38).softmax(-1), 0);
+      return [seen.mul(weights.unsqueeze(2)).sum(1), weights];
+    },
+  );
+};

@@ -14,24 +14,30 @@ import {
   padded,
   type Row,
   readTable,
+  readVectors,
   type Source,
   TEXT_COLUMNS,
   textDigest,
   usualName,
+  type Vectors,
 } from "../data/index.ts";
 import { CheckpointError, ConfigError, DataError, quoted, spelled } from "../errors.ts";
+import { openSource } from "../files/index.ts";
 import type { ClassesModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
+import type { Named } from "../onnx/index.ts";
+import { weightedText } from "../pictures/index.ts";
 import type { RunOptions, Weights } from "../runtime/index.ts";
 import { stream } from "../runtime/index.ts";
 import { checked, real, whole } from "../schema.ts";
-import { readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "../tokenizers/index.ts";
+import { rankedWords, readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "../tokenizers/index.ts";
 import { grouped, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
 import { bagOfWords, majority } from "./classify-baselines.ts";
 import { classScorer, softmax } from "./classify-scores.ts";
 import { type Labelled, labelledBatch, labelledFeeds } from "./labelled.ts";
-import type { Predictor, Problem, Task, Watch } from "./task.ts";
+import type { Predictor, Problem, Task, Tensors, Watch } from "./task.ts";
 import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
+import { startVectors, wordsWithVectors } from "./word-vectors.ts";
 
 const options = z.strictObject({
   text: z
@@ -43,6 +49,10 @@ const options = z.strictObject({
   length: whole(1, 1e5).default(128).describe("tokens of a text that are read; the rest is cut off"),
   tokenizer: z.enum(["words", "bpe", "char"]).default("words").describe("what a token is"),
   vocab: whole(2, 1e6).optional().describe("tokens at most (default: 10000 words, 4096 byte pairs)"),
+  embeddings: z
+    .string()
+    .optional()
+    .describe("file of word vectors in GloVe's text format, from which words start; sets the width of the embedding"),
   holdout: real(0.001, 0.9).default(0.1).describe("share that is only measured, where no validation data is given"),
 });
 type Options = z.output<typeof options>;
@@ -55,6 +65,22 @@ const prediction = z.strictObject({
 type Column = keyof typeof labelledBatch;
 
 const VOCABULARY = { words: 10_000, bpe: 4096 } as const;
+
+/** Word vectors, where they are asked for, and the vocabulary with them. Throws ConfigError, DataError. */
+async function learnVectors(texts: readonly string[], { embeddings, tokenizer, vocab }: Options, watch: Watch) {
+  if (embeddings === undefined) return undefined;
+  if (tokenizer !== "words")
+    throw new ConfigError(`option: embeddings: vectors are of words, not of ${tokenizer}; leave tokenizer out`);
+  watch.onProgress?.(`reading word vectors from ${embeddings}`);
+  const most = vocab ?? VOCABULARY.words;
+  const own = new Set(rankedWords(texts).slice(0, most - 1));
+  const vectors = await readVectors(
+    openSource(embeddings, { signal: watch.signal }),
+    own,
+    Math.max(0, most - 1 - own.size),
+  );
+  return { vectors, tokenizer: wordsWithVectors(texts, vectors, most) };
+}
 
 async function learnTokenizer(texts: readonly string[], { tokenizer, vocab }: Options, watch: Watch) {
   if (tokenizer === "words") return trainWords(texts, vocab ?? VOCABULARY.words);
@@ -158,7 +184,7 @@ class Encoding {
   }
 }
 
-function problem(encoding: Encoding, chosen: Options): Problem<"classes", Labelled, Column> {
+function problem(encoding: Encoding, chosen: Options, vectors?: Vectors): Problem<"classes", Labelled, Column> {
   const { tokenizer, labels, length } = encoding;
   const examples = async (source: Source): Promise<Dataset<Labelled>> => {
     const { rows } = await readLabelled(source, chosen);
@@ -166,7 +192,13 @@ function problem(encoding: Encoding, chosen: Options): Problem<"classes", Labell
     return listed(read, textDigest(JSON.stringify(rows)), ({ ids }) => ids.length);
   };
   return {
-    config: { vocab_size: tokenizer.vocabSize, n_positions: length, num_labels: labels.length },
+    config: {
+      vocab_size: tokenizer.vocabSize,
+      n_positions: length,
+      num_labels: labels.length,
+      ...(vectors && { embedding_dim: vectors.width, n_embd: vectors.width }),
+    },
+    ...(vectors && { start: (model, initial) => startVectors(model, initial, tokenizer, vectors) }),
     files: {
       "tokenizer.json": tokenizer.toJSON() as Json,
       "config.json": {
@@ -228,9 +260,12 @@ export const classify: Task<"classes", Labelled, typeof options, Column> = {
     const { rows, guessed } = await readLabelled(source, chosen);
     if (guessed) requireNoHeader(rows, source.name);
     const texts = rows.map(({ text }) => text);
-    const tokenizer = known ? await readTokenizer(known) : await learnTokenizer(texts, chosen, watch);
+    const learned = known ? undefined : await learnVectors(texts, chosen, watch);
+    const tokenizer = known
+      ? await readTokenizer(known)
+      : (learned?.tokenizer ?? (await learnTokenizer(texts, chosen, watch)));
     const labels = labelsOf(rows, source.name, namedLabels(base) ?? []);
-    return problem(new Encoding(tokenizer, labels, chosen.length), chosen);
+    return problem(new Encoding(tokenizer, labels, chosen.length), chosen, learned?.vectors);
   },
   async reopen(files, chosen) {
     const tokenizer = await keptTokenizer(files);
@@ -248,6 +283,8 @@ export interface Classification {
   readonly probability: number;
   /** The likeliest labels, as many as were asked for, with their probabilities. */
   readonly labels: Readonly<Record<string, number>>;
+  /** The tokens that were read and how much each counted, 1 in all, of a model that pools by attention. */
+  readonly attention?: readonly (readonly [token: string, weight: number])[];
 }
 
 const answers = z.object({ label: z.string(), labels: z.record(z.string(), z.number()) });
@@ -272,8 +309,8 @@ export class Classifier implements Predictor<unknown, Classification> {
   }
 
   static async open(encoding: Encoding, chosen: Options, model: ClassesModel, weights: Weights, run: RunOptions) {
-    const logits = (batch: Record<string, never>) => ({ logits: model.forward(batch as never).logits });
-    const program = await RowProgram.create(model.parts, model.inputs, logits as never, { ...run, weights });
+    const outputs = (batch: Named): Named => model.forward(batch as Tensors<"ids" | "lengths">);
+    const program = await RowProgram.create(model.parts, model.inputs, outputs, { ...run, weights });
     return new Classifier(encoding, chosen, program);
   }
 
@@ -286,9 +323,12 @@ export class Classifier implements Predictor<unknown, Classification> {
       signal?.throwIfAborted();
       const texts = group.map((input) => this.#text(input));
       const rows = texts.map((text) => this.#encoding.ids(text));
-      const { logits } = await this.#program.run(padded(rows, this.#encoding.length));
+      const { logits, attention } = await this.#program.run(padded(rows, this.#encoding.length));
       if (!logits) throw new Error("internal: a classifier without logits");
-      for (const [i, text] of texts.entries()) yield this.#answer(text, softmax(finite(rowOf(logits, i))), top);
+      for (const [i, text] of texts.entries()) {
+        const answer = this.#answer(text, softmax(finite(rowOf(logits, i))), top);
+        yield attention ? { ...answer, attention: this.#weighted(rows[i], rowOf(attention, i)) } : answer;
+      }
     }
   }
 
@@ -316,6 +356,16 @@ export class Classifier implements Predictor<unknown, Classification> {
       .map((k): [string, number] => [this.#encoding.labels[k] ?? "", probabilities[k] ?? 0]);
     const [label, probability] = named[0] ?? ["", 0];
     return { text, label, probability, labels: Object.fromEntries(named) };
+  }
+
+  /** Tokens and their weights. */
+  #weighted(ids: Int32Array = new Int32Array(), weights: Float32Array): [string, number][] {
+    return Array.from(ids, (id, t) => [this.#encoding.tokenizer.decode([id]), weights[t] ?? 0]);
+  }
+
+  /** The text with its tokens the darker the more they counted. */
+  picture({ attention, label, probability }: Classification): string | undefined {
+    return attention && weightedText(`${label} ${probability.toFixed(4)}`, attention);
   }
 
   line(answer: Classification): string {

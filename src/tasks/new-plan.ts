@@ -108,7 +108,9 @@ export async function planNew(name: string, options: TrainOptions): Promise<Plan
 }
 
 /** The values that are taken over, or initial ones. */
-function startOf({ parameters, buffers, settings }: Plan, taken: Feeds | undefined) {
+function startOf({ parameters, buffers, settings, problem, model }: Plan, taken: Feeds | undefined) {
   const state = { parameters, buffers };
-  return startingAt(taken ?? initialValues({ ...parameters, ...buffers }, settings.seed), state);
+  if (taken) return startingAt(taken, state);
+  const initial = initialValues({ ...parameters, ...buffers }, settings.seed);
+  return startingAt({ ...initial, ...problem.start?.(model, initial) }, state);
 }

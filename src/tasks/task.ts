@@ -12,7 +12,8 @@ import type { Feeds, RunOptions, Weights } from "../runtime/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { BatchSpecs, LossTerms, Scores, TrainingInput } from "../train/index.ts";
 
-type Tensors<N extends string> = { readonly [K in N]: Tensor };
+/** A tensor for each name. */
+export type Tensors<N extends string> = { readonly [K in N]: Tensor };
 
 /** Progress notes and a signal while a task learns from its data, before the first step. */
 export interface Watch {
@@ -66,6 +67,8 @@ export type Description = Readonly<Record<string, Json>>;
 export interface Problem<H extends Head = Head, E = unknown, B extends string = string> {
   /** What follows for the model's configuration, by the keys of any architecture. */
   readonly config: Json;
+  /** Values that parameters start from in place of their initial ones, which are given. */
+  start?(model: Heads[H], initial: Feeds): Feeds;
   /** Files to keep beside the weights, and more for config.json and task.json: what was learned from the data. */
   readonly files: Description;
   /** Throws ConfigError where the model does not suit the data. */

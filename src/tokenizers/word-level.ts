@@ -10,15 +10,20 @@ export const UNKNOWN = "[UNK]";
 
 const words = (text: string): string[] => text.toLowerCase().match(new RegExp(WORD, "gu")) ?? [];
 
-/** The tokenizer of the most frequent words of `texts`, at most `vocabSize` tokens with the unknown one. Throws TokenizerError. */
-export function trainWords(texts: Iterable<string>, vocabSize: number): Tokenizer {
-  if (!Number.isInteger(vocabSize) || vocabSize < 2)
-    throw new TokenizerError(`word tokenizer: expected a vocabulary of at least 2, got ${shown(vocabSize)}`);
+/** The words of `texts`, the most frequent first. Throws TokenizerError. */
+export function rankedWords(texts: Iterable<string>): string[] {
   const counts = new Map<string, number>();
   for (const text of requireMany("word tokenizer: expected a list of texts", texts))
     for (const word of words(requireText("word tokenizer", text))) counts.set(word, (counts.get(word) ?? 0) + 1);
   const ranked = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
-  return wordTokenizer([UNKNOWN, ...ranked.slice(0, vocabSize - 1).map(([word]) => word)]);
+  return ranked.map(([word]) => word);
+}
+
+/** The tokenizer of the most frequent words of `texts`, at most `vocabSize` tokens with the unknown one. Throws TokenizerError. */
+export function trainWords(texts: Iterable<string>, vocabSize: number): Tokenizer {
+  if (!Number.isInteger(vocabSize) || vocabSize < 2)
+    throw new TokenizerError(`word tokenizer: expected a vocabulary of at least 2, got ${shown(vocabSize)}`);
+  return wordTokenizer([UNKNOWN, ...rankedWords(texts).slice(0, vocabSize - 1)]);
 }
 
 /** The tokenizer in which word number i of `tokens` has id i; the first stands for unknown words. */

@@ -3,11 +3,11 @@ import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Row } from "../../src/data/index.ts";
 import { CheckpointError, ConfigError, DataError } from "../../src/errors.ts";
-import { stream } from "../../src/runtime/index.ts";
+import { type HostTensor, stream } from "../../src/runtime/index.ts";
 import { type Classification, Classifier, classify } from "../../src/tasks/classify.ts";
 import { classScorer } from "../../src/tasks/classify-scores.ts";
 import { evaluate } from "../../src/tasks/evaluate.ts";
-import { open } from "../../src/tasks/open.ts";
+import { loadModel, open } from "../../src/tasks/open.ts";
 import { resume, type TrainOptions, train } from "../../src/tasks/train.ts";
 import { workIn } from "../cli/support.ts";
 import { host } from "../support/numbers.ts";
@@ -402,5 +402,84 @@ describe("answers", () => {
     await expect(first("fine", { top: 0 })).rejects.toThrow(
       "option: top: expected a whole number from 1 to 1000, got 0",
     );
+  });
+});
+
+describe("attention pooling", () => {
+  const config = { ...sizes.gru, pooling: "attention" };
+
+  test("learns, and says which words counted: those that tell the label", async () => {
+    const history = await train("gru", { ...options, config, steps: 200 });
+    expect(history.scores).toMatchObject({ accuracy: 1 });
+    await using model = await history.open();
+    const [answer] = await listOf(model.predict(["the film of last year and its music Dull unseenword"]));
+    const weights = answer?.attention ?? [];
+    expect(weights.map(([token]) => token).join(" ")).toBe("the film of last year and its music dull [UNK]");
+    expect(weights.reduce((sum, [, weight]) => sum + weight, 0)).toBeCloseTo(1, 5);
+    expect(model.picture(answer as Classification)).toMatch(/^<svg.*dull.*<\/svg>\n$/s);
+    const [empty] = await listOf(model.predict([""]));
+    expect(empty?.attention).toEqual([]);
+  }, 120_000);
+
+  test("another pooling has neither weights nor a picture", async () => {
+    await using model = await (await trainOn("gru", { steps: 1 })).open();
+    const [answer] = await listOf(model.predict(["the film"]));
+    expect(answer).not.toHaveProperty("attention");
+    expect(model.picture(answer as Classification)).toBeUndefined();
+  });
+});
+
+describe("word vectors", () => {
+  const lines = ["dull 1 2 3", "Fine -1 -2 -3", "tedious 1.5 2.5 3.5", "rare 9 9 9"];
+  const rest = { ...options, data, val, steps: 1, optimizer: "sgd", lr: 1e-30, embeddings: "vectors.txt" } as const;
+  let place: ReturnType<typeof workIn>;
+  beforeAll(() => {
+    place = workIn("vectors");
+    writeFileSync("vectors.txt", lines.join("\n"));
+  });
+  afterAll(() => place.leave());
+
+  const table = async (more: Partial<TrainOptions<"classify">> = {}) => {
+    const store = memory();
+    await train("gru", { ...rest, config: { hidden_size: 4 }, store, ...more });
+    const { problem, values } = await loadModel(store);
+    const vocabulary = problem.files["tokenizer.json"] as { model: { vocab: Record<string, number> } };
+    const { data, shape } = values["embedding.weight"] as HostTensor;
+    const width = shape[1] ?? 0;
+    const row = (word: string) => {
+      const id = vocabulary.model.vocab[word];
+      return id === undefined ? undefined : [...(data as Float32Array).slice(id * width, (id + 1) * width)];
+    };
+    return { width, row };
+  };
+
+  test("words start from them, words that training does not have as well; others start as they did", async () => {
+    const { width, row } = await table();
+    const without = await table({ embeddings: undefined, config: { hidden_size: 4, embedding_dim: 3 } });
+    expect(width).toBe(3);
+    expect([row("dull"), row("fine"), row("tedious")]).toEqual([
+      [1, 2, 3],
+      [-1, -2, -3],
+      [1.5, 2.5, 3.5],
+    ]);
+    expect(row("lovely")).toEqual(without.row("lovely"));
+    expect(without.row("tedious")).toBeUndefined();
+  });
+
+  test("the vocabulary holds as many words as asked for, the training's first", async () => {
+    const { row } = await table({ vocab: 16 }); // 14 words of the training and the unknown one
+    expect(row("tedious")).toEqual([1.5, 2.5, 3.5]);
+    expect(row("rare")).toBeUndefined();
+  });
+
+  test.each([
+    [{ tokenizer: "char" }, "option: embeddings: vectors are of words, not of char; leave tokenizer out"],
+    [
+      { config: { embedding_dim: 8 } },
+      "embeddings: expected vectors as wide as the model's embedding, 8, got 3; leave embedding_dim out",
+    ],
+    [{ embeddings: "none.txt" }, /^data none\.txt: no such file or folder \(ENOENT\)$/],
+  ] as const)("%j is refused", async (more, message) => {
+    await expect(table(more)).rejects.toThrow(message);
   });
 });
