@@ -4,6 +4,7 @@ export * from "./attention.ts";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batch-norm.ts";
 export * from "./cache.ts";
 export * from "./convolution.ts";
+export { type CTCOptions, ctcLoss } from "./ctc.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { constantInit, normalInit, uniformInit } from "./init.ts";
