@@ -1,4 +1,13 @@
 /** From logits to ids, and from ids to text, one after another. */
+export {
+  type Alignment,
+  type CTCBeamOptions,
+  ctcAlign,
+  ctcBeam,
+  ctcGreedy,
+  type Emissions,
+  type Transcript,
+} from "./ctc.ts";
 export { IdGenerator } from "./generator.ts";
 export type { LogitsContext, LogitsProcessor } from "./processors.ts";
 export * as processors from "./processors.ts";
