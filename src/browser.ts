@@ -92,12 +92,14 @@ export {
   ConvTranspose2d,
   type ConvTransposeOptions,
   type CrossEntropyOptions,
+  type CTCOptions,
   causalAttention,
   constantInit,
   contrastive,
   cosineEmbedding,
   cosineSimilarity,
   crossEntropy,
+  ctcLoss,
   type DivergenceOptions,
   Dropout,
   ELU,
@@ -242,12 +244,19 @@ export { loadIdx, loadWeights, saveWeights } from "./files/index.ts";
 
 export { readSafetensors, type Store, writeSafetensors } from "./checkpoint/index.ts";
 export {
+  type Alignment,
+  type CTCBeamOptions,
+  ctcAlign,
+  ctcBeam,
+  ctcGreedy,
+  type Emissions,
   type Ending,
   type GenerateOptions,
   type LogitsContext,
   type LogitsProcessor,
   processors,
   type SampleOptions,
+  type Transcript,
 } from "./generate/index.ts";
 export {
   type Architecture,
