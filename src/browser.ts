@@ -84,6 +84,7 @@ export {
   type BinaryOptions,
   binaryCrossEntropy,
   type CachedOptions,
+  type ChainScores,
   type ContrastiveOptions,
   Conv1d,
   Conv2d,
@@ -91,6 +92,8 @@ export {
   ConvTranspose1d,
   ConvTranspose2d,
   type ConvTransposeOptions,
+  CRF,
+  type CRFScores,
   type CrossEntropyOptions,
   type CTCOptions,
   causalAttention,
@@ -98,6 +101,7 @@ export {
   contrastive,
   cosineEmbedding,
   cosineSimilarity,
+  crfLoss,
   crossEntropy,
   ctcLoss,
   type DivergenceOptions,
@@ -184,11 +188,23 @@ export {
   tripletMargin,
   uniformInit,
   update,
+  viterbi,
 } from "./nn/index.ts";
 
 // Metrics
 
-export type { ClassOptions, ClassScores, Metric, Numbers, Running, ScoreOptions, Tally } from "./metrics/index.ts";
+export type {
+  ClassOptions,
+  ClassScores,
+  EntityCounts,
+  EntityScores,
+  Metric,
+  Numbers,
+  Running,
+  ScoreOptions,
+  TagLists,
+  Tally,
+} from "./metrics/index.ts";
 export { metrics };
 
 // Optimizers

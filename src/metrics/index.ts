@@ -11,5 +11,12 @@ export {
   type ScoreOptions,
   topKAccuracy,
 } from "./classes.ts";
+export {
+  type EntityCounts,
+  type EntityScores,
+  entityF1,
+  entityScores,
+  type TagLists,
+} from "./entities.ts";
 export type { Metric, Numbers, Running, Tally } from "./metric.ts";
 export { meanAbsoluteError, perplexity, r2, rootMeanSquaredError } from "./numbers.ts";

@@ -3,6 +3,7 @@
  * may take it all the same; if not, it says so in one line and in an error of its own.
  */
 import { describe, expect, test } from "vitest";
+import { entitiesOf } from "../../src/metrics/entities.ts";
 import * as metrics from "../../src/metrics/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { buffer, input, parameter, type Tensor } from "../../src/tensor/index.ts";
@@ -11,6 +12,7 @@ import { type Call, fault, parts, junk as usual } from "../support/junk.ts";
 const [x, image, line] = [input("x", [2, 3]), input("image", [2, 3, 4, 4]), input("line", [2, 3, 4])];
 const [xs, h] = [input("xs", [2, 4, 3]), input("h", [2, 3])];
 const [ids, lengths] = [input("ids", [2], "i32"), input("lengths", [2], "i32")];
+const tags = input("tags", [2, 4], "i32");
 const seen = input("seen", [2, 4], "bool");
 const q = input("q", [2, 2, 4, 6]);
 const fill = nn.constantInit(0);
@@ -43,6 +45,7 @@ const makers: readonly Call[] = [
   ["RNNCell", nn.RNNCell, 3, 2, { nonlinearity: "relu" }],
   ["LSTMCell", nn.LSTMCell, 3, 2, { forgetBias: 1 }],
   ["GRUCell", nn.GRUCell, 3, 2, { reset: "before" }],
+  ["CRF", nn.CRF, 3, { reduction: "sum" }],
   ["MultiheadAttention", nn.MultiheadAttention, 6, 2, { kvHeads: 1, dropout: 0.1 }],
   ["Flatten", nn.Flatten, 1, -1],
   ["Sequential", nn.Sequential, nn.Linear(3, 2)],
@@ -92,6 +95,7 @@ const layers: readonly Call[] = [
   ["LSTMCell", nn.LSTMCell(3, 3), { h, c: h }, x],
   ["GRUCell", nn.GRUCell(3, 3), h, x],
   ["MultiheadAttention", nn.MultiheadAttention(3, 1), xs, { key: xs, value: xs, keyMask: seen }],
+  ["CRF", nn.CRF(3), xs, tags, lengths],
   ["Flatten", nn.Flatten(), image],
   ["Sequential", nn.Sequential(nn.Linear(3, 2), nn.ReLU()), x],
   ["ReLU", nn.ReLU(), x],
@@ -118,6 +122,8 @@ const functions: readonly Call[] = [
   ["cosineEmbedding", nn.cosineEmbedding, x, x, input("s", [2]), { margin: 0.1 }],
   ["tripletMargin", nn.tripletMargin, x, x, x, { margin: 0.1 }],
   ["contrastive", nn.contrastive, x, x, { temperature: 1, symmetric: false }],
+  ["crfLoss", nn.crfLoss, xs, tags, lengths, nn.CRF(3), { reduction: "none" }],
+  ["viterbi", nn.viterbi, [1, 2, 3, 4], { transitions: [0, 0, 0, 0], start: [0, 0], end: [0, 0] }],
   ["update", nn.update, held, input("next", [2])],
   ["namedParameters", nn.namedParameters, nn.Linear(3, 2)],
   ["namedBuffers", nn.namedBuffers, nn.BatchNorm1d(3)],
@@ -141,6 +147,10 @@ const measures: readonly Call[] = [
   ["classScores", metrics.classScores, { classes: 3 }],
   ["confusionMatrix", metrics.confusionMatrix, 2, {}],
   ["confusionMatrix.of", metrics.confusionMatrix(2).of, [1, 0], [1, 1]],
+  ["entitiesOf", entitiesOf, ["B-PER", "O"]],
+  ["entityF1", metrics.entityF1, { type: "PER" }],
+  ["entityF1.of", metrics.entityF1().of, [["O"]], [["O"]]],
+  ["entityScores.of", metrics.entityScores().of, [["O"]], [["O"]]],
   ["perplexity.of", metrics.perplexity().of, [1, 0], [1, 1]],
   ["r2.of", metrics.r2().of, [1, 0], [1, 1]],
 ];
