@@ -69,6 +69,7 @@ export {
   AdaptiveAvgPool2d,
   AdaptiveMaxPool1d,
   AdaptiveMaxPool2d,
+  AdditiveAttention,
   type AttentionOptions,
   AttentionPooling,
   AvgPool1d,
@@ -105,12 +106,14 @@ export {
   crossEntropy,
   ctcLoss,
   type DivergenceOptions,
+  DotAttention,
   Dropout,
   ELU,
   Embedding,
   type EmbeddingOptions,
   Flatten,
   GELU,
+  GeneralAttention,
   GLU,
   GRU,
   GRUCell,
@@ -141,6 +144,7 @@ export {
   type MarginOptions,
   MaxPool1d,
   MaxPool2d,
+  type MemoryOptions,
   Mish,
   MultiheadAttention,
   type MultiheadAttentionCall,
@@ -194,6 +198,7 @@ export {
 // Metrics
 
 export type {
+  BleuOptions,
   ClassOptions,
   ClassScores,
   EntityCounts,

@@ -1,4 +1,5 @@
 /** How well predictions fit: functions of numbers on the host, batch by batch. */
+export { type BleuOptions, bleu } from "./bleu.ts";
 export {
   accuracy,
   type ClassOptions,

@@ -1,5 +1,6 @@
 /** Layers and losses, none of them an architecture. */
 export * from "./activation.ts";
+export { AdditiveAttention, DotAttention, GeneralAttention, type MemoryOptions } from "./alignment.ts";
 export * from "./attention.ts";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batch-norm.ts";
 export * from "./cache.ts";
