@@ -253,7 +253,21 @@ export {
 
 // Data
 
-export { type DataGiven, type Dataset, epochs, listed, padded, type Row, type Source } from "./data/index.ts";
+export {
+  type DataGiven,
+  type Dataset,
+  epochs,
+  type Features,
+  listed,
+  logMel,
+  type MelSettings,
+  padded,
+  type Row,
+  readWav,
+  resample,
+  type Sound,
+  type Source,
+} from "./data/index.ts";
 export { builtInText } from "./stories/index.ts";
 export { type Decoder, readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "./tokenizers/index.ts";
 

@@ -3,8 +3,10 @@ export { type Dataset, divided, listed, spread } from "./dataset.ts";
 export { digest, textDigest } from "./digest.ts";
 export { gunzipped } from "./gzip.ts";
 export { parseIdx } from "./idx.ts";
+export { type Features, logMel, type MelSettings, melFilters, powerSpectrum } from "./mel.ts";
 export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order } from "./order.ts";
 export { bucket, padded } from "./padding.ts";
+export { resample } from "./resample.ts";
 export { asSource, bytesOf, type DataGiven, formatOf, linesOf, type Row, type Source } from "./source.ts";
 export {
   column,
@@ -18,3 +20,4 @@ export {
 } from "./table.ts";
 export { requireVariety, splitText, windows } from "./text.ts";
 export { readVectors, type Vectors } from "./vectors.ts";
+export { readWav, type Sound } from "./wav.ts";

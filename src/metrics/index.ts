@@ -12,6 +12,7 @@ export {
   type ScoreOptions,
   topKAccuracy,
 } from "./classes.ts";
+export { characterErrorRate, wordErrorRate } from "./edits.ts";
 export {
   type EntityCounts,
   type EntityScores,
