@@ -16,6 +16,8 @@ import {
   Linear,
   LSTM,
   LSTMCell,
+  MinGRU,
+  MinLSTM,
   module,
   namedParameters,
   RNNCell,
@@ -194,6 +196,30 @@ function recurrent(kind: keyof typeof cells, sizes: Sizes): Row {
   };
 }
 
+const minimal = { mingru: { gates: 2, make: MinGRU }, minlstm: { gates: 3, make: MinLSTM } };
+
+/** The same of layers whose gates see x alone. */
+function minimalRow(kind: keyof typeof minimal, sizes: Sizes, parallel: boolean): Row {
+  const { B, T, I, H } = { ...shared.RECURRENT, ...sizes };
+  const { gates, make } = minimal[kind];
+  const layer = make(I, H, { parallel });
+  const weights = values(shared.fill(shared.minimalShapes(gates, { B, T, I, H })));
+  const x = parameter([B, T, I], uniformInit(1));
+  const loss = () => {
+    const [outputs] = layer(x);
+    return outputs.mul(outputs).mean();
+  };
+  return {
+    options: { parameters: { ...namedParameters(layer), x }, batch: {}, loss, optimizer: exceptFor(x, sgd()) },
+    values: { ...weights, x: uniform([B, T, I], X) },
+    feeds: {},
+    lr: 0.01,
+    flops: 3 * 2 * B * T * gates * H * I,
+    numbers: 3 * countOf(weights) + B * T * (2 * I + (2 * gates + 2) * H),
+    tokens: B * T,
+  };
+}
+
 /** The mean of all squared outputs of an LSTM, without a gradient. */
 function forward(own: shared.RecurrentSizes, changed: Sizes): Row {
   const { B, T, I, H } = { ...own, ...changed };
@@ -286,6 +312,9 @@ export const rows: Readonly<Record<string, (sizes: Sizes) => Row>> = {
   rnn: (sizes) => recurrent("rnn", sizes),
   lstm: (sizes) => recurrent("lstm", sizes),
   gru: (sizes) => recurrent("gru", sizes),
+  mingru: (sizes) => minimalRow("mingru", sizes, false),
+  "mingru-parallel": (sizes) => minimalRow("mingru", sizes, true),
+  minlstm: (sizes) => minimalRow("minlstm", sizes, false),
   "lstm-forward": (sizes) => forward(shared.FORWARD["lstm-forward"], sizes),
   "lstm-forward-32": (sizes) => forward(shared.FORWARD["lstm-forward-32"], sizes),
   "gpt-4x128": (sizes) => gpt(shared.GPT["gpt-4x128"], sizes),

@@ -40,6 +40,7 @@ export function parameterCount(shapes: Shapes): number;
 export function mlpShapes(): Shapes;
 export function convShapes(): Shapes;
 export function recurrentShapes(gates: number, sizes?: RecurrentSizes): Shapes;
+export function minimalShapes(gates: number, sizes?: RecurrentSizes): Shapes;
 export function gptShapes(sizes: GPTSizes): Shapes;
 export function gpt2Shapes(sizes?: Omit<GPTSizes, "B">): Shapes;
 

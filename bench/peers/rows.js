@@ -94,6 +94,12 @@ export const recurrentShapes = (gates, { I, H } = RECURRENT) => ({
   bias_hh: [gates * H],
 });
 
+/** `gates`: 2 for a minGRU, 3 for a minLSTM, the candidate's rows included. */
+export const minimalShapes = (gates, { I, H } = RECURRENT) => ({
+  weight_ih_l0: [gates * H, I],
+  bias_ih_l0: [gates * H],
+});
+
 export function gptShapes({ layers, C, T, V }) {
   const block = (i) => ({
     ...norm(`h.${i}.ln_1`, C),

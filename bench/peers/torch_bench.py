@@ -100,6 +100,38 @@ def recurrent(make):
     return model, loss, sgd(model)
 
 
+class Minimal(nn.Module):
+    """minGRU (2 rows) and minLSTM (3) as the paper has them (arXiv 2410.01201, appendix B): a parallel scan in logarithms."""
+
+    def __init__(self, gates, I, H):
+        super().__init__()
+        linear = nn.Linear(I, gates * H)
+        self.gates, self.weight_ih_l0, self.bias_ih_l0 = gates, linear.weight, linear.bias
+
+    def forward(self, x):
+        pre = F.linear(x, self.weight_ih_l0, self.bias_ih_l0).chunk(self.gates, -1)
+        candidate = torch.where(pre[-1] >= 0, (F.relu(pre[-1]) + 0.5).log(), -F.softplus(-pre[-1]))
+        if self.gates == 2:
+            coeffs, values = -F.softplus(pre[0]), -F.softplus(-pre[0]) + candidate
+        else:
+            difference = F.softplus(-pre[0]) - F.softplus(-pre[1])
+            coeffs, values = -F.softplus(difference), -F.softplus(-difference) + candidate
+        sums = coeffs.cumsum(1)
+        return (sums + (values - sums).logcumsumexp(1)).exp()
+
+
+def minimal(gates):
+    """As `recurrent`."""
+    model = fill(Minimal(gates, 128, 256))
+    x = uniform((32, 64, 128), X).requires_grad_()
+
+    def loss():
+        x.grad = None
+        return model(x).square().mean()
+
+    return model, loss, sgd(model)
+
+
 def forward(B, T=1024, I=256, H=256):
     """x [B, T, I] -> h [B, T, H], weights that never change and no gradient."""
     model = fill(nn.LSTM(I, H, batch_first=True)).requires_grad_(False)
@@ -177,6 +209,9 @@ ROWS = {
     "rnn": lambda _: recurrent(nn.RNN),
     "lstm": lambda _: recurrent(nn.LSTM),
     "gru": lambda _: recurrent(nn.GRU),
+    "mingru": lambda _: minimal(2),
+    "mingru-parallel": lambda _: minimal(2),
+    "minlstm": lambda _: minimal(3),
     "lstm-forward": lambda _: forward(1),
     "lstm-forward-32": lambda _: forward(32),
     "gpt2-prefill": lambda _: gpt2(1, "prefill"),

@@ -1,5 +1,6 @@
 /** What tensors record, and what rewrites it. */
 export { gradient, valueAndGradient } from "./grad.ts";
+export { type LinearScanOptions, linearScan } from "./linear-scan.ts";
 export { type Body, insideBody, type Node, type Spec, sortNodes } from "./node.ts";
 export { type Branch, type Lowering, type OnnxAttribute, type OnnxBody, type OnnxNode, onnxType } from "./op.ts";
 export { type OpName, ops, rowOf } from "./ops/index.ts";

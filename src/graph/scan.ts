@@ -7,7 +7,7 @@
 import { ConfigError, ShapeError, shown } from "../errors.ts";
 import { optionsOf, requireFunction } from "../tensor/arguments.ts";
 import { input, zeros } from "../tensor/create.ts";
-import { formatShape, normalizeAxis } from "../tensor/dim.ts";
+import { type Dim, formatShape, normalizeAxis } from "../tensor/dim.ts";
 import { record, type Tensor } from "../tensor/tensor.ts";
 import { batchLast } from "./batch-last.ts";
 import { gatherFactors, hoist, type Places } from "./hoist.ts";
@@ -84,6 +84,11 @@ export type Step<S extends Tree, X extends Tree, Y extends Tree> = (state: S, x:
 export interface ScanOptions {
   readonly reverse?: boolean;
   readonly axis?: number;
+  /**
+   * Steps that a gradient goes back at most: before every step k, 2k, .. of the walk the state is cut off from its past.
+   * Default all. The number of steps must then be known.
+   */
+  readonly truncate?: number | undefined;
 }
 
 /** The sequences with their steps in front, [T, B, ..]. Throws ShapeError where they are not of one length. */
@@ -127,7 +132,7 @@ export function scan<S extends Tree, X extends Tree, Y extends Tree>(
   options?: ScanOptions,
 ): [S, Y] {
   requireFunction("scan", "a cell", cell);
-  const { reverse, axis } = optionsOf("scan", options, { reverse: false, axis: 1 });
+  const { axis, ...how } = optionsOf("scan", options, { reverse: false, axis: 1, truncate: Number.POSITIVE_INFINITY });
   const time = normalizeAxis(axis, leaves(xs)[0]?.rank ?? 0, "scan");
   const sequences = stepsFirst(xs, axis);
   const states = leaves(state);
@@ -136,9 +141,54 @@ export function scan<S extends Tree, X extends Tree, Y extends Tree>(
   const [next, y] = traceStep(cell, refill(state, own.values()), refill(xs, slices.values()));
   const outputs = [...leaves(next), ...leaves(y)];
   requireStates(states, leaves(next));
-  const results = lay(states, sequences, { inputs: [...own, ...slices], outputs }, { reverse });
+  const results = inPieces(states, sequences, { inputs: [...own, ...slices], outputs }, how);
   const stacks = results.slice(states.length).map((stack) => stack.moveAxes(0, 1, time));
   return [refill(next, results.slice(0, states.length).values()), refill(y, stacks.values())];
+}
+
+/** Where pieces of `size` of `length` steps begin and end, in the order of the walk. */
+export function piecesOf(length: Dim, size: number, reverse: boolean): [start: number, end: number][] {
+  if ((size !== Number.POSITIVE_INFINITY && !Number.isSafeInteger(size)) || size < 1)
+    throw new ConfigError(
+      `scan: expected truncate to be a whole number of steps from 1 on, got ${shown(size)}; leave it out to cut nothing`,
+    );
+  if (typeof length !== "number")
+    throw new ShapeError(`scan: truncate: expected a number of steps, got the named size ${length}; give it a number`);
+  const count = Math.max(1, Math.ceil(length / size));
+  return Array.from({ length: count }, (_, i) => {
+    const [near, far] = [i * size || 0, Math.min((i + 1) * size, length)];
+    return reverse ? [length - far, length - near] : [near, far];
+  });
+}
+
+/** Records the scan as one, or piece by piece with no gradient from one to the other. */
+function inPieces(
+  states: readonly Tensor[],
+  sequences: readonly Tensor[],
+  body: Body,
+  { reverse, truncate }: { reverse: boolean; truncate: number },
+): readonly Tensor[] {
+  if (truncate === Number.POSITIVE_INFINITY) return lay(states, sequences, body, { reverse });
+  const n = states.length;
+  let last = states;
+  const stacks = piecesOf(sequences[0]?.shape[0] ?? 0, truncate, reverse).map(([start, end], i) => {
+    const first = i === 0 ? last : last.map((state) => state.stopGradient());
+    const piece = sequences.map((sequence) => sequence.slice(0, start, end));
+    const results = lay(first, piece, body, { reverse });
+    last = results.slice(0, n);
+    return results.slice(n);
+  });
+  const inOrder = reverse ? stacks.reverse() : stacks;
+  const [head = [], ...rest] = inOrder;
+  return [
+    ...last,
+    ...head.map((stack, k) =>
+      stack.concat(
+        rest.flatMap((piece) => piece[k] ?? []),
+        0,
+      ),
+    ),
+  ];
 }
 
 /** Records the scan with the batch as the first axis or as the last one, whichever is faster. */

@@ -7,6 +7,8 @@ const registry = new Map<string, () => Promise<Architecture>>([
   ["rnn", async () => (await import("./rnn.ts")).rnn],
   ["lstm", async () => (await import("./lstm.ts")).lstm],
   ["gru", async () => (await import("./gru.ts")).gru],
+  ["mingru", async () => (await import("./mingru.ts")).mingru],
+  ["minlstm", async () => (await import("./minlstm.ts")).minlstm],
   ["gpt", async () => (await import("./gpt.ts")).gpt],
 ]);
 

@@ -12,6 +12,7 @@ export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { constantInit, normalInit, uniformInit } from "./init.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
 export * from "./loss.ts";
+export * from "./minimal.ts";
 export { isTraining, traceTraining, type Updates, update } from "./mode.ts";
 export {
   type Layer,

@@ -46,6 +46,8 @@ export interface SequenceOptions<S> {
    * last state is the one at the row's length.
    */
   readonly lengths?: Tensor;
+  /** Steps that a gradient goes back at most, as in `scan`. Default all. */
+  readonly truncate?: number;
 }
 
 /** One kind of cell. */
@@ -93,12 +95,23 @@ export function activeSteps(xs: Tensor, lengths: Tensor): Tensor {
 }
 
 /** What one layer reads in one direction. */
-interface Reading {
+export interface Reading {
   readonly xs: Tensor;
   readonly lengths: Tensor | undefined;
   /** True where a step counts. */
   readonly active: Tensor | undefined;
   readonly reverse: boolean;
+  readonly truncate?: number | undefined;
+}
+
+/** One kind of layer that can be stacked: the parts of one of them in one direction, and how it reads. */
+export interface Reader<S extends Tree, P extends object> {
+  readonly name: string;
+  readonly parts: (I: number, H: number) => P;
+  /** A state whose tensors are all `h`. */
+  readonly state: (h: Tensor) => S;
+  /** The last state and the outputs [B, T, H]. */
+  readonly read: (parts: P, first: S, reading: Reading) => readonly [S, Tensor];
 }
 
 /** One layer in one direction as a scan: its last state and its outputs [B, T, H]. */
@@ -106,14 +119,15 @@ function scanned<S extends Tree>(
   { step }: Kind<S>,
   parts: Gates,
   first: S,
-  { xs, active, reverse }: Reading,
+  { xs, active, reverse, truncate }: Reading,
 ): readonly [S, Tensor] {
-  if (!active) return scan((state: S, x: Tensor) => step(parts, state, x), first, xs, { reverse });
+  const how = { reverse, truncate };
+  if (!active) return scan((state: S, x: Tensor) => step(parts, state, x), first, xs, how);
   const held = (state: S, { x, counts }: { x: Tensor; counts: Tensor }): readonly [S, Tensor] => {
     const [next, y] = step(parts, state, x);
     return [zip([next, state], ([a = x, b = x]) => counts.where(a, b)), y];
   };
-  const [last, ys] = scan(held, first, { x: xs, counts: active }, { reverse });
+  const [last, ys] = scan(held, first, { x: xs, counts: active }, how);
   return [last, active.where(ys, 0)];
 }
 
@@ -138,12 +152,24 @@ export function direction<S extends Tree>(
 }
 
 const suffix = (layer: number, reverse: boolean): string => `_l${layer}${reverse ? "_reverse" : ""}`;
-const withSuffix = (parts: Gates, end: string) =>
+const withSuffix = (parts: object, end: string) =>
   Object.fromEntries(Object.entries(parts).map(([name, part]: [string, Tensor | undefined]) => [name + end, part]));
 
-const KINDS = { layers: "number", bidirectional: "boolean", dropout: "number" } as const;
+export const KINDS = { layers: "number", bidirectional: "boolean", dropout: "number" } as const;
 
 function recurrent<S extends Tree>(kind: Kind<S>, I: number, H: number, options: RecurrentOptions) {
+  const parts = (width: number, size: number) => gates(kind.gates, width, size, kind.bias);
+  const read = (own: Gates, first: S, reading: Reading) => direction(kind, own, first, reading);
+  return layered({ ...kind, parts, read }, I, H, options);
+}
+
+/** Layers of one kind, one on another, in one direction or in both. */
+export function layered<S extends Tree, P extends object>(
+  kind: Reader<S, P>,
+  I: number,
+  H: number,
+  options: RecurrentOptions,
+) {
   const { layers = 1, bidirectional = false, dropout = 0 } = options;
   requireSizes(kind.name, { I, H, layers });
   const ways = bidirectional ? [false, true] : [false];
@@ -151,14 +177,14 @@ function recurrent<S extends Tree>(kind: Kind<S>, I: number, H: number, options:
     ways.map((reverse) => ({
       reverse,
       end: suffix(l, reverse),
-      parts: gates(kind.gates, l === 0 ? I : H * ways.length, H, kind.bias),
+      parts: kind.parts(l === 0 ? I : H * ways.length, H),
     })),
   );
   const drop = Dropout(dropout);
   const parts = Object.assign({}, ...places.flat().map(({ parts, end }) => withSuffix(parts, end)));
   const forward = (xs: Tensor, call: SequenceOptions<S> = {}): [Tensor, S] => {
-    requireOptions(kind.name, call, { state: "any", lengths: "tensor" });
-    const { state, lengths } = call;
+    requireOptions(kind.name, call, { state: "any", lengths: "tensor", truncate: "number" });
+    const { state, lengths, truncate } = call;
     if (xs.rank !== 3 || xs.shape[2] !== I)
       throw new ShapeError(`${kind.name}: expected [B, T, ${I}], got ${formatShape(xs.shape)}; reshape the input`);
     const active = lengths && activeSteps(xs, lengths);
@@ -172,7 +198,7 @@ function recurrent<S extends Tree>(kind: Kind<S>, I: number, H: number, options:
         const first = state
           ? zip([state], ([all = xs]) => all.slice(0, last.length, last.length + 1).squeeze(0))
           : rest;
-        const [end, hs] = direction(kind, parts, first, { xs: input, lengths, active, reverse });
+        const [end, hs] = kind.read(parts, first, { xs: input, lengths, active, reverse, truncate });
         last.push(end);
         return hs;
       });
@@ -183,7 +209,7 @@ function recurrent<S extends Tree>(kind: Kind<S>, I: number, H: number, options:
   };
   return tensorLayer(
     kind.name,
-    parts as Readonly<Record<`${keyof Gates}_l${string}`, Tensor>>,
+    parts as Readonly<Record<`${keyof P & string}_l${string}`, Tensor>>,
     (_, xs: Tensor, options?: SequenceOptions<S>) => forward(xs, options),
   );
 }

@@ -7,6 +7,8 @@ import { input, type Tensor, tensor } from "../../src/tensor/index.ts";
 import { weighted } from "../conformance/case.ts";
 import functionLines from "../fixtures/functions.json" with { type: "json" };
 import layerLines from "../fixtures/layers.json" with { type: "json" };
+import minimalLines from "../fixtures/minimal.json" with { type: "json" };
+import truncateLines from "../fixtures/truncate.json" with { type: "json" };
 import { evaluate, host, requireClose } from "../support/numbers.ts";
 import { backward, forward } from "../tolerances.ts";
 
@@ -51,19 +53,24 @@ type Simple = (x: Tensor) => Tensor;
 interface Sequences {
   readonly lengths: boolean;
   readonly state: number;
+  readonly truncate?: number;
 }
+
+const sequenceNames = ["RNN", "LSTM", "GRU", "MinGRU", "MinLSTM"] as const;
+type SequenceName = (typeof sequenceNames)[number];
 
 /** Inputs: x, then lengths, then the first states, as far as the line has them. */
 const sequences = (
   I: number,
   H: number,
   options: object,
-  { lengths, state }: Sequences,
-  name: "RNN" | "LSTM" | "GRU",
+  { lengths, state, truncate }: Sequences,
+  name: SequenceName,
 ): Made => {
   const split = ([xs, ...rest]: readonly Tensor[]) => {
     const [h, c] = rest.slice(Number(lengths));
-    return { xs: xs as Tensor, h, c, given: lengths && rest[0] ? { lengths: rest[0] } : {} };
+    const given = { ...(lengths && rest[0] && { lengths: rest[0] }), ...(truncate && { truncate }) };
+    return { xs: xs as Tensor, h, c, given };
   };
   if (name === "LSTM") {
     const layer = nn.LSTM(I, H, options);
@@ -74,7 +81,7 @@ const sequences = (
     };
     return { layer, call };
   }
-  const layer = (name === "RNN" ? nn.RNN : nn.GRU)(I, H, options);
+  const layer = nn[name](I, H, options);
   const call = (inputs: readonly Tensor[]) => {
     const { xs, h, given } = split(inputs);
     return layer(xs, { ...given, ...(state > 0 && h && { state: h }) });
@@ -106,9 +113,10 @@ const multihead = (E: number, H: number, options: object, masks: Masks): Made =>
 const sequential = () => nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 3, { bias: false }), nn.Softmax());
 
 function make({ layer: name, args }: LayerLine): Made {
-  if (name === "RNN" || name === "LSTM" || name === "GRU") {
+  const sequence = sequenceNames.find((known) => known === name);
+  if (sequence) {
     const [I, H, options, call] = args as unknown as [number, number, object, Sequences];
-    return sequences(I, H, options, call, name);
+    return sequences(I, H, options, call, sequence);
   }
   if (name === "MultiheadAttention") return multihead(...(args as unknown as [number, number, object, Masks]));
   const makers = { ...nn, Sequential: sequential } as unknown as Named<(...args: readonly never[]) => Simple>;
@@ -124,7 +132,7 @@ const title = (name: string, details: unknown, inputs: readonly Stored[], i: num
 const otherwise = new Set(["LSTM", "GRU"]);
 
 describe("layers", () => {
-  const lines = layerLines as unknown as readonly LayerLine[];
+  const lines = [...layerLines, ...minimalLines, ...truncateLines] as unknown as readonly LayerLine[];
   test.each(lines.map((line, i) => [title(line.layer, line.args, line.inputs, i), line] as const))(
     "%s",
     async (_, line) => {
