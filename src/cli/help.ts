@@ -63,10 +63,10 @@ async function trainHelp(model: string | undefined, architecture: Architecture |
   const tasks = await Promise.all(
     taskNames().map(async (name) => {
       const { about, head } = await loadTask(name);
-      return [name, `${about} (${(await modelsWith(head)).join(", ")})`] as const;
+      return [[name, about] as const, ["", (await modelsWith(head)).join(", ")] as const];
     }),
   );
-  return `\nModels:\n${table(models, "  ")}\nTasks:\n${table(tasks, "  ")}\nThe keys of a model: descent train <model> --help\n`;
+  return `\nModels:\n${table(models, "  ")}\nTasks, each with its models:\n${table(tasks.flat(), "  ")}\nThe keys of a model: descent train <model> --help\n`;
 }
 
 const keysOf = ({ schema }: Architecture): string =>

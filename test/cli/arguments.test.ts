@@ -171,7 +171,7 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   "an unknown tokenizer": ["train gpt --tokenizer bqe", /tokenizer: expected one of char, bpe, got "bqe"/],
   "a vocabulary for characters": ["train gpt --vocab 300", /vocab: goes with tokenizer bpe only/],
   "an unknown model": ["train gtp", /did you mean "gpt"/],
-  "no model": ["train", /expected one of rnn, lstm, gru, gpt, got none/],
+  "no model": ["train", /expected one of rnn, lstm, gru, mingru, minlstm, gpt, got none/],
   "two models": ["train gpt lstm", /too many arguments/],
   "an unknown option": ["train gpt --stpes 3", /--stpes.*--steps/],
   "an option without its value": ["train gpt --steps", /--steps/],
@@ -387,7 +387,7 @@ test("a task that the model cannot do is refused, with the models that can", asy
   addModel({ ...lstm, modelType: "reader", heads: { classes: lstm.heads.classes } } as unknown as Architecture);
   await refused(
     ["train", "reader", "--task", "language"],
-    /task language: reader cannot do it, as it has no head "causal"; choose rnn, lstm, gru, gpt$/m,
+    /task language: reader cannot do it, as it has no head "causal"; choose rnn, lstm, gru, mingru, minlstm, gpt$/m,
   );
 });
 
@@ -396,8 +396,8 @@ describe("help", () => {
   test.each(["train --help", "help train"])("%s lists models, tasks and every setting of a training", async (line) => {
     const out = await helpOf(line);
     for (const name of modelNames()) expect(out).toMatch(new RegExp(`^  ${name} +\\S`, "m"));
-    expect(out).toMatch(/^ {2}language +\S.*\(rnn, lstm, gru, gpt/m);
-    expect(out).toMatch(/^ {2}classify +\S.*\(rnn, lstm, gru, gpt/m);
+    expect(out).toMatch(/^ {2}language +\S.*\n +rnn, lstm, gru, mingru, minlstm, gpt/m);
+    expect(out).toMatch(/^ {2}classify +\S.*\n +rnn, lstm, gru, mingru, minlstm, gpt/m);
     for (const key of Object.keys(trainingSchema.shape)) expect(out).toContain(`--${kebab(key)} `);
     for (const option of ["--context", "--tokenizer", "--vocab", "--length", "--holdout", "--text", "--label"])
       expect(out).toContain(`${option} <`);

@@ -56,8 +56,9 @@ interface Sequences {
   readonly truncate?: number;
 }
 
-const sequenceNames = ["RNN", "LSTM", "GRU", "MinGRU", "MinLSTM"] as const;
-type SequenceName = (typeof sequenceNames)[number];
+/** Layers over sequences whose state is one tensor. */
+const alone = { RNN: nn.RNN, GRU: nn.GRU, MinGRU: nn.MinGRU, MinLSTM: nn.MinLSTM };
+type SequenceName = keyof typeof alone | "LSTM";
 
 /** Inputs: x, then lengths, then the first states, as far as the line has them. */
 const sequences = (
@@ -81,7 +82,7 @@ const sequences = (
     };
     return { layer, call };
   }
-  const layer = nn[name](I, H, options);
+  const layer = alone[name](I, H, options);
   const call = (inputs: readonly Tensor[]) => {
     const { xs, h, given } = split(inputs);
     return layer(xs, { ...given, ...(state > 0 && h && { state: h }) });
@@ -113,10 +114,9 @@ const multihead = (E: number, H: number, options: object, masks: Masks): Made =>
 const sequential = () => nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 3, { bias: false }), nn.Softmax());
 
 function make({ layer: name, args }: LayerLine): Made {
-  const sequence = sequenceNames.find((known) => known === name);
-  if (sequence) {
+  if (name === "LSTM" || name in alone) {
     const [I, H, options, call] = args as unknown as [number, number, object, Sequences];
-    return sequences(I, H, options, call, sequence);
+    return sequences(I, H, options, call, name as SequenceName);
   }
   if (name === "MultiheadAttention") return multihead(...(args as unknown as [number, number, object, Masks]));
   const makers = { ...nn, Sequential: sequential } as unknown as Named<(...args: readonly never[]) => Simple>;

@@ -6,11 +6,30 @@ import { namedParameters } from "../../src/nn/index.ts";
 import type { HostTensor } from "../../src/runtime/index.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
 
-export const fixtureNames = ["rnn1", "rnn2", "lstm1", "lstm2", "gru1", "gru2", "mingru1", "mingru2", "minlstm1", "minlstm2", "gpt"] as const;
+export const fixtureNames = [
+  "rnn1",
+  "rnn2",
+  "lstm1",
+  "lstm2",
+  "gru1",
+  "gru2",
+  "mingru1",
+  "mingru2",
+  "minlstm1",
+  "minlstm2",
+  "gpt",
+] as const;
 export type FixtureName = (typeof fixtureNames)[number];
 
 /** Classifiers of padded sequences. */
-export const classesNames = ["rnn-classes", "lstm-classes", "gru-classes", "mingru-classes", "minlstm-classes", "gpt-classes"] as const;
+export const classesNames = [
+  "rnn-classes",
+  "lstm-classes",
+  "gru-classes",
+  "mingru-classes",
+  "minlstm-classes",
+  "gpt-classes",
+] as const;
 
 export interface Fixture<H extends Head = "causal"> {
   readonly architecture: Architecture;
