@@ -1,5 +1,7 @@
 /** Examples: where they come from, in which order they are seen, how they become batches. */
+
 export { type Dataset, divided, listed, spread } from "./dataset.ts";
+export { later, seasonOf, type TimeStep } from "./dates.ts";
 export { digest, textDigest } from "./digest.ts";
 export { gunzipped } from "./gzip.ts";
 export { parseIdx } from "./idx.ts";
@@ -7,6 +9,7 @@ export { type Features, logMel, type MelSettings, melFilters, powerSpectrum } fr
 export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order } from "./order.ts";
 export { bucket, padded } from "./padding.ts";
 export { resample } from "./resample.ts";
+export { readSeries, type Series, type SeriesOptions, seriesOptions, type Times } from "./series.ts";
 export { asSource, bytesOf, type DataGiven, formatOf, linesOf, type Row, type Source } from "./source.ts";
 export {
   column,
@@ -19,5 +22,6 @@ export {
   usualName,
 } from "./table.ts";
 export { requireVariety, splitText, windows } from "./text.ts";
+export { type Case, type Cases, parseTs } from "./ts-file.ts";
 export { readVectors, type Vectors } from "./vectors.ts";
 export { readWav, type Sound } from "./wav.ts";

@@ -65,12 +65,36 @@ function requireDistinct(columns: readonly string[], name: string): void {
     throw new DataError(`table ${name}: expected every column once, got ${quoted(twice)} twice; rename one of them`);
 }
 
-/** Tabs separate in .tsv, where quotes are letters like any other; commas in .csv, where quotes enclose. */
-function delimited(text: string, { name, format }: Source, asked: readonly string[], naming: Header): Table {
+/** Rows that tell the separator; blank lines would mislead. */
+const GUESSED_FROM = 20;
+
+/** Cells side by side, and the line of the file in which they begin. */
+export interface CellRecord {
+  readonly cells: readonly string[];
+  readonly line: number;
+}
+
+/**
+ * The records of a delimited text but for blank lines. Tabs separate in .tsv, where quotes are letters like any other;
+ * commas, or what is detected, in .csv, where quotes enclose. Throws DataError.
+ */
+export function recordsOf(text: string, { name, format }: Pick<Source, "name" | "format">): CellRecord[] {
   const tabs = format === "tsv" ? { delimiter: "\t", quoteChar: "\0" } : {};
-  const { data: lines, errors } = Papa.parse<string[]>(text, { skipEmptyLines: true, ...tabs });
+  const { delimiter } = Papa.parse<string[]>(text, { skipEmptyLines: true, preview: GUESSED_FROM, ...tabs }).meta;
+  const { data, errors } = Papa.parse<string[]>(text, { ...tabs, delimiter });
   const [error] = errors.filter(({ code }) => code !== "UndetectableDelimiter");
   if (error) throw new DataError(`table ${name}: ${error.message} in row ${(error.row ?? 0) + 1}`);
+  const records: CellRecord[] = [];
+  let line = 1;
+  for (const cells of data) {
+    if (cells.length > 1 || cells[0] !== "") records.push({ cells, line });
+    line += 1 + cells.reduce((breaks, cell) => breaks + (cell.match(/\n/g)?.length ?? 0), 0);
+  }
+  return records;
+}
+
+function delimited(text: string, { name, format }: Source, asked: readonly string[], naming: Header): Table {
+  const lines = recordsOf(text, { name, format }).map(({ cells }) => cells);
   requireWidth(lines, name);
   const width = widthOf(lines);
   const cells = lines.map((line) => line.slice(0, width));

@@ -6,7 +6,7 @@
  */
 import { ConfigError, ShapeError, shown } from "../errors.ts";
 import { optionsOf, requireFunction } from "../tensor/arguments.ts";
-import { input, zeros } from "../tensor/create.ts";
+import { zeros } from "../tensor/create.ts";
 import { type Dim, formatShape, normalizeAxis } from "../tensor/dim.ts";
 import { record, type Tensor } from "../tensor/tensor.ts";
 import { batchLast } from "./batch-last.ts";
@@ -15,7 +15,12 @@ import { type Body, type Spec, sortNodes, traceBody } from "./node.ts";
 import { substitute } from "./substitute.ts";
 import { leaves, refill, type Tree } from "./tree.ts";
 
-export const placeholder = ({ shape, dtype }: Spec): Tensor => input("step", shape, dtype);
+/** What stands for a tensor inside a loop; its sizes may be sums and products of named ones. */
+export function placeholder({ shape, dtype }: Spec): Tensor {
+  const [inside] = record("input", [], { spec: { shape, dtype }, name: "step" });
+  if (!inside) throw new Error("internal: a leaf has one output");
+  return inside;
+}
 
 const isConstant = (tensor: Tensor): boolean => tensor.node.op === "constant";
 

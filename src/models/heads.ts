@@ -2,7 +2,7 @@
  * What models can do, as signatures of graphs. A head says what goes in and what comes out, not what it is good for:
  * several tasks may ask for the same head. A new kind of head is one more entry of `Heads`.
  *
- * B batch · T positions · V vocabulary · K classes
+ * B batch · T positions · V vocabulary · K classes · W window · H horizon · C channels
  */
 import type { Spec } from "../graph/index.ts";
 import { requireRecord } from "../schema.ts";
@@ -59,10 +59,38 @@ export interface ClassesModel extends Model<"ids" | "lengths", "logits"> {
   readonly classes: number;
 }
 
+/** values [B, W, C] -> forecast [B, H, C] of the H steps that follow, in the same units. */
+export interface ForecastModel extends Model<"values", "forecast"> {
+  forward(inputs: Readonly<Record<"values", Tensor>>): {
+    readonly forecast: Tensor;
+    /** The ends of an interval around each, where the configuration asks for intervals: [B, H, C]. */
+    readonly low?: Tensor;
+    readonly high?: Tensor;
+  };
+  /** W. */
+  readonly window: number;
+  /** H. */
+  readonly horizon: number;
+  /** C. */
+  readonly channels: number;
+  /** The share of what comes that intervals shall hold; undefined where there are none. */
+  readonly intervals: number | undefined;
+}
+
+/** values [B, T, C], of which the first lengths [B] steps of each row are meant -> logits [B, K]. */
+export interface SeriesModel extends Model<"values" | "lengths", "logits"> {
+  /** C. */
+  readonly channels: number;
+  /** K. */
+  readonly classes: number;
+}
+
 /** Every kind of head by name. */
 export interface Heads {
   causal: CausalModel;
   classes: ClassesModel;
+  forecast: ForecastModel;
+  series: SeriesModel;
 }
 export type Head = keyof Heads & string;
 

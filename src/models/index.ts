@@ -50,8 +50,10 @@ export {
   type ClassesModel,
   causalInputs,
   classesInputs,
+  type ForecastModel,
   type Head,
   type Heads,
   type Model,
   type Piece,
+  type SeriesModel,
 } from "./heads.ts";

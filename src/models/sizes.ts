@@ -17,3 +17,13 @@ export const classCount = (config: Sizes<"num_labels">): number =>
 /** The number of tokens that a configuration names. Throws ConfigError where it names none. */
 export const vocabularySize = (config: Sizes<"vocab_size">): number =>
   required(config, "vocab_size", "a model of tokens needs the number of them");
+
+/** The number of channels that a configuration names. Throws ConfigError where it names none. */
+export const channelCount = (config: Sizes<"input_size">): number =>
+  required(config, "input_size", "a model of numbers needs the number of their channels");
+
+/** Steps that are seen and steps that are foretold. Throws ConfigError where a configuration names none. */
+export const forecastSizes = (config: Sizes<"window" | "horizon">): { window: number; horizon: number } => ({
+  window: required(config, "window", "a forecast needs the number of steps that it sees"),
+  horizon: required(config, "horizon", "a forecast needs the number of steps that it foretells"),
+});

@@ -31,6 +31,10 @@ export const classesNames = [
   "gpt-classes",
 ] as const;
 
+/** Forecasts, and a classifier, of numeric sequences. */
+export const forecastNames = ["rnn-forecast", "lstm-forecast", "gru-forecast"] as const;
+export const seriesNames = ["gru-series"] as const;
+
 export interface Fixture<H extends Head = "causal"> {
   readonly architecture: Architecture;
   readonly model: Heads[H];
@@ -72,3 +76,8 @@ async function load<H extends Head>(name: string, head: H): Promise<Fixture<H>> 
 export const loadFixture = (name: FixtureName): Promise<Fixture> => load(name, "causal");
 
 export const loadClasses = (name: (typeof classesNames)[number]): Promise<Fixture<"classes">> => load(name, "classes");
+
+export const loadForecast = (name: (typeof forecastNames)[number]): Promise<Fixture<"forecast">> =>
+  load(name, "forecast");
+
+export const loadSeries = (name: (typeof seriesNames)[number]): Promise<Fixture<"series">> => load(name, "series");

@@ -1,6 +1,6 @@
 /** Configuration of the recurrent architectures: what every one of them has, then what single heads need. */
 import { z } from "zod";
-import { probability, whole } from "../../schema.ts";
+import { probability, real, whole } from "../../schema.ts";
 
 /** Named as the arguments of torch.nn's layers. */
 const layers = {
@@ -18,7 +18,28 @@ const classes = {
   pooling: z.enum(["last", "mean", "max", "attention"]).optional().describe("what classifiers see (default: mean)"),
 };
 
-export const recurrentConfig = z.strictObject({ ...tokens, ...layers, ...classes });
+const numbers = { input_size: whole(1, 65536).optional().describe("channels of a numeric sequence") };
+
+/** Of forecasts; what is said of segments, decoding and normalisation is in forecast.ts. */
+const forecasts = {
+  window: whole(1, 1e5).optional().describe("steps that a forecast sees"),
+  horizon: whole(1, 1e5).optional().describe("steps that it foretells"),
+  segment: whole(1, 1e5)
+    .optional()
+    .describe("steps that are read at a time (default: half of the window at most, 48 at most)"),
+  decoding: z
+    .enum(["parallel", "recurrent"])
+    .default("parallel")
+    .describe("segments of a forecast at once, or each after the one before"),
+  normalisation: z
+    .enum(["last", "standard", "none"])
+    .default("last")
+    .describe("what is taken off a window: its last value, its mean and deviation, nothing"),
+  channel_independence: z.boolean().default(true).describe("reads every channel on its own, with the same weights"),
+  intervals: real(0.01, 0.999).optional().describe("share of what comes that intervals shall hold"),
+};
+
+export const recurrentConfig = z.strictObject({ ...tokens, ...layers, ...classes, ...numbers, ...forecasts });
 export type RecurrentConfig = z.infer<typeof recurrentConfig>;
 
 /** Arguments of torch.nn's layers that these models leave at their defaults. */

@@ -4,6 +4,8 @@ import type { Recurrence } from "./body.ts";
 import { causal } from "./causal.ts";
 import { classes } from "./classes.ts";
 import { fixed, recurrentConfig } from "./config.ts";
+import { forecast } from "./forecast.ts";
+import { series } from "./series.ts";
 
 export const recurrent = <S>(recurrence: Recurrence<S>): Architecture =>
   architecture({
@@ -15,6 +17,8 @@ export const recurrent = <S>(recurrence: Recurrence<S>): Architecture =>
     heads: {
       causal: (config) => causal(recurrence, config),
       classes: (config) => classes(recurrence, config),
+      forecast: (config) => forecast(recurrence, config),
+      series: (config) => series(recurrence, config),
     },
   });
 

@@ -1,0 +1,206 @@
+/**
+ * Numeric series out of tables: a row for each time, a column for each channel, and a column of times where there is one.
+ *
+ * N rows · C channels
+ */
+import { z } from "zod";
+import { DataError, nearest, quoted } from "../errors.ts";
+import { checked } from "../schema.ts";
+import { type Clock, clockOf, isDate, stepOf, type TimeStep } from "./dates.ts";
+import type { Source } from "./source.ts";
+import { type CellRecord, parseRow, recordsOf, usualName } from "./table.ts";
+
+/** Options of tasks that learn from series. */
+export const seriesOptions = {
+  time: z
+    .string()
+    .optional()
+    .describe("column of the times, by name or number (default: date, time, ... or one of dates)"),
+  columns: z.string().optional().describe("channels, by name or number, with commas between (default: all of numbers)"),
+  header: z.enum(["auto", "yes", "no"]).default("auto").describe("whether the first row names the columns"),
+  missing: z.enum(["refuse", "previous"]).default("refuse").describe("what stands for a missing value: the one before"),
+};
+const schema = z.object(seriesOptions);
+export type SeriesOptions = z.output<typeof schema>;
+
+/** When the rows of a series are. */
+export interface Times {
+  /** Rising, in milliseconds since 1970 or as plain numbers: [N]. */
+  readonly at: readonly number[];
+  /** What most of them are apart. */
+  readonly step: TimeStep;
+  /** A time as the table spells it. */
+  write(time: number): string;
+}
+
+/** Numbers over time. */
+export interface Series {
+  readonly name: string;
+  readonly channels: readonly string[];
+  /** [N, C], row by row. */
+  readonly values: Float64Array;
+  /** N. */
+  readonly size: number;
+  readonly times: Times | undefined;
+}
+
+const TIME_COLUMNS = ["date", "time", "timestamp", "datetime", "ds", "month", "day", "year", "period"];
+const MISSING = /^(|\?|-|na|n\/a|nan|null|none|nil)$/i;
+
+/** Whether a cell stands for a value that nobody knows. */
+export const isMissing = (cell: string): boolean => MISSING.test(cell.trim());
+/** The number in a cell, NaN where there is none. */
+export const numberIn = (cell: string): number => (cell.trim() === "" ? Number.NaN : Number(cell));
+
+/** Cells by line, under the names of their columns. */
+interface Grid {
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly records: readonly CellRecord[];
+}
+
+const isName = (cell: string): boolean => !isMissing(cell) && Number.isNaN(numberIn(cell)) && !isDate(cell.trim());
+
+/** Throws DataError naming the line of a record that is longer or shorter than the first. */
+function requireWidth([first, ...others]: readonly CellRecord[], name: string): void {
+  const odd = others.find(({ cells }) => cells.length !== first?.cells.length);
+  if (first && odd)
+    throw new DataError(
+      `series ${name}, line ${odd.line}: expected ${first.cells.length} columns as before, got ${odd.cells.length}; every row needs all of them`,
+    );
+}
+
+function gridOf(text: string, source: Source, header: SeriesOptions["header"]): Grid {
+  const { name } = source;
+  const records = recordsOf(text, source);
+  requireWidth(records, name);
+  const first = records[0]?.cells ?? [];
+  const names =
+    header === "auto" ? first.some(isName) && !first.some((cell) => Number.isFinite(numberIn(cell))) : header === "yes";
+  if (!names) return { name, columns: first.map((_, i) => String(i + 1)), records };
+  const columns = first.map((cell) => cell.trim());
+  const twice = columns.find((column, i) => columns.indexOf(column) !== i);
+  if (twice !== undefined)
+    throw new DataError(
+      `series ${name}, line ${records[0]?.line}: expected every column once, got ${quoted(twice)} twice; rename one`,
+    );
+  return { name, columns, records: records.slice(1) };
+}
+
+const spelledCell = (value: unknown): string => (value === undefined || value === null ? "" : String(value));
+
+function gridOfLines(text: string, { name }: Source): Grid {
+  const rows = text
+    .split("\n")
+    .flatMap((line, i) => (line.trim() ? [{ row: parseRow(line, `series ${name}, line ${i + 1}`), line: i + 1 }] : []));
+  const columns = Object.keys(rows[0]?.row ?? {});
+  const records = rows.map(({ row, line }) => ({ cells: columns.map((column) => spelledCell(row[column])), line }));
+  return { name, columns, records };
+}
+
+/** The place of a column by its name or its number from 1. Throws DataError that lists the columns. */
+function placeOf({ name, columns }: Grid, asked: string): number {
+  const named = columns.indexOf(asked);
+  const place = named >= 0 ? named : /^\d+$/.test(asked) ? Number(asked) - 1 : -1;
+  if (place >= 0 && place < columns.length) return place;
+  throw new DataError(
+    `series ${name}: expected a column ${quoted(asked)}${nearest(asked, columns)}, got ${columns.slice(0, 20).join(", ")}; name the right one`,
+  );
+}
+
+const cellsOf = ({ records }: Grid, place: number): string[] => records.map(({ cells }) => (cells[place] ?? "").trim());
+
+/** The column of times: the one asked for, one with a usual name, or the first if it holds dates. */
+function timePlace(grid: Grid, asked: string | undefined): number | undefined {
+  if (asked !== undefined) return placeOf(grid, asked);
+  const usual = usualName(TIME_COLUMNS, grid.columns);
+  if (usual !== undefined) return grid.columns.indexOf(usual);
+  return isDate(cellsOf(grid, 0)[0] ?? "") ? 0 : undefined;
+}
+
+/** Throws DataError at the first time that no clock reads, or that is not after the one before. */
+function timesOf(grid: Grid, place: number): Times {
+  const column = `column ${grid.columns[place]}`;
+  const at = (i: number) => `series ${grid.name}, line ${grid.records[i]?.line}`;
+  const cells = cellsOf(grid, place);
+  const clock = clockOf(cells, `series ${grid.name}, ${column}`);
+  if (!clock) throw unreadable(cells, at, column);
+  const times = cells.map((cell) => clock.read(cell) ?? 0);
+  const back = times.findIndex((time, i) => i > 0 && time <= (times[i - 1] ?? time));
+  if (back > 0)
+    throw new DataError(
+      `${at(back)}: expected a time after ${quoted(cells[back - 1] ?? "")} in ${column}, got ${quoted(cells[back] ?? "")}; sort the rows, and leave out what comes twice`,
+    );
+  return { at: times, step: stepOf(times, clock.calendar), write: clock.write };
+}
+
+function unreadable(cells: readonly string[], at: (i: number) => string, column: string): DataError {
+  const known = (cell: string): Clock | undefined =>
+    clockOf(cells[0] === cell ? [cell] : [cells[0] ?? "", cell], column);
+  const odd = Math.max(
+    0,
+    cells.findIndex((cell) => !known(cell)),
+  );
+  return new DataError(
+    `${at(odd)}: expected a time in ${column}, got ${quoted(cells[odd] ?? "")}; write times as 2026-11-25 or 2026-11-25 18:00:00`,
+  );
+}
+
+/** Whether most of what is there are numbers: then what is not is a mistake. */
+function isNumeric(cells: readonly string[]): boolean {
+  const there = cells.filter((cell) => !isMissing(cell));
+  return there.length > 0 && there.filter((cell) => !Number.isNaN(numberIn(cell))).length * 2 > there.length;
+}
+
+function channelPlaces(grid: Grid, asked: string | undefined, time: number | undefined): number[] {
+  if (asked !== undefined) return asked.split(",").map((name) => placeOf(grid, name.trim()));
+  const found = grid.columns.map((_, i) => i).filter((i) => i !== time && isNumeric(cellsOf(grid, i)));
+  if (found.length > 0) return found;
+  throw new DataError(
+    `series ${grid.name}: expected a column of numbers, got ${grid.columns.slice(0, 20).join(", ")}; every row is one time, every column one channel`,
+  );
+}
+
+/** The numbers of one column. Throws DataError naming the line of what is none. */
+function numbersOf(grid: Grid, place: number, missing: SeriesOptions["missing"]): number[] {
+  const column = `column ${grid.columns[place]}`;
+  let last: number | undefined;
+  return cellsOf(grid, place).map((cell, i) => {
+    const where = `series ${grid.name}, line ${grid.records[i]?.line}`;
+    if (isMissing(cell)) {
+      if (missing === "previous" && last !== undefined) return last;
+      const help =
+        missing === "previous" ? "there is none before it; leave the row out" : "fill it in, or say missing: previous";
+      throw new DataError(
+        `${where}: expected a number in ${column}, got ${cell === "" ? "nothing" : quoted(cell)}; ${help}`,
+      );
+    }
+    const value = numberIn(cell);
+    if (!Number.isFinite(value))
+      throw new DataError(`${where}: expected a finite number in ${column}, got ${quoted(cell)}; correct it`);
+    last = value;
+    return value;
+  });
+}
+
+/** The series in a table. Throws DataError naming file and line. */
+export async function readSeries(source: Source, given: Partial<SeriesOptions> = {}): Promise<Series> {
+  const { time, columns, header, missing } = checked(schema, given, "series");
+  const text = (await source.text()).replace(/^\uFEFF/, "");
+  const grid = /^(jsonl|ndjson|json)$/.test(source.format) ? gridOfLines(text, source) : gridOf(text, source, header);
+  if (grid.records.length === 0)
+    throw new DataError(`series ${source.name}: expected rows of numbers, got none; the file is blank`);
+  const when = timePlace(grid, time);
+  const places = channelPlaces(grid, columns, when);
+  const channels = places.map((place) => numbersOf(grid, place, missing));
+  const [N, C] = [grid.records.length, places.length];
+  const values = new Float64Array(N * C);
+  for (const [c, numbers] of channels.entries()) for (const [n, value] of numbers.entries()) values[n * C + c] = value;
+  return {
+    name: source.name,
+    channels: places.map((place) => grid.columns[place] ?? ""),
+    values,
+    size: N,
+    times: when === undefined ? undefined : timesOf(grid, when),
+  };
+}
