@@ -288,6 +288,16 @@ export { loadIdx, loadWeights, saveWeights } from "./files/index.ts";
 
 export { readSafetensors, type Store, writeSafetensors } from "./checkpoint/index.ts";
 export {
+  addExperiment,
+  type Experiment,
+  type ExperimentWatch,
+  experimentNames,
+  type Findings,
+  loadExperiment,
+  type Result,
+  runExperiment,
+} from "./experiments/index.ts";
+export {
   type Alignment,
   type CTCBeamOptions,
   ctcAlign,

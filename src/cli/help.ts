@@ -1,6 +1,7 @@
 /** Options and help that depend on which model and task, or whose run, a command line names. */
 import type { Command } from "commander";
 import { folder } from "../checkpoint/node-run.ts";
+import { experimentNames, loadExperiment } from "../experiments/index.ts";
 import { type Architecture, loadArchitecture, modelNames, modelsWith } from "../models/index.ts";
 import { fieldsOf } from "../schema.ts";
 import { defaultTask, loadTask, type Task, taskNames } from "../tasks/index.ts";
@@ -94,3 +95,12 @@ export async function addPredictFlags(command: Command, argv: readonly string[])
 }
 
 export const addGenerateFlags = (command: Command): void => addFlags(command, language.prediction, "Options:");
+
+/** A flag for each option of the named experiment, or of all. */
+export async function addExperimentFlags(command: Command, argv: readonly string[]): Promise<void> {
+  const name = firstArgument(argv, "experiment");
+  const named = name === undefined ? undefined : await attempt(loadExperiment(name));
+  const all = named ? [named] : await Promise.all(experimentNames().map(loadExperiment));
+  const taken = new Set<string>();
+  for (const { name, options } of all) addFlags(command, options, `Options of ${name}:`, taken);
+}

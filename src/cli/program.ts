@@ -130,6 +130,21 @@ const exporting: Verb = {
   },
 };
 
+const experiment: Verb = {
+  name: "experiment",
+  about: "measure a claim about models, such as vanishing-gradient; without a name, list them",
+  async build(command, { argv, io, stop }) {
+    command
+      .argument("[name]", "the experiment")
+      .option("--out <dir>", "folder for the numbers and the picture (default: experiments)")
+      .addOption(threads())
+      .option(...JSON_EVENTS)
+      .option("--quiet", "no progress")
+      .action(async (name, flags) => (await import("./experiment.ts")).experiment(name, flags, io, stop));
+    await (await import("./help.ts")).addExperimentFlags(command, argv);
+  },
+};
+
 const info: Verb = {
   name: "info",
   about: "what a run holds and how far it is",
@@ -151,7 +166,7 @@ const doctor: Verb = {
   },
 };
 
-const verbs: readonly Verb[] = [train, predict, evaluate, generate, exporting, info, doctor];
+const verbs: readonly Verb[] = [train, predict, evaluate, generate, experiment, exporting, info, doctor];
 
 const EXAMPLES = `
 Examples:

@@ -1,4 +1,5 @@
 /** Curves over the steps of a training. */
+import { type Axis, axisOf } from "./axes.ts";
 import { COLOURS, digits, element, picture } from "./svg.ts";
 
 /** Points of one curve, x rising. */
@@ -13,62 +14,97 @@ const MOST_POINTS = 500;
 
 /** A curve of at most `MOST_POINTS` points, each the mean of its neighbours. */
 function thinned({ name, points }: Curve): Curve {
-  const finite = points.filter(([, y]) => Number.isFinite(y));
-  const group = Math.ceil(finite.length / MOST_POINTS);
-  if (group <= 1) return { name, points: finite };
-  const groups = Array.from({ length: Math.ceil(finite.length / group) }, (_, i) =>
-    finite.slice(i * group, (i + 1) * group),
+  const group = Math.ceil(points.length / MOST_POINTS);
+  if (group <= 1) return { name, points };
+  const groups = Array.from({ length: Math.ceil(points.length / group) }, (_, i) =>
+    points.slice(i * group, (i + 1) * group),
   );
-  const mean = (part: typeof finite, k: 0 | 1) => part.reduce((sum, point) => sum + point[k], 0) / part.length;
+  const mean = (part: typeof points, k: 0 | 1) => part.reduce((sum, point) => sum + point[k], 0) / part.length;
   return { name, points: groups.map((part) => [mean(part, 0), mean(part, 1)] as const) };
 }
 
-/** Between four and eight round numbers within [low, high]. */
-function ticks(low: number, high: number): number[] {
-  const raw = (high - low) / 5;
-  const scale = 10 ** Math.floor(Math.log10(raw));
-  const step = scale * ([1, 2, 5, 10].find((multiple) => multiple * scale >= raw) ?? 10);
-  const first = Math.ceil(low / step);
-  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
+/** What stands at the axes. */
+export interface Labels {
+  readonly x?: string;
+  readonly y?: string;
+  /** Whether y rises by its logarithm; what is not above 0 is left out. */
+  readonly log?: boolean;
 }
 
-/** The smallest range that holds `values`, a little wider where they are all the same. */
-function range(values: readonly number[]): [number, number] {
-  const low = values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-  const high = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  return low < high ? [low, high] : [low - 0.5, high + 0.5];
-}
+/** Width of a name above the curves. */
+const NAME = 150;
 
 /** An SVG of curves over one axis; the last value of each stands beside its name. Nothing where there are no points. */
-export function curves(title: string, given: readonly Curve[]): string | undefined {
-  const all = given.map(thinned).filter(({ points }) => points.length > 0);
+export function curves(title: string, given: readonly Curve[], labels: Labels = {}): string | undefined {
+  const drawable = ([, y]: readonly [number, number]) => Number.isFinite(y) && !(labels.log && y <= 0);
+  const all = given
+    .map(({ name, points }) => thinned({ name, points: points.filter(drawable) }))
+    .filter(({ points }) => points.length > 0);
   const points = all.flatMap((curve) => curve.points);
   if (points.length === 0) return undefined;
-  const { width, height, left, right, top, bottom } = SIZE;
-  const [[x0, x1], [y0, y1]] = [range(points.map(([x]) => x)), range(points.map(([, y]) => y))];
-  const x = (value: number) => left + ((value - x0) / (x1 - x0)) * (width - left - right);
-  const y = (value: number) => height - bottom - ((value - y0) / (y1 - y0)) * (height - top - bottom);
-  const grid = ticks(y0, y1).flatMap((value) => [
-    element("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), stroke: "#8884" }),
-    element("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, digits(value)),
-  ]);
-  const below = ticks(x0, x1).map((value) =>
-    element("text", { x: x(value), y: height - bottom + 18, "text-anchor": "middle" }, digits(value)),
-  );
-  const lines = all.map((curve, i) =>
+  const perLine = Math.floor((SIZE.width - SIZE.left) / NAME);
+  const lines = Math.ceil(all.length / perLine);
+  const box = {
+    ...SIZE,
+    left: SIZE.left + (labels.y ? 16 : 0),
+    top: SIZE.top + (lines - 1) * 16,
+    bottom: SIZE.bottom + (labels.x ? 16 : 0),
+  };
+  const [across, up] = [
+    axisOf(points.map(([x]) => x)),
+    axisOf(
+      points.map(([, y]) => y),
+      labels.log,
+    ),
+  ];
+  const x = (value: number) => box.left + across.place(value) * (box.width - box.left - box.right);
+  const y = (value: number) => box.height - box.bottom - up.place(value) * (box.height - box.top - box.bottom);
+  const drawn = all.map((curve, i) =>
     element("polyline", {
       points: curve.points.map(([a, b]) => `${x(a).toFixed(1)},${y(b).toFixed(1)}`).join(" "),
       fill: "none",
-      stroke: COLOURS[i % COLOURS.length] ?? "",
+      stroke: colourOf(i),
       "stroke-width": 1.5,
     }),
   );
   const names = all.map((curve, i) =>
     element(
       "text",
-      { x: left + i * 150, y: 16, fill: COLOURS[i % COLOURS.length] ?? "" },
+      { x: box.left + (i % perLine) * NAME, y: 16 + 16 * Math.floor(i / perLine), fill: colourOf(i) },
       `${curve.name} ${digits(curve.points.at(-1)?.[1] ?? 0)}`,
     ),
   );
-  return picture(width, height, title, [...grid, ...below, ...lines, ...names]);
+  return picture(box.width, box.height, title, [
+    ...frame(box, across, up, x, y),
+    ...drawn,
+    ...names,
+    ...named(box, labels),
+  ]);
+}
+
+const colourOf = (i: number): string => COLOURS[i % COLOURS.length] ?? "";
+
+type Box = { readonly [side in "left" | "right" | "top" | "bottom" | "width" | "height"]: number };
+type Place = (value: number) => number;
+
+/** Lines across the picture, and numbers beside and below it. */
+const frame = ({ left, right, bottom, width, height }: Box, across: Axis, up: Axis, x: Place, y: Place): string[] => [
+  ...up.marks.flatMap(([value, label]) => [
+    element("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), stroke: "#8884" }),
+    element("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, label),
+  ]),
+  ...across.marks.map(([value, label]) =>
+    element("text", { x: x(value), y: height - bottom + 18, "text-anchor": "middle" }, label),
+  ),
+];
+
+/** What the axes are called. */
+function named({ left, right, top, bottom, width, height }: Box, { x, y }: Labels): string[] {
+  const [middle, centre] = [left + (width - left - right) / 2, top + (height - top - bottom) / 2];
+  return [
+    ...(x ? [element("text", { x: middle, y: height - 8, "text-anchor": "middle" }, x)] : []),
+    ...(y
+      ? [element("text", { x: 12, y: centre, "text-anchor": "middle", transform: `rotate(-90 12 ${centre})` }, y)]
+      : []),
+  ];
 }

@@ -33,8 +33,19 @@ export const picture = (width: number, height: number, title: string, content: r
   )}\n`;
 
 /** Colours that differ in lightness as well as in hue. */
-export const COLOURS = ["#2b7bba", "#e08214", "#1b9e77", "#9b59b6"] as const;
+export const COLOURS = [
+  "#2b7bba",
+  "#e08214",
+  "#1b9e77",
+  "#9b59b6",
+  "#c0392b",
+  "#7f8c8d",
+  "#b7950b",
+  "#16a2b8",
+] as const;
 
-/** A number in few digits: 1234 · 12.3 · 0.0123 */
-export const digits = (value: number): string =>
-  Math.abs(value) >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+/** A number in few digits: 1234 · 12.3 · 0.0123 · 6.35e+34 */
+export function digits(value: number): string {
+  if (Math.abs(value) >= 1e9) return value.toExponential(2);
+  return Math.abs(value) >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+}

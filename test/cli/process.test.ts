@@ -44,7 +44,7 @@ test("help, versions and slips of the keyboard need neither engine nor schemas",
 
 test("help of a command, and options that are refused, need schemas but no engine", async () => {
   const noEngine = forbid("^(onnxruntime|@huggingface)");
-  for (const verb of ["train", "predict", "eval", "generate", "export", "info", "doctor"])
+  for (const verb of ["train", "predict", "eval", "generate", "experiment", "export", "info", "doctor"])
     expect(await run([verb, "--help"], noEngine), verb).toMatchObject({ code: 0, err: "" });
   expect((await run(["train", "gpt", "--help"], noEngine)).out).toContain("n_embd");
   const noSchemas = await run(["train", "--help"], forbid("^zod"));
@@ -55,7 +55,7 @@ test("without a command the help and what is missing go to standard error", asyn
   const { code, out, err } = await run([]);
   expect([code, out]).toEqual([2, ""]);
   expect(err).toMatch(/^Usage: descent \[options\] \[command\]\n/);
-  for (const verb of ["train", "predict", "eval", "generate", "export", "info", "doctor"])
+  for (const verb of ["train", "predict", "eval", "generate", "experiment", "export", "info", "doctor"])
     expect(err).toMatch(new RegExp(`^  ${verb} `, "m"));
   expect(err).toMatch(/\ndescent: expected a command: train, predict, [^\n]*; see descent --help\n$/);
 });
