@@ -7,7 +7,7 @@ export { type OpName, ops, rowOf } from "./ops/index.ts";
 export type { Draw, Initializer } from "./ops/leaf.ts";
 export type { StandardCell } from "./ops/recurrence.ts";
 export { recompute } from "./recompute.ts";
-export { recurrence } from "./recurrence.ts";
+export { type Recurrence, recurrence } from "./recurrence.ts";
 export { type ScanOptions, type Step, scan } from "./scan.ts";
 export { simplify } from "./simplify.ts";
 export { substitute } from "./substitute.ts";

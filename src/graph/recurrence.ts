@@ -16,6 +16,7 @@ export interface Recurrence {
   readonly states: readonly Tensor[];
   readonly weights: readonly [ih: Tensor, hh: Tensor];
   readonly biases: readonly [] | readonly [ih: Tensor, hh: Tensor];
+  readonly peepholes: Tensor | undefined;
   readonly lengths: Tensor | undefined;
 }
 
@@ -25,10 +26,16 @@ export interface Recurrence {
  */
 export function recurrence(plain: readonly Tensor[], layer: Recurrence): readonly Tensor[] {
   if (insideBody()) return plain;
-  const { cell, reverse, xs, states, weights, biases, lengths } = layer;
-  const inputs = [...plain, xs, ...states, ...weights, ...biases, ...(lengths ? [lengths] : [])];
-  const attrs = { cell, reverse, spelled: true, bias: biases.length > 0, lengths: lengths !== undefined };
-  return record("recurrence", inputs, attrs);
+  const { cell, reverse, xs, states, weights, biases, peepholes, lengths } = layer;
+  const vectors = [...biases, ...(peepholes ? [peepholes] : []), ...(lengths ? [lengths] : [])];
+  return record("recurrence", [...plain, xs, ...states, ...weights, ...vectors], {
+    cell,
+    reverse,
+    spelled: true,
+    bias: biases.length > 0,
+    peepholes: peepholes !== undefined,
+    lengths: lengths !== undefined,
+  });
 }
 
 const attrsOf = (node: Node): RecurrenceAttrs => node.attrs as RecurrenceAttrs;

@@ -15,7 +15,7 @@ import { formatShape, type Tensor } from "../tensor/index.ts";
 import { requireOptions, requireSizes, requireTensors } from "./arguments.ts";
 import { Linear } from "./linear.ts";
 import { module, type Parts } from "./module.ts";
-import { activeSteps } from "./sequence.ts";
+import { activeSteps } from "./recurrence/reading.ts";
 
 /** Options of a call. */
 export interface MemoryOptions {

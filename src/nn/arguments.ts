@@ -51,6 +51,15 @@ export function requireNumbers(name: string, values: Readonly<Record<string, num
       );
 }
 
+/** Throws ConfigError where one of `values` is no probability below 1. */
+export function requireProbabilities(name: string, values: Readonly<Record<string, number>>): void {
+  for (const [key, value] of Object.entries(values))
+    if (!(value >= 0 && value < 1))
+      throw new ConfigError(
+        `${name}: expected ${key} to be a probability from 0 to below 1, got ${shown(value)}; 0 switches it off`,
+      );
+}
+
 /** Throws DTypeError for what is no tensor. */
 export function requireTensors(name: string, ...values: readonly unknown[]): void {
   for (const value of values) requireTensor(name, value);

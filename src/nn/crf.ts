@@ -15,7 +15,7 @@ import { requireOptions, requireSizes, requireTensors } from "./arguments.ts";
 import { uniformInit } from "./init.ts";
 import { module } from "./module.ts";
 import { REDUCTION, type ReductionOption, reduce } from "./reduction.ts";
-import { activeSteps } from "./sequence.ts";
+import { activeSteps } from "./recurrence/reading.ts";
 
 /** What tags and pairs of tags score by themselves. */
 export interface CRFScores {

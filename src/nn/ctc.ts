@@ -13,7 +13,7 @@ import { scan } from "../graph/index.ts";
 import { arange, formatShape, isFloat, stack, staticShape, type Tensor, zeros } from "../tensor/index.ts";
 import { requireOptions, requireTensors } from "./arguments.ts";
 import { REDUCTION, type ReductionOption, reduce } from "./reduction.ts";
-import { activeSteps } from "./sequence.ts";
+import { activeSteps } from "./recurrence/reading.ts";
 
 /** How `ctcLoss` counts. */
 export interface CTCOptions extends ReductionOption {

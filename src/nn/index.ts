@@ -9,7 +9,7 @@ export { CRF, type CRFScores, crfLoss } from "./crf.ts";
 export { type CTCOptions, ctcLoss } from "./ctc.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
-export { constantInit, normalInit, uniformInit } from "./init.ts";
+export { constantInit, normalInit, orthogonalInit, uniformInit } from "./init.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
 export * from "./loss.ts";
 export * from "./minimal.ts";
@@ -28,18 +28,13 @@ export {
 export { MultiheadAttention, type MultiheadAttentionCall, type MultiheadAttentionOptions } from "./multihead.ts";
 export { GroupNorm, LayerNorm, type NormOptions, RMSNorm } from "./norm.ts";
 export * from "./pool.ts";
-export {
-  GRUCell,
-  type GRUCellOptions,
-  LSTMCell,
-  type LSTMCellOptions,
-  type LSTMState,
-  RNNCell,
-  type RNNCellOptions,
-} from "./recurrent.ts";
+export { GRU, GRUCell, type GRUCellOptions, type GRUOptions } from "./recurrence/gru.ts";
+export type { RecurrentOptions } from "./recurrence/layer.ts";
+export { LSTM, LSTMCell, type LSTMCellOptions, type LSTMOptions, type LSTMState } from "./recurrence/lstm.ts";
+export { RNN, RNNCell, type RNNCellOptions, type RNNOptions } from "./recurrence/rnn.ts";
+export { type RecurrentCell, recurrent, type SequenceOptions, type StackOptions } from "./recurrence/stack.ts";
 export type { Reduction, ReductionOption } from "./reduction.ts";
 export * from "./rotary.ts";
-export * from "./sequence.ts";
 export * from "./sequential.ts";
 export * from "./similarity.ts";
 export type { PerAxis } from "./sizes.ts";

@@ -9,17 +9,18 @@
  * B batch · T steps · I input width · H hidden width · G rows of weights for each of H
  */
 import { linearScan } from "../graph/index.ts";
-import { parameter, type Tensor } from "../tensor/index.ts";
+import { parameter, type Tensor, zeros } from "../tensor/index.ts";
 import { requireOptions, requireSizes, requireTensors } from "./arguments.ts";
 import { uniformInit } from "./init.ts";
-import { module, type Optional, optional } from "./module.ts";
-import { KINDS, layered, type Reading, type RecurrentOptions } from "./sequence.ts";
+import { module, type Optional, optional, type Parts } from "./module.ts";
+import type { Reading } from "./recurrence/reading.ts";
+import { STACK, type StackOptions, sequenceLayer } from "./recurrence/stack.ts";
 
 /** What a minimal cell computes its gates and its candidate with. */
-export interface MinimalParts<B extends boolean = boolean> {
+export type MinimalParts<B extends boolean = boolean> = {
   readonly weight_ih: Tensor;
   readonly bias_ih: Optional<B>;
-}
+};
 
 /** Options of a minimal cell. */
 export interface MinimalCellOptions<B extends boolean = boolean> {
@@ -28,7 +29,7 @@ export interface MinimalCellOptions<B extends boolean = boolean> {
 }
 
 /** Options of a minimal layer. */
-export interface MinimalOptions extends RecurrentOptions, MinimalCellOptions {
+export interface MinimalOptions extends StackOptions, MinimalCellOptions {
   /**
    * Whether training takes all steps together: in O(log T) operations instead of T, of up to three times the work. By
    * default where one step is so little work that its own overhead counts most.
@@ -102,7 +103,7 @@ function read(
   step: Minimal["step"],
   { weight_ih, bias_ih }: MinimalParts,
   first: Tensor,
-  { xs, active, reverse, truncate }: Reading,
+  { xs, active, reverse, truncate }: Reading<Tensor>,
   chosen: boolean | undefined,
 ): readonly [Tensor, Tensor] {
   const { a, b } = step(xs.linear(weight_ih, bias_ih));
@@ -114,14 +115,14 @@ function read(
 }
 
 function layers({ name, G, step }: Minimal, I: number, H: number, options: MinimalOptions) {
-  requireOptions(name, options, { ...KINDS, bias: "boolean", parallel: "boolean" });
+  requireOptions(name, options, { ...STACK, bias: "boolean", parallel: "boolean" });
   const { bias, parallel } = options;
-  return layered<Tensor, MinimalParts>(
+  return sequenceLayer<MinimalParts & Parts, Tensor>(
     {
       name,
-      parts: (width, size) => partsOf(name, G, width, size, bias),
-      state: (h) => h,
-      read: (parts, first, reading) => read(step, parts, first, reading, parallel),
+      parts: (width) => partsOf(name, G, width, H, bias),
+      first: (B, dtype) => zeros([B, H], dtype),
+      run: (parts, first, reading) => read(step, parts, first, reading, parallel),
     },
     I,
     H,

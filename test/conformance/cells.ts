@@ -2,7 +2,10 @@
 
 import { substitute } from "../../src/graph/index.ts";
 import { GRUCell, LSTMCell, type LSTMState, RNNCell } from "../../src/nn/index.ts";
-import { activeSteps, direction, gruKind, lstmKind } from "../../src/nn/sequence.ts";
+import { gruKind } from "../../src/nn/recurrence/gru.ts";
+import { direction } from "../../src/nn/recurrence/layer.ts";
+import { lstmKind } from "../../src/nn/recurrence/lstm.ts";
+import { activeSteps } from "../../src/nn/recurrence/reading.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
 
 /** weight_ih, weight_hh, bias_ih, bias_hh. */
@@ -70,12 +73,12 @@ const layer = (
 export function lstmLayer(xs: Tensor, h: Tensor, c: Tensor, weights: Weights, how: Reading = {}): Tensor[] {
   const { parts, reading } = layer(xs, weights, how);
   const { forgetBias = 0 } = how;
-  const [last, ys] = direction(lstmKind({ forgetBias }), parts, { h, c }, reading);
+  const [last, ys] = direction(lstmKind(Number(h.dim(-1)), { forgetBias }), parts, { h, c }, reading);
   return [last.h, last.c, ys];
 }
 
 export function gruLayer(xs: Tensor, h: Tensor, weights: Weights, how: Reading = {}): Tensor[] {
   const { parts, reading } = layer(xs, weights, how);
   const { reset = "after" } = how;
-  return [...direction(gruKind({ reset }), parts, h, reading)];
+  return [...direction(gruKind(Number(h.dim(-1)), { reset }), parts, h, reading)];
 }

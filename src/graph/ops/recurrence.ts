@@ -3,7 +3,8 @@
  * are its first inputs: `chooseSpellings` decides before lowering which of the two is computed.
  *
  * Inputs: what the scan gives, xs [B, T, I], first states [B, H], weight_ih [G·H, I], weight_hh [G·H, H], bias_ih and
- * bias_hh [G·H] if there are any, lengths [B] if there are any. Outputs: last states [B, H], ys [B, T, H].
+ * bias_hh [G·H] if there are any, an LSTM's peepholes [3·H] if there are any, lengths [B] if there are any. Outputs: last
+ * states [B, H], ys [B, T, H].
  *
  * B batch · T steps · I input width · H hidden width · G gates
  */
@@ -22,12 +23,14 @@ export interface RecurrenceAttrs {
   /** Whether the first inputs are what the scan gives, one for each output. */
   readonly spelled: boolean;
   readonly bias: boolean;
+  readonly peepholes: boolean;
   readonly lengths: boolean;
 }
 
 /** The inputs by role: tensors, specs or names. */
-export function roles<V>(inputs: readonly V[], { cell, spelled, bias, lengths }: RecurrenceAttrs) {
+export function roles<V>(inputs: readonly V[], { cell, spelled, bias, peepholes, lengths }: RecurrenceAttrs) {
   const n = cell.op === "LSTM" ? 2 : 1;
+  const vectors = n + (bias ? 5 : 3);
   const [plain, own] = [inputs.slice(0, spelled ? n + 1 : 0), inputs.slice(spelled ? n + 1 : 0)];
   return {
     plain,
@@ -35,7 +38,8 @@ export function roles<V>(inputs: readonly V[], { cell, spelled, bias, lengths }:
     xs: own[0] as V,
     states: own.slice(1, n + 1),
     weights: own.slice(n + 1, n + 3),
-    biases: own.slice(n + 3, n + (bias ? 5 : 3)),
+    biases: own.slice(n + 3, vectors),
+    peepholes: peepholes ? own[vectors] : undefined,
     lengths: lengths ? own.at(-1) : undefined,
   };
 }
@@ -48,10 +52,12 @@ const whole = ({ constant }: Pen, ...values: number[]): string =>
 /** Of each gate in ONNX's order the place in PyTorch's: i, o, f, c of i, f, g, o, and z, r, h of r, z, n. */
 const ORDER = { LSTM: [0, 3, 1, 2], GRU: [1, 0, 2] } as const;
 
+/** Of an LSTM's peepholes likewise: i, o, f of i, f, o. */
+const PEEPHOLES = [0, 2, 1] as const;
+
 /** W [G·H, ..] with its gates in ONNX's order: [1, G·H, ..]. */
-function reordered(pen: Pen, weight: string, H: number, ...rest: number[]): string {
-  const { emit, attrs } = pen;
-  const order = ORDER[attrs.cell.op];
+function reordered(pen: Pen, order: readonly number[], weight: string, H: number, ...rest: number[]): string {
+  const { emit } = pen;
   const gates = emit("Reshape", [weight, whole(pen, order.length, H, ...rest)]);
   const moved = emit("Gather", [gates, whole(pen, ...order)], { axis: 0 });
   return emit("Reshape", [moved, whole(pen, 1, order.length * H, ...rest)]);
@@ -63,17 +69,26 @@ function forgetBias({ attrs: { cell }, constant }: Pen, H: number): string {
   return constant(new Float32Array(8 * H).fill(cell.forgetBias, 2 * H, 3 * H), "f32", [1, 8 * H]);
 }
 
-/** The operator's weights [1, G·H, I] and [1, G·H, H] and its bias [1, 2·G·H], which may be "". */
-function operands(pen: Pen): readonly [W: string, R: string, B: string] {
+/** The operator's weights [1, G·H, I] and [1, G·H, H], its bias [1, 2·G·H] and peepholes [1, 3·H], which may be "". */
+interface Operands {
+  readonly weights: readonly [W: string, R: string, B: string];
+  readonly peepholes: string;
+}
+
+function operands(pen: Pen): Operands {
   const { attrs, inputs, specs, emit } = pen;
-  const { weights, biases } = roles(inputs, attrs);
+  const { weights, biases, peepholes } = roles(inputs, attrs);
+  const order = ORDER[attrs.cell.op];
   const [I = 0, H = 0] = roles(specs.inputs, attrs).weights.map(({ shape }) => Number(shape[1]));
   const [ih = "", hh = ""] = weights;
-  const own = biases.map((bias) => reordered(pen, bias, H));
+  const own = biases.map((bias) => reordered(pen, order, bias, H));
   const both = own.length > 0 ? emit("Concat", own, { axis: 1 }) : "";
   const parts = [both, forgetBias(pen, H)].filter(Boolean);
   const B = parts.length > 1 ? emit("Add", parts) : (parts[0] ?? "");
-  return [reordered(pen, ih, H, I), reordered(pen, hh, H, H), B];
+  return {
+    weights: [reordered(pen, order, ih, H, I), reordered(pen, order, hh, H, H), B],
+    peepholes: peepholes ? reordered(pen, PEEPHOLES, peepholes, H) : "",
+  };
 }
 
 /** How many steps of each row count: i32 [B]. */
@@ -125,16 +140,16 @@ function settings({ attrs: { cell, reverse }, specs, attrs }: Pen): Record<strin
 }
 
 /** The operator, with what its kernels get wrong put right: NaN, and the last states of rows without a step. */
-function fused(pen: Pen, weights: readonly string[]): readonly string[] {
+function fused(pen: Pen, { weights, peepholes }: Operands): readonly string[] {
   const { attrs, inputs, specs, emit } = pen;
   const { xs, states } = roles(inputs, attrs);
   const T = pen.dims([roles(specs.inputs, attrs).xs.shape[1] ?? 0]);
   const steps = countedSteps(pen, T);
   const x = emit("Transpose", [xs], { perm: [1, 0, 2] });
   const first = states.map((state) => emit("Unsqueeze", [state, whole(pen, 0)]));
-  const given = [x, ...weights, steps ?? "", ...first];
+  const given = [x, ...weights, steps ?? "", ...first, ...(peepholes ? [peepholes] : [])];
   const [y = "", ...last] = pen.emitMany(attrs.cell.op, given, settings(pen), states.length + 1);
-  const nan = nanMarks(pen, x, weights, steps && counting(pen, steps, T));
+  const nan = nanMarks(pen, x, [...weights, peepholes], steps && counting(pen, steps, T));
   const ys = emit("Add", [emit("Squeeze", [y, whole(pen, 1)]), nan.steps]); // [T, B, H]
   const ends = last.map((state) => emit("Add", [emit("Squeeze", [state, whole(pen, 0)]), nan.end]));
   return [...(steps ? movedOnly(pen, ends, steps) : ends), emit("Transpose", [ys], { perm: [1, 0, 2] })];
@@ -151,14 +166,14 @@ function movedOnly(pen: Pen, ends: readonly string[], steps: string): string[] {
 function onnx(pen: Pen): readonly string[] {
   const { attrs, inputs, specs, emit } = pen;
   const [B = 0, T = 0] = roles(specs.inputs, attrs).xs.shape;
-  const weights = operands(pen); // outside of the branch, where the engine computes what is constant beforehand
-  if (typeof B === "number" && typeof T === "number") return fused(pen, weights);
+  const given = operands(pen); // outside of the branch, where the engine computes what is constant beforehand
+  if (typeof B === "number" && typeof T === "number") return fused(pen, given);
   const none = emit("Equal", [pen.dims([multiplyDims(B, T)]), whole(pen, 0)]);
   const unmoved = ({ fill }: Pen) => [
     ...roles(inputs, attrs).states,
     ...specs.outputs.slice(-1).map((ys) => fill(0, ys)),
   ];
-  return pen.branch(none, unmoved, (inner) => fused(inner, weights));
+  return pen.branch(none, unmoved, (inner) => fused(inner, given));
 }
 
 export const recurrenceOps = {
