@@ -33,6 +33,7 @@ export type { RecurrentOptions } from "./recurrence/layer.ts";
 export { LSTM, LSTMCell, type LSTMCellOptions, type LSTMOptions, type LSTMState } from "./recurrence/lstm.ts";
 export { RNN, RNNCell, type RNNCellOptions, type RNNOptions } from "./recurrence/rnn.ts";
 export { type RecurrentCell, recurrent, type SequenceOptions, type StackOptions } from "./recurrence/stack.ts";
+export { resetStates, Stateful, type StatefulOptions } from "./recurrence/stateful.ts";
 export type { Reduction, ReductionOption } from "./reduction.ts";
 export * from "./rotary.ts";
 export * from "./sequential.ts";

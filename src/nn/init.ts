@@ -1,6 +1,6 @@
 /** Initial values of parameters. Every parameter draws from a stream of its own, keyed by its name. */
 import { ConfigError } from "../errors.ts";
-import type { Draw, Initializer } from "../graph/index.ts";
+import type { Initializer } from "../graph/index.ts";
 import { formatShape } from "../tensor/index.ts";
 import { requireNumbers, requireSizes } from "./arguments.ts";
 
@@ -40,12 +40,11 @@ function removeFrom(a: Float64Array, basis: readonly Float64Array[]): void {
   }
 }
 
-/** `count` orthonormal vectors of `length` numbers, uniform among all such: normal ones by Gram and Schmidt, twice. */
-function orthonormal(count: number, length: number, draw: Draw): Float64Array[] {
+/** `count` orthonormal vectors of `length` numbers out of normal ones, by Gram and Schmidt, twice. */
+function orthonormal(count: number, length: number, normal: Float64Array): Float64Array[] {
   const basis: Float64Array[] = [];
   while (basis.length < count) {
-    const vector = new Float64Array(length);
-    draw.fillNormal(vector);
+    const vector = normal.slice(basis.length * length, (basis.length + 1) * length);
     for (let pass = 0; pass < 2; pass++) removeFrom(vector, basis); // the second removes what rounding left
     const norm = Math.sqrt(dot(vector, vector));
     basis.push(vector.map((x) => x / norm));
@@ -67,12 +66,15 @@ export function orthogonalInit(blocks = 1): Initializer {
       throw new ConfigError(
         `orthogonalInit: expected a matrix of ${blocks} blocks of rows, got ${formatShape(shape)}; use it for matrices alone`,
       );
-    const tall = height >= columns;
+    const size = height * columns;
+    const normal = new Float64Array(rows * columns);
+    draw.fillNormal(normal);
     for (let block = 0; block < blocks; block++) {
-      const basis = orthonormal(Math.min(height, columns), Math.max(height, columns), draw);
-      for (let i = 0; i < height * columns; i++) {
+      const own = normal.subarray(block * size, (block + 1) * size);
+      const basis = orthonormal(Math.min(height, columns), Math.max(height, columns), own);
+      for (let i = 0; i < size; i++) {
         const [row, column] = [Math.floor(i / columns), i % columns];
-        out[block * height * columns + i] = (tall ? basis[column]?.[row] : basis[row]?.[column]) ?? 0;
+        out[block * size + i] = (height >= columns ? basis[column]?.[row] : basis[row]?.[column]) ?? 0;
       }
     }
   };

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { entitiesOf } from "../../src/metrics/entities.ts";
 import * as metrics from "../../src/metrics/index.ts";
 import * as nn from "../../src/nn/index.ts";
-import { buffer, input, parameter, type Tensor } from "../../src/tensor/index.ts";
+import { buffer, type Dim, input, parameter, type Tensor, zeros } from "../../src/tensor/index.ts";
 import { type Call, fault, parts, junk as usual } from "../support/junk.ts";
 
 const [x, image, line] = [input("x", [2, 3]), input("image", [2, 3, 4, 4]), input("line", [2, 3, 4])];
@@ -17,6 +17,13 @@ const seen = input("seen", [2, 4], "bool");
 const q = input("q", [2, 2, 4, 6]);
 const fill = nn.constantInit(0);
 const held = buffer([2], fill);
+/** A running sum of a projection. */
+const cell = {
+  name: "Own",
+  parts: (width: number) => ({ weight: parameter([2, width], fill) }),
+  first: (B: Dim) => zeros([B, 2]),
+  step: ({ weight }: { weight: Tensor }, sum: Tensor, now: Tensor) => [sum, sum.add(now.linear(weight))] as const,
+};
 
 const makers: readonly Call[] = [
   ["Linear", nn.Linear, 3, 2, { bias: false, weightInit: fill }],
@@ -39,8 +46,11 @@ const makers: readonly Call[] = [
   ["GroupNorm", nn.GroupNorm, 1, 3, 1e-5, { affine: true }],
   ["LayerNorm", nn.LayerNorm, [2, 3], 1e-5, { bias: false }],
   ["RMSNorm", nn.RMSNorm, 3, 1e-5, { affine: true }],
-  ["RNN", nn.RNN, 3, 2, { layers: 2, bidirectional: true, dropout: 0.1, nonlinearity: "relu" }],
-  ["LSTM", nn.LSTM, 3, 2, { forgetBias: 1 }],
+  ["RNN", nn.RNN, 3, 2, { layers: 2, bidirectional: true, dropout: 0.1, nonlinearity: "relu", merge: "sum" }],
+  ["LSTM", nn.LSTM, 3, 2, { forgetBias: 1, peepholes: true, projection: 1, cellZoneout: 0.1 }],
+  ["LSTM with noise", nn.LSTM, 3, 2, { inputDropout: 0.1, recurrentDropout: 0.1, dropoutMask: "step", zoneout: 0.1 }],
+  ["recurrent", nn.recurrent, cell, 3, 2, { layers: 2, bidirectional: true, merge: "mul" }],
+  ["Stateful", nn.Stateful, nn.GRU(3, 2), 2],
   ["GRU", nn.GRU, 3, 2, { reset: "before", bias: false }],
   ["RNNCell", nn.RNNCell, 3, 2, { nonlinearity: "relu" }],
   ["LSTMCell", nn.LSTMCell, 3, 2, { forgetBias: 1 }],
@@ -58,6 +68,7 @@ const makers: readonly Call[] = [
   ["module", nn.module, "Own", { weight: parameter([2], fill) }, (_: object, y: Tensor) => y],
   ["times", nn.times, 2, () => 1],
   ["uniformInit", nn.uniformInit, 1],
+  ["orthogonalInit", nn.orthogonalInit, 2],
 ];
 
 const { Hardsigmoid, Hardswish, Hardtanh, LogSigmoid, LogSoftmax, Mish, ReLU6, SELU } = nn;
@@ -90,6 +101,8 @@ const layers: readonly Call[] = [
     { h: input("h", [1, 2, 2]), c: input("c", [1, 2, 2]) },
   ],
   ["GRU from a state", (state: never) => nn.GRU(3, 2)(xs, { state }), input("h", [1, 2, 2])],
+  ["recurrent over sequences", nn.recurrent(cell, 3, 2), xs, { lengths }],
+  ["Stateful of sequences", nn.Stateful(nn.GRU(3, 2), 2), xs, { lengths, reset: input("r", [2], "bool") }],
   ["GRU of lengths", (given: never) => nn.GRU(3, 2)(xs, { lengths: given }), lengths],
   ["RNNCell", nn.RNNCell(3, 3), h, x],
   ["LSTMCell", nn.LSTMCell(3, 3), { h, c: h }, x],
@@ -127,6 +140,7 @@ const functions: readonly Call[] = [
   ["update", nn.update, held, input("next", [2])],
   ["namedParameters", nn.namedParameters, nn.Linear(3, 2)],
   ["namedBuffers", nn.namedBuffers, nn.BatchNorm1d(3)],
+  ["resetStates", nn.resetStates, nn.Stateful(nn.GRU(3, 2), 2), {}],
   ["traceTraining", nn.traceTraining, () => 1],
 ];
 

@@ -82,7 +82,7 @@ export const lstmStep = ({ forgetBias = 0, recurrentActivation = "sigmoid" }: LS
 
 function requireProjection(name: string, H: number, projection: number | undefined): void {
   if (projection === undefined) return;
-  requireSizes(name, { projection });
+  requireSizes(name, { H, projection });
   if (projection >= H)
     throw new ConfigError(
       `${name}: expected a projection to fewer than ${H} elements, got ${projection}; leave it out for an output of width ${H}`,

@@ -49,8 +49,11 @@ export interface Drawn<P, S extends Tree, X extends Tree> {
   step(parts: P, state: S, x: X): readonly [S, Tensor];
 }
 
-/** Sequences of a call: the input, what is seen of h [B, T, P], and for each state where it stays [B, T, ..]. */
-type Slices = { x: Tensor; seen?: Tensor; stays?: readonly Tensor[] };
+/** By the place of a tensor in the state: true where its elements stay. */
+type Stays = Readonly<Record<number, Tensor>>;
+
+/** Sequences of a call: the input, what is seen of h [B, T, P], and where states stay [B, T, ..]. */
+type Slices = { x: Tensor; seen?: Tensor; stays?: Stays };
 
 /** Probabilities of zoneout in the order of the state's tensors. */
 type Zones = readonly (number | undefined)[];
@@ -63,7 +66,7 @@ const zonedOut = (before: Tensor, after: Tensor, p: number, stays: Tensor | unde
 
 /** `step` with zoneout of its state, whose first tensor is its output. */
 function withZoneout<P, S extends Tree>(step: CellStep<P, S>, zones: Zones) {
-  return (parts: P, state: S, x: Tensor, seen: Seen, stays: readonly Tensor[] | undefined): readonly [S, Tensor] => {
+  return (parts: P, state: S, x: Tensor, seen: Seen, stays: Stays | undefined): readonly [S, Tensor] => {
     const [next, y] = step(parts, state, x, seen);
     if (!zones.some(Boolean)) return [next, y];
     const before = leaves(state);
@@ -72,10 +75,12 @@ function withZoneout<P, S extends Tree>(step: CellStep<P, S>, zones: Zones) {
   };
 }
 
-/** Masks for the first state's tensors, each its own. */
-const drawStays = (xs: Tensor, first: Tree, zones: Zones): readonly Tensor[] =>
-  leaves(first).map((state, i) =>
-    noise("uniform", [xs.dim(0), xs.dim(1), ...state.shape.slice(1)]).less(zones[i] ?? 0),
+const drawStays = (xs: Tensor, first: Tree, zones: Zones): Stays =>
+  Object.fromEntries(
+    leaves(first).flatMap(({ shape }, i) => {
+      const p = zones[i] ?? 0;
+      return p === 0 ? [] : [[i, noise("uniform", [xs.dim(0), xs.dim(1), ...shape.slice(1)]).less(p)]];
+    }),
   );
 
 /** What a call draws and reads; the step alone where it draws nothing. */

@@ -22,7 +22,7 @@ import {
   type Seen,
   type Vector,
 } from "./gates.ts";
-import { LAYER, layer, type RecurrentOptions } from "./layer.ts";
+import { type Kind, LAYER, layer, type RecurrentOptions } from "./layer.ts";
 
 const KINDS = { ...CELL, nonlinearity: ["tanh", "relu"] } as const;
 
@@ -65,9 +65,15 @@ export const RNNCell = <B extends boolean = true>(I: number, H: number, options:
 /** Options of an RNN. */
 export interface RNNOptions extends RecurrentOptions, RNNCellOptions {}
 
+/** The engine has an operator for this cell too, which is not faster. */
+export const rnnKind = (H: number, options: RNNOptions): Kind<RNNParts, Tensor> => ({
+  cell: rnnCell("RNN", H, options) satisfies Cell<RNNParts, Tensor>,
+  zones: [options.zoneout],
+  engine: undefined,
+});
+
 /** xs [B, T, I] -> [outputs [B, T, D·H], last h [L·D, B, H]]; h' as in `RNNCell`. Parts as in torch.nn.RNN. */
 export const RNN = (I: number, H: number, options: RNNOptions = {}) => {
   requireOptions("RNN", options, { ...LAYER, ...KINDS });
-  const cell: Cell<RNNParts, Tensor> = rnnCell("RNN", H, options);
-  return layer({ cell, zones: [options.zoneout], engine: undefined }, I, options);
+  return layer(rnnKind(H, options), I, options);
 };

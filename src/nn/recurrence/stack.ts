@@ -12,6 +12,7 @@ import {
   formatShape,
   isFloat,
   isTensor,
+  requireFunction,
   sameShape,
   stack,
   type Tensor,
@@ -234,8 +235,11 @@ export function recurrent<P extends Parts, S extends Tree, X extends Tree, Y ext
   [xs: X, options?: SequenceOptions<S>],
   [Y, S]
 > {
-  requireOptions("recurrent", cell, { name: "any", parts: "function", first: "function", step: "function" });
+  requireOptions("recurrent", cell, { name: "any", parts: "any", first: "any", step: "any" });
   const { name = "recurrent", parts, first, step } = cell;
+  requireFunction(name, "parts", parts);
+  requireFunction(name, "a first state", first);
+  requireFunction(name, "a step", step);
   requireOptions(name, options, STACK);
   const run = (own: P, state: S, reading: Reading<X>) =>
     scanned((state: S, x: X) => step(own, state, x), state, reading);
