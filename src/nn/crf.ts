@@ -14,8 +14,8 @@ import { arange, formatShape, isFloat, parameter, sameShape, staticShape, type T
 import { requireOptions, requireSizes, requireTensors } from "./arguments.ts";
 import { uniformInit } from "./init.ts";
 import { module } from "./module.ts";
-import { REDUCTION, type ReductionOption, reduce } from "./reduction.ts";
 import { activeSteps } from "./recurrence/reading.ts";
+import { REDUCTION, type ReductionOption, reduce } from "./reduction.ts";
 
 /** What tags and pairs of tags score by themselves. */
 export interface CRFScores {

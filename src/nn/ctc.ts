@@ -12,8 +12,8 @@ import { DTypeError, ShapeError } from "../errors.ts";
 import { scan } from "../graph/index.ts";
 import { arange, formatShape, isFloat, stack, staticShape, type Tensor, zeros } from "../tensor/index.ts";
 import { requireOptions, requireTensors } from "./arguments.ts";
-import { REDUCTION, type ReductionOption, reduce } from "./reduction.ts";
 import { activeSteps } from "./recurrence/reading.ts";
+import { REDUCTION, type ReductionOption, reduce } from "./reduction.ts";
 
 /** How `ctcLoss` counts. */
 export interface CTCOptions extends ReductionOption {
