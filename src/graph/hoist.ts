@@ -1,6 +1,7 @@
 /**
  * Moving work out of a loop. What follows from the sequences alone is recorded for all steps at once, by the rows'
- * `lead`; a product (s·a)·b, where s follows from the state and a, b do not, becomes s·(a·b) first, so that a·b can leave.
+ * `lead`; a product (s·a)·b, where s follows from the state and a, b do not, becomes s·(a·b) first, so that a·b can leave,
+ * and [s, x] W becomes s V + x U, so that x U can.
  */
 import { type Dim, sameShape } from "../tensor/dim.ts";
 import { record, type Tensor } from "../tensor/tensor.ts";
@@ -31,6 +32,20 @@ function regrouped({ inputs: [x, y], outputs: [whole] }: Node, own: ReadonlySet<
   return undefined;
 }
 
+/** [s, x] W as s V + x U, with W's rows V for s, which follows from the state, and U for x, which does not. */
+function dividedProduct({ inputs: [joined, weight], attrs }: Node, own: ReadonlySet<Tensor>): Tensor | undefined {
+  const { transA, transB } = attrs as Transposed;
+  if (joined?.node.op !== "concat" || weight?.rank !== 2 || transA || own.has(weight)) return undefined;
+  const parts = joined.node.inputs;
+  const { axis } = joined.node.attrs as { axis: number };
+  if (axis !== joined.rank - 1 || parts.some((part) => typeof part.dim(-1) === "string")) return undefined;
+  if (parts.every((part) => own.has(part)) || !parts.some((part) => own.has(part))) return undefined;
+  const widths = parts.map((part) => part.dim(-1));
+  const rows = weight.split(widths, transB ? 1 : 0);
+  const products = parts.map((part, i) => part.matmul(rows[i] ?? weight, { transB }));
+  return products.reduce((sum, product) => sum.add(product));
+}
+
 /** aᵀb where a does not change from step to step: the transposition, which the engine would repeat, is moved out. */
 function plainFactor({ inputs: [a, b], attrs }: Node, changing: ReadonlySet<Tensor>): Tensor | undefined {
   if (a?.rank !== 2 || b?.rank !== 2 || changing.has(a) || !changing.has(b)) return undefined;
@@ -44,7 +59,10 @@ function renewed(node: Node, map: ReadonlyMap<Tensor, Tensor>): Node {
   return inputs.every((input, i) => input === node.inputs[i]) ? node : again(node, inputs);
 }
 
-/** s·a·b as s·(ab) where s follows from the state and a, b do not, so that ab can be moved out, as can transpositions. */
+/**
+ * s·a·b as s·(ab), and [s, x] W as s V + x U, where s follows from the state and all else does not, so that ab and x U can
+ * be moved out, as can transpositions.
+ */
 export function gatherFactors(body: Body, sequences: ReadonlyMap<Tensor, Tensor>): Body {
   const own = new Set(body.inputs.filter((tensor) => !sequences.has(tensor)));
   const changing = new Set(body.inputs);
@@ -52,7 +70,7 @@ export function gatherFactors(body: Body, sequences: ReadonlyMap<Tensor, Tensor>
   for (const node of sortNodes(body.outputs, (tensor) => map.has(tensor))) {
     const made = renewed(node, map);
     const product = node.op === "mul" ? regrouped(made, own) : undefined;
-    const plain = node.op === "matmul" ? plainFactor(made, changing) : undefined;
+    const plain = node.op === "matmul" ? (dividedProduct(made, own) ?? plainFactor(made, changing)) : undefined;
     const follows = made.inputs.some((input) => own.has(input));
     const changes = made.inputs.some((input) => changing.has(input));
     for (const [i, output] of node.outputs.entries()) {

@@ -7,11 +7,11 @@
 import { ConfigError, ShapeError, shown } from "../errors.ts";
 import { optionsOf, requireFunction } from "../tensor/arguments.ts";
 import { zeros } from "../tensor/create.ts";
-import { type Dim, formatShape, normalizeAxis } from "../tensor/dim.ts";
+import { type Dim, formatShape, normalizeAxis, sameShape } from "../tensor/dim.ts";
 import { record, type Tensor } from "../tensor/tensor.ts";
 import { batchLast } from "./batch-last.ts";
 import { gatherFactors, hoist, type Places } from "./hoist.ts";
-import { type Body, type Spec, sortNodes, traceBody } from "./node.ts";
+import { type Body, insideBody, type Spec, sortNodes, traceBody } from "./node.ts";
 import { substitute } from "./substitute.ts";
 import { leaves, refill, type Tree } from "./tree.ts";
 
@@ -126,6 +126,35 @@ function requireStates(states: readonly Tensor[], next: readonly Tensor[]): void
   );
 }
 
+/** x without an axis of size 1; what that axis was just given to, where it was. */
+function only(x: Tensor, axis: number): Tensor {
+  const slice = x.squeeze(axis);
+  const [before] = x.node.op === "reshape" ? x.node.inputs : [];
+  return before && sameShape(before.shape, slice.shape) ? before : slice;
+}
+
+/** Inside of a loop, a scan of one step is that step: the loop finds in it what it can move out. */
+function once<S extends Tree, X extends Tree, Y extends Tree>(
+  cell: Step<S, X, Y>,
+  state: S,
+  xs: X,
+  axis: number,
+): [S, Y] {
+  const slices = leaves(xs).map((x) => only(x, normalizeAxis(axis, x.rank, "scan")));
+  const [next, y] = traceStep(cell, state, refill(xs, slices.values()));
+  requireStates(leaves(state), leaves(next));
+  const time = normalizeAxis(axis, leaves(xs)[0]?.rank ?? 0, "scan");
+  return [
+    next,
+    refill(
+      y,
+      leaves(y)
+        .map((output) => output.unsqueeze(time))
+        .values(),
+    ),
+  ];
+}
+
 /**
  * Applies `cell` along the time axis of `xs` (axis 1 of [B, T, ..]) and returns the last state and all outputs stacked
  * along that axis. Throws ShapeError where the next state's shape is not the state's.
@@ -140,6 +169,7 @@ export function scan<S extends Tree, X extends Tree, Y extends Tree>(
   const { axis, ...how } = optionsOf("scan", options, { reverse: false, axis: 1, truncate: Number.POSITIVE_INFINITY });
   const time = normalizeAxis(axis, leaves(xs)[0]?.rank ?? 0, "scan");
   const sequences = stepsFirst(xs, axis);
+  if (insideBody() && sequences[0]?.shape[0] === 1) return once(cell, state, xs, axis);
   const states = leaves(state);
   const own = states.map(placeholder);
   const slices = sequences.map(({ shape, dtype }) => placeholder({ shape: shape.slice(1), dtype }));

@@ -2,7 +2,7 @@
  * What models can do, as signatures of graphs. A head says what goes in and what comes out, not what it is good for:
  * several tasks may ask for the same head. A new kind of head is one more entry of `Heads`.
  *
- * B batch · T positions · V vocabulary · K classes · W window · H horizon · C channels
+ * B batch · T positions · S positions of a source · V vocabulary · K classes · W window · H horizon · C channels
  */
 import type { Spec } from "../graph/index.ts";
 import { requireRecord } from "../schema.ts";
@@ -85,8 +85,36 @@ export interface SeriesModel extends Model<"values" | "lengths", "logits"> {
   readonly classes: number;
 }
 
+/** What a step of an encoder-decoder gives. */
+export interface DecoderStep {
+  /** Of the id that follows: [B, V]. */
+  readonly logits: Tensor;
+  /** How much the step looked at each position of the source, where the model says so: [B, S], 1 in all. */
+  readonly attention?: Tensor;
+  /** What to carry on. */
+  readonly carried: Carried;
+}
+
+/**
+ * source [B, S], of which the first sourceLengths [B] of each row are meant, and target [B, T], the ids so far -> logits
+ * [B, T, V] of the id that follows each of the target's; or step by step, from what `encode` makes of the source.
+ */
+export interface EncoderDecoderModel extends Model<"source" | "sourceLengths" | "target", "logits"> {
+  readonly sourceVocabulary: number;
+  /** Of the target. */
+  readonly vocabulary: number;
+  /** What every step reads and none changes; its first axes are called "B". */
+  readonly memory: Readonly<Record<string, Spec>>;
+  /** What each step replaces; one of its axes is called "B". */
+  readonly carried: Readonly<Record<string, Spec>>;
+  encode(source: Tensor, lengths: Tensor): { readonly memory: Carried; readonly carried: Carried };
+  /** The next ids [B] of the target. */
+  step(ids: Tensor, memory: Carried, carried: Carried): DecoderStep;
+}
+
 /** Every kind of head by name. */
 export interface Heads {
+  encoderDecoder: EncoderDecoderModel;
   causal: CausalModel;
   classes: ClassesModel;
   forecast: ForecastModel;
@@ -98,6 +126,13 @@ export type Head = keyof Heads & string;
 export const causalInputs = { ids: { shape: ["B", "T"], dtype: "i32" } } as const;
 /** Inputs of a classifier of sequences. */
 export const classesInputs = { ...causalInputs, lengths: { shape: ["B"], dtype: "i32" } } as const;
+
+/** Inputs of an encoder-decoder. */
+export const encoderDecoderInputs = {
+  source: { shape: ["B", "S"], dtype: "i32" },
+  sourceLengths: { shape: ["B"], dtype: "i32" },
+  target: { shape: ["B", "T"], dtype: "i32" },
+} as const;
 
 /** Throws ConfigError for what is no record, DTypeError unless it has a tensor for each of `names`. */
 function requireTensors(what: string, names: readonly string[], given: Carried): Carried {
@@ -121,5 +156,19 @@ export const guardedCausal = (own: CausalModel): CausalModel => ({
   step(piece, carried) {
     requireTensors("step", ["ids", "lengths", "past"], { ...piece });
     return own.step(piece, requireTensors("step", Object.keys(own.carried), carried));
+  },
+});
+
+/** The same of an encoder-decoder. */
+export const guardedEncoderDecoder = (own: EncoderDecoderModel): EncoderDecoderModel => ({
+  ...guarded<"source" | "sourceLengths" | "target", EncoderDecoderModel>(own),
+  encode(source, lengths) {
+    requireTensors("encode", ["source", "lengths"], { source, lengths });
+    return own.encode(source, lengths);
+  },
+  step(ids, memory, carried) {
+    requireTensors("step", ["ids"], { ids });
+    requireTensors("step", Object.keys(own.memory), memory);
+    return own.step(ids, memory, requireTensors("step", Object.keys(own.carried), carried));
   },
 });

@@ -27,3 +27,7 @@ export const forecastSizes = (config: Sizes<"window" | "horizon">): { window: nu
   window: required(config, "window", "a forecast needs the number of steps that it sees"),
   horizon: required(config, "horizon", "a forecast needs the number of steps that it foretells"),
 });
+
+/** The number of target tokens that a configuration names. Throws ConfigError where it names none. */
+export const targetVocabularySize = (config: Sizes<"target_vocab_size">): number =>
+  required(config, "target_vocab_size", "an encoder-decoder needs the number of its target's tokens");

@@ -35,6 +35,9 @@ export const classesNames = [
 export const forecastNames = ["rnn-forecast", "lstm-forecast", "gru-forecast"] as const;
 export const seriesNames = ["gru-series"] as const;
 
+/** Encoder-decoders. */
+export const encoderDecoderNames = ["gru-general", "lstm-additive", "rnn-dot", "gru-none"] as const;
+
 export interface Fixture<H extends Head = "causal"> {
   readonly architecture: Architecture;
   readonly model: Heads[H];
@@ -81,3 +84,6 @@ export const loadForecast = (name: (typeof forecastNames)[number]): Promise<Fixt
   load(name, "forecast");
 
 export const loadSeries = (name: (typeof seriesNames)[number]): Promise<Fixture<"series">> => load(name, "series");
+
+export const loadEncoderDecoder = (name: (typeof encoderDecoderNames)[number]): Promise<Fixture<"encoderDecoder">> =>
+  load(name, "encoderDecoder");

@@ -39,7 +39,29 @@ const forecasts = {
   intervals: real(0.01, 0.999).optional().describe("share of what comes that intervals shall hold"),
 };
 
-export const recurrentConfig = z.strictObject({ ...tokens, ...layers, ...classes, ...numbers, ...forecasts });
+const encoderDecoder = {
+  target_vocab_size: whole(1, 1e7).optional().describe("tokens of the target, for an encoder-decoder"),
+  attention: z
+    .enum(["general", "additive", "dot", "none"])
+    .optional()
+    .describe("how an encoder-decoder's steps look at the source (default: general)"),
+  input_feeding: z
+    .boolean()
+    .optional()
+    .describe("an encoder-decoder's steps read what the last one saw (default: false)"),
+  scheduled_sampling: real(0, 1)
+    .optional()
+    .describe("probability that in training a step reads the model's own token (default: 0)"),
+};
+
+export const recurrentConfig = z.strictObject({
+  ...tokens,
+  ...layers,
+  ...classes,
+  ...numbers,
+  ...forecasts,
+  ...encoderDecoder,
+});
 export type RecurrentConfig = z.infer<typeof recurrentConfig>;
 
 /** Arguments of torch.nn's layers that these models leave at their defaults. */

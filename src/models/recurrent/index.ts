@@ -4,6 +4,7 @@ import type { Recurrence } from "./body.ts";
 import { causal } from "./causal.ts";
 import { classes } from "./classes.ts";
 import { fixed, recurrentConfig } from "./config.ts";
+import { encoderDecoder } from "./encoder-decoder.ts";
 import { forecast } from "./forecast.ts";
 import { series } from "./series.ts";
 
@@ -19,6 +20,7 @@ export const recurrent = <S>(recurrence: Recurrence<S>): Architecture =>
       classes: (config) => classes(recurrence, config),
       forecast: (config) => forecast(recurrence, config),
       series: (config) => series(recurrence, config),
+      encoderDecoder: (config) => encoderDecoder(recurrence, config),
     },
   });
 
