@@ -1,4 +1,14 @@
 /** From logits to ids, and from ids to text, one after another. */
+
+export {
+  type Advance,
+  type BeamSettings,
+  beamSearch,
+  type Hypothesis,
+  lengthPenalty,
+  type Normalize,
+  perToken,
+} from "./beam.ts";
 export {
   type Alignment,
   type CTCBeamOptions,
@@ -8,6 +18,7 @@ export {
   type Emissions,
   type Transcript,
 } from "./ctc.ts";
+export { SequenceWriter, type Written } from "./encoder-decoder.ts";
 export { IdGenerator } from "./generator.ts";
 export type { LogitsContext, LogitsProcessor } from "./processors.ts";
 export * as processors from "./processors.ts";
