@@ -198,6 +198,8 @@ describe.each([
   ["gru", {}],
   ["lstm", { input_feeding: true, attention: "additive", num_layers: 2, bidirectional: true }],
   ["rnn", { attention: "none" }],
+  ["mingru", { input_feeding: true }],
+  ["minlstm", { num_layers: 2 }],
 ] as const)("%s %j writes", (name, config) => {
   const [V, W] = [9, 7];
   async function made() {
