@@ -293,7 +293,22 @@ export { loadIdx, loadWeights, saveWeights } from "./files/index.ts";
 
 // Models and tasks
 
-export { readSafetensors, type Store, writeSafetensors } from "./checkpoint/index.ts";
+export {
+  fromBasicLSTM,
+  fromKeras,
+  fromOnnx,
+  type GatePlace,
+  type ImportedLayer,
+  ImportedLayers,
+  type ImportedMaker,
+  type KerasKind,
+  type RecurrentKind,
+  readKeras,
+  readOnnx,
+  readSafetensors,
+  type Store,
+  writeSafetensors,
+} from "./checkpoint/index.ts";
 export {
   addExperiment,
   type Experiment,

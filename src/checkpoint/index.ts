@@ -1,5 +1,19 @@
 /** What is kept of a model and its training: weights, state and description, in files that others read too. */
+export {
+  fromBasicLSTM,
+  fromKeras,
+  fromOnnx,
+  GATE_ORDERS,
+  type GatePlace,
+  type KerasKind,
+  type RecurrentKind,
+  reordered,
+  transposed,
+} from "./gate-orders.ts";
+export { type ImportedLayer, ImportedLayers, type ImportedMaker } from "./imported.ts";
 export { parseJson } from "./json-scanner.ts";
+export { readKeras } from "./keras.ts";
+export { readOnnx } from "./onnx.ts";
 export {
   fromFile,
   fromStored,

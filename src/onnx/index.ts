@@ -1,5 +1,11 @@
 /** Graph -> ONNX model. */
 
+export {
+  type DecodedGraph,
+  type DecodedNode,
+  type DecodedTensor,
+  decodeModel,
+} from "./decode.ts";
 export { type Constant, type External, OPSET } from "./encode.ts";
 export {
   type Constants,
