@@ -8,6 +8,7 @@
 import { CheckpointError, quoted } from "../errors.ts";
 import type { HostTensor } from "../runtime/index.ts";
 import { hostArray } from "../tensor/index.ts";
+import { requireFinite } from "./values.ts";
 
 /** What is used of jsfive, which comes without types. */
 interface Group {
@@ -32,8 +33,15 @@ export interface Hdf5 {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** Where the first version of the superblock says how long the file is. */
+const END_OF_FILE = 40;
 const SIGNATURE = "\x89HDF\r\n\x1a\n";
 const MOST_DEPTH = 24;
+const MOST_RANK = 8;
+
+function fail(why: string): never {
+  throw new CheckpointError(`HDF5: ${why}`);
+}
 
 const asText = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
 export const isHdf5 = (bytes: Uint8Array): boolean => asText(bytes.subarray(0, 8)) === SIGNATURE;
@@ -52,11 +60,12 @@ function watched(bytes: Uint8Array): ArrayBuffer {
   const slice = (start = 0, end = bytes.length): ArrayBuffer => {
     const piece = ArrayBuffer.prototype.slice.call(buffer, start, end);
     const mark = end - start === 4 ? asText(new Uint8Array(piece)) : "";
-    if (NEWER.has(mark)) throw new Error("it has a newer form than Keras writes; save it again without libver");
+    if (NEWER.has(mark))
+      fail("expected the form that Keras writes, got a newer one; save the file again without libver");
     if (mark === "TREE") pieces -= (copy[start + 6] ?? 0) + 256 * (copy[start + 7] ?? 0);
     pieces -= 1;
     cut -= piece.byteLength;
-    if (pieces < 0 || cut < 0) throw new Error("it refers to the same places over and over");
+    if (pieces < 0 || cut < 0) fail("the file is damaged: it refers to the same places over and over; take it again");
     return piece;
   };
   return Object.defineProperty(buffer, "slice", { value: slice });
@@ -71,11 +80,13 @@ function tensorOf(path: string, dataset: Dataset, bytes: number): HostTensor | u
   const shape = [...dataset.shape];
   const count = shape.reduce((product, size) => product * size, 1);
   if (dataset._dataobjects.chunks)
-    throw new Error(`${quoted(path)} is stored in chunks; h5repack -l CONTI -f NONE writes it in one piece`);
-  if (!(count * 2 <= bytes)) throw new Error(`${quoted(path)} claims ${count} numbers, more than the file holds`);
-  const data = hostArray(dataset.value, dtype);
-  if (!data.every((value) => Number.isFinite(Number(value))))
-    throw new Error(`${quoted(path)} has numbers that are not finite`);
+    fail(`${quoted(path)}: expected numbers in one piece, got chunks; h5repack -l CONTI -f NONE writes them so`);
+  if (shape.length > MOST_RANK || !(count * 2 <= bytes))
+    fail(
+      `${quoted(path)} claims ${count} numbers in ${shape.length} dimensions, more than the file holds; take it again`,
+    );
+  const data = hostArray(dataset.value, dtype) as Float32Array | Float64Array;
+  requireFinite(path, data);
   return { data, shape, dtype };
 }
 
@@ -85,7 +96,7 @@ function collect(
   group: Group,
   { path, bytes, wanted, into }: { path: string; bytes: number; wanted: RegExp; into: Map<string, HostTensor> },
 ): void {
-  if (path.split("/").length > MOST_DEPTH) throw new Error(`it has groups more than ${MOST_DEPTH} deep`);
+  if (path.split("/").length > MOST_DEPTH) fail(`expected groups at most ${MOST_DEPTH} deep, got more`);
   for (const key of group.keys) {
     const inner = path + key;
     if (!wanted.test(inner)) continue;
@@ -115,8 +126,11 @@ const textsOf = (attributes: Readonly<Record<string, unknown>>): Record<string, 
 
 /** The floating point numbers of an HDF5 file at paths that `wanted` matches, groups included. Throws CheckpointError. */
 export async function readHdf5(bytes: Uint8Array, wanted: RegExp): Promise<Hdf5> {
+  if (bytes.length < END_OF_FILE + 8) fail(`expected more than ${bytes.length} bytes; the file is cut off`);
   // @ts-expect-error: the package has no types
   const jsfive: JsFive = await import("jsfive");
+  const end = Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getBigUint64(END_OF_FILE, true));
+  if (bytes[8] === 0 && end > bytes.length) fail(`expected ${end} bytes, got ${bytes.length}; the file is cut off`);
   try {
     return silently(() => {
       const root = new jsfive.File(watched(bytes));
@@ -125,8 +139,8 @@ export async function readHdf5(bytes: Uint8Array, wanted: RegExp): Promise<Hdf5>
       return { tensors, attributes: textsOf(root.attrs) };
     });
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CheckpointError(`HDF5: the file is damaged, cut off or of an unknown form (${why.slice(0, 200)})`, {
+    if (cause instanceof CheckpointError) throw cause;
+    throw new CheckpointError("HDF5: the file is damaged or of a form that Keras does not write; take it again", {
       cause,
     });
   }

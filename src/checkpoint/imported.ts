@@ -2,7 +2,7 @@
 import { CheckpointError, ConfigError, nearest, quoted, shown } from "../errors.ts";
 import { Embedding, GRU, Linear, LSTM, namedParameters, namedState, RNN } from "../nn/index.ts";
 import type { Feeds, HostTensor } from "../runtime/index.ts";
-import { formatShape, sameShape, type Tensor } from "../tensor/index.ts";
+import { type DType, formatShape, hostArray, sameShape, type Tensor } from "../tensor/index.ts";
 
 const makers = { RNN, LSTM, GRU, Linear, Embedding } as const;
 
@@ -24,6 +24,9 @@ export interface Conversion {
   readonly args: readonly unknown[];
   readonly values: Feeds;
 }
+
+const cast = (value: HostTensor, dtype: DType): HostTensor =>
+  value.dtype === dtype ? value : { data: hostArray(value.data as Float32Array, dtype), shape: value.shape, dtype };
 
 /** The layers of a file. */
 export class ImportedLayers {
@@ -65,7 +68,7 @@ export class ImportedLayers {
         throw new CheckpointError(
           `${what}: expected ${path} ${formatShape(tensor.shape)}, got ${value ? formatShape(value.shape) : "nothing"}; its weights and its configuration do not belong together`,
         );
-      this.#values.set(tensor, value);
+      this.#values.set(tensor, cast(value, tensor.dtype));
     }
   }
 

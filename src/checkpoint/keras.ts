@@ -262,7 +262,7 @@ async function readArchive(bytes: Uint8Array): Promise<ImportedLayers> {
   const { "config.json": config, "metadata.json": metadata, "model.weights.h5": weights } = unzipped(bytes);
   if (!config || !weights)
     throw new CheckpointError(
-      "readKeras: expected a zip with config.json and model.weights.h5, got another; a file of PyTorch is converted to safetensors",
+      "readKeras: expected a zip with config.json and model.weights.h5, got another; files of PyTorch are converted to safetensors",
     );
   const { keras_version: version } = metadata ? (parseJson(metadata, "metadata.json") as Values) : {};
   const file = await readHdf5(weights, /^layers(\/|$)/);

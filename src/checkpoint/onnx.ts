@@ -22,7 +22,8 @@ const isRecurrent = (op: string): op is RecurrentKind => op === "RNN" || op === 
 /** Places of inputs among those of a node. */
 const INPUTS = { W: 1, R: 2, B: 3, P: 7 } as const;
 
-function hostTensor(what: string, { type, shape, data, isExternal }: DecodedTensor): HostTensor {
+function hostTensor(role: string, name: string, { type, shape, data, isExternal }: DecodedTensor): HostTensor {
+  const what = `readOnnx: ${role} ${quoted(name)}`;
   if (isExternal)
     throw new CheckpointError(
       `${what}: its numbers are in another file; save the model with them, external_data=False`,
@@ -33,7 +34,7 @@ function hostTensor(what: string, { type, shape, data, isExternal }: DecodedTens
     throw new CheckpointError(
       `${what}: expected ${count} floating point numbers, got ${data?.length ?? 0} bytes of type ${type}; the file is damaged or keeps them otherwise`,
     );
-  return fromStored(what, { dtype, shape, data });
+  return fromStored(name, { dtype, shape, data });
 }
 
 /** The constants of a graph by name: initializers, nodes that hold one, and other names of them. */
@@ -60,7 +61,7 @@ function weightsOf(
       throw new CheckpointError(
         `readOnnx: expected ${role} of ${quoted(node.name || node.op)} to be a constant, got the result ${quoted(name)} of a node; export with constant folding`,
       );
-    weights[role] = hostTensor(`readOnnx: ${role} ${quoted(name)}`, found);
+    weights[role] = hostTensor(role, name, found);
   }
   return weights;
 }

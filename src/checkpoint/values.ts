@@ -6,7 +6,7 @@ type Numbers<A> = { new (buffer: ArrayBufferLike, offset: number, length: number
 
 /** A view of `data` as `Type`; a copy where the bytes do not lie on a multiple of the element size. */
 export function view<A>(Type: Numbers<A>, data: Uint8Array): A {
-  const source = data.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? data : data.slice();
+  const source = data.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? data : new Uint8Array(data); // a Buffer's slice is no copy
   return new Type(source.buffer, source.byteOffset, data.byteLength / Type.BYTES_PER_ELEMENT);
 }
 

@@ -69,6 +69,6 @@ export const bytesOf = (array: HostArray): Uint8Array =>
 /** `bytes` seen as elements of `dtype`; copied only where the alignment asks for it. */
 export function arrayOf(bytes: Uint8Array, dtype: DType): HostArray {
   const size = bytesPerElement(dtype);
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes); // a Buffer's slice is no copy
   return new arrays[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);
 }
