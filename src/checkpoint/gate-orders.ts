@@ -5,9 +5,10 @@
  *
  * I input width · H hidden width · G gates · D directions, 1 or 2
  */
+import { z } from "zod";
 import { CheckpointError, ConfigError, quoted, shown } from "../errors.ts";
 import { type Feeds, type HostTensor, isHostTensor } from "../runtime/index.ts";
-import { isRecord, requireRecord } from "../schema.ts";
+import { checked, isRecord, requireRecord, whole } from "../schema.ts";
 import { emptyArray, formatShape, isFloat, sameShape } from "../tensor/index.ts";
 import { joinParts, partOf } from "./parts.ts";
 
@@ -84,15 +85,14 @@ function requireNames(what: string, weights: Feeds, needed: readonly string[], m
   throw new CheckpointError(`${what}: expected weights named ${known.join(", ")}, got ${got}`);
 }
 
-/** What follows a name: `_l0`, `_l1_reverse`. */
-function suffix(what: string, place: GatePlace): string {
-  requireRecord(place, what);
-  const { layer = 0, reverse = false } = place;
-  if (!Number.isSafeInteger(layer) || layer < 0 || typeof reverse !== "boolean")
-    throw new ConfigError(
-      `${what}: expected { layer: a whole number from 0 on, reverse: true or false }, got { layer: ${shown(layer)}, reverse: ${shown(reverse)} }`,
-    );
-  return `_l${layer}${reverse ? "_reverse" : ""}`;
+const LAYER = { layer: whole(0, 2 ** 20).default(0) };
+const PLACE = z.strictObject({ ...LAYER, reverse: z.boolean().default(false) });
+
+/** What follows a name: `_l0`, `_l1_reverse`. Throws ConfigError for a place that is none. */
+const suffix = (layer: number, reverse: boolean): string => `_l${layer}${reverse ? "_reverse" : ""}`;
+function suffixOf(what: string, place: GatePlace): string {
+  const { layer, reverse } = checked(PLACE, place, what);
+  return suffix(layer, reverse);
 }
 
 /** Rows in PyTorch's order, by PyTorch's names. */
@@ -172,7 +172,7 @@ export type KerasKind = keyof typeof kerasLayers;
  */
 export function fromKeras(kind: KerasKind, weights: Feeds, place: GatePlace = {}): Record<string, HostTensor> {
   requireKind("fromKeras", kind, kerasLayers);
-  return kerasLayers[kind](weights, suffix("fromKeras", place));
+  return kerasLayers[kind](weights, suffixOf("fromKeras", place));
 }
 
 /** Throws ConfigError where `kind` is no key of `known`. */
@@ -186,7 +186,7 @@ function requireKind(what: string, kind: string, known: object): void {
  * `forgetBias: 1` to compute the same. Throws CheckpointError where names or shapes are others.
  */
 export function fromBasicLSTM(weights: Feeds, place: GatePlace = {}): Record<string, HostTensor> {
-  const [what, end] = ["fromBasicLSTM", suffix("fromBasicLSTM", place)];
+  const [what, end] = ["fromBasicLSTM", suffixOf("fromBasicLSTM", place)];
   requireNames(what, weights, ["kernel", "bias"], []);
   const H = Math.floor(width(weights.kernel, 1) / 4);
   const kernel = requireShape(`${what} kernel`, weights.kernel, [null, 4 * H]);
@@ -215,9 +215,10 @@ export function fromBasicLSTM(weights: Feeds, place: GatePlace = {}): Record<str
 export function fromOnnx(
   kind: RecurrentKind,
   weights: Feeds,
-  { layer = 0 }: Pick<GatePlace, "layer"> = {},
+  place: Pick<GatePlace, "layer"> = {},
 ): Record<string, HostTensor> {
   requireKind("fromOnnx", kind, GATE_ORDERS.ONNX);
+  const { layer } = checked(z.strictObject(LAYER), place, "fromOnnx");
   const what = `fromOnnx: ${kind}`;
   requireNames(what, weights, ["W", "R"], ["B"]);
   const [from, to] = [GATE_ORDERS.ONNX[kind], GATE_ORDERS.PyTorch[kind]];
@@ -237,7 +238,7 @@ export function fromOnnx(
     ...Array.from({ length: D }, (_, d) => {
       const [bias_ih, bias_hh] = B ? halves(rowOf(B, d)) : [];
       const parts = { weight_ih: gates(rowOf(W, d)), weight_hh: gates(rowOf(R, d)), bias_ih, bias_hh };
-      return named(parts, suffix(what, { layer, reverse: d === 1 }));
+      return named(parts, suffix(layer, d === 1));
     }),
   );
 }

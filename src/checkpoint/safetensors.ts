@@ -76,18 +76,17 @@ export const LIMITS: Readonly<Limits> = { headerBytes: 25_000_000, tensors: 100_
 
 const WHAT = "safetensors";
 
-/** First bytes of what people mistake for weights, and what to do about it. */
+/** How PyTorch makes a file that is no program. */
 const CONVERSION =
-  'a line of Python converts it: import torch; from safetensors.torch import save_file; save_file(torch.load("model.pt", weights_only=True), "model.safetensors")';
+  'convert it: import torch; from safetensors.torch import save_file; save_file(torch.load("model.pt", weights_only=True), "model.safetensors")';
+
+/** First bytes of what people mistake for weights, and what to do about it. */
 const LOOKALIKES: readonly (readonly [string, string])[] = [
   ["version https://git-lfs", "a Git LFS pointer; the weights were not downloaded: run `git lfs pull`"],
   ["<!DOCTYPE", "a web page; download the file itself, not its page"],
   ["<html", "a web page; download the file itself, not its page"],
-  [
-    "PK\u0003\u0004",
-    `a zip archive: Keras's are read by readKeras; of PyTorch's .pt, which is a program, ${CONVERSION}`,
-  ],
-  ["\u0080\u0002", `a pickle such as PyTorch wrote, which is a program; ${CONVERSION}`],
+  ["PK\u0003\u0004", `a zip archive; if it is Keras's, use readKeras, if it is PyTorch's, ${CONVERSION}`],
+  ["\u0080\u0002\u008a\n", `a pickle of PyTorch, which is a program; ${CONVERSION}`],
   ["\u0089HDF", "an HDF5 file; readKeras reads those of Keras"],
   ["GGUF", "a GGUF file; convert it to safetensors first"],
 ];

@@ -12,6 +12,7 @@ import {
   writeSafetensors,
 } from "../../src/checkpoint/index.ts";
 import { CheckpointError } from "../../src/errors.ts";
+import { arrayOf } from "../../src/tensor/index.ts";
 import { busy } from "../support/busy.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -438,6 +439,12 @@ describe("values", () => {
     const half = new Uint16Array([0, 0x8000, 1, 0x3c00, 0xc000, 0x7bff, 0x7c00, 0xfc00, 0x7e00]);
     const expected = [0, -0, 2 ** -24, 1, -2, 65504, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN];
     expect([...toFloat32("x", stored("F16", half))]).toEqual(expected);
+  });
+
+  it("of a Buffer that does not lie on a multiple of the element size", () => {
+    const bytes = Buffer.from([0, ...new Uint8Array(Float64Array.of(0.5, -2).buffer)]).subarray(1); // its slice is no copy
+    expect([...toFloat32("x", { dtype: "F64", shape: [2], data: bytes })]).toEqual([0.5, -2]);
+    expect([...arrayOf(bytes, "f64")]).toEqual([0.5, -2]);
   });
 
   it("bfloat16, double and single", () => {

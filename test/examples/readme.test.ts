@@ -3,7 +3,7 @@
  * type check of a reader's project.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -17,7 +17,13 @@ const place = mkdtempSync(join(root, ".cache", "programs-"));
 const here = mkdtempSync(join(tmpdir(), "descent-programs-"));
 const before = process.cwd();
 
-beforeAll(() => process.chdir(here));
+/** Files that programs read: the model of another library. */
+const given = { "model.keras": "keras/layers.keras", "model.onnx": "onnx/torch.onnx" };
+
+beforeAll(() => {
+  process.chdir(here);
+  for (const [name, fixture] of Object.entries(given)) copyFileSync(join(root, "test/fixtures", fixture), name);
+});
 afterAll(() => {
   process.chdir(before);
   for (const folder of [here, place]) rmSync(folder, { recursive: true, force: true });
@@ -57,7 +63,11 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
     names: /^30 \d\.\d+[\s\S]*\n300 [01]\.\d+\n[\s\S]{20,}$/,
     gradient: /^0\.4199\d*,1,0\.4199\d*$/,
   },
-  "docs/guide/coming-from-keras.md": { keras: /^true\ntrue\n1,2$/ },
+  "docs/guide/coming-from-keras.md": {
+    keras: /^true\ntrue\n1,2$/,
+    weights: /^gru\.weight_ih_l0 gru\.weight_hh_l0 dense\.weight dense\.bias\n1,5,4$/,
+    arrays: /^true$/,
+  },
   "docs/guide/coming-from-pytorch.md": { torch: /^true\n0\.weight 0\.bias 4\.weight 4\.bias$/ },
   "docs/guide/export.md": { lower: /^x f32\[N, 3\] -> y f32\[N, 2\], operator set 21$/ },
   "docs/guide/fine-tuning.md": { from: /^true 1$/, groups: /^true true$/ },
@@ -84,7 +94,11 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
     add: /^true$/,
   },
   "docs/guide/padding-and-masking.md": { mask: /^true\ntrue$/ },
-  "docs/guide/saving-and-loading.md": { weights: /^1,1$/, open: /^20\nloss perplexity$/ },
+  "docs/guide/saving-and-loading.md": {
+    weights: /^1,1$/,
+    open: /^20\nloss perplexity$/,
+    onnx: /^\/lstm\/LSTM: LSTM, \/lstm\/LSTM_1: LSTM, \/gru\/GRU: GRU\n12$/,
+  },
   "docs/guide/training.md": {
     both: /^\d+ parameters\nstep 20: \d\.\d+\nstep 40: \d\.\d+\n40 steps, validation loss \d\.\d+$/,
     resume: /^stopped after 15\ndone after 40$/,
