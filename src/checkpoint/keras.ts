@@ -5,7 +5,7 @@
  * A configuration names its layers; the weights of `.keras` stand under the names of their classes, numbered: the second
  * LSTM is `layers/lstm_1` whatever its name.
  */
-import { type UnzipFileInfo, unzipSync } from "fflate";
+import type { UnzipFileInfo } from "fflate";
 import { z } from "zod";
 import { CheckpointError, ConfigError, quoted, shown } from "../errors.ts";
 import type { HostTensor } from "../runtime/index.ts";
@@ -25,7 +25,8 @@ const MOST_ENTRIES = 10_000;
 const MOST_RATIO = 1032;
 
 /** The parts of a `.keras` file by name. */
-function unzipped(bytes: Uint8Array): Readonly<Record<string, Uint8Array>> {
+async function unzipped(bytes: Uint8Array): Promise<Readonly<Record<string, Uint8Array>>> {
+  const { unzipSync } = await import("fflate");
   let seen = 0;
   const filter = ({ name, size, originalSize }: UnzipFileInfo): boolean => {
     if (++seen > MOST_ENTRIES) throw new Error(`more than ${MOST_ENTRIES} files in it`);
@@ -259,7 +260,7 @@ const majorOf = (version: unknown): number => Number.parseInt(typeof version ===
 const WEIGHTS_ONLY = /^(?!optimizer|metrics|_)/;
 
 async function readArchive(bytes: Uint8Array): Promise<ImportedLayers> {
-  const { "config.json": config, "metadata.json": metadata, "model.weights.h5": weights } = unzipped(bytes);
+  const { "config.json": config, "metadata.json": metadata, "model.weights.h5": weights } = await unzipped(bytes);
   if (!config || !weights)
     throw new CheckpointError(
       "readKeras: expected a zip with config.json and model.weights.h5, got another; files of PyTorch are converted to safetensors",
