@@ -1,5 +1,6 @@
 /** Examples: where they come from, in which order they are seen, how they become batches. */
 
+export { type ConllColumns, readConll, type TaggedSentence } from "./conll.ts";
 export { type Dataset, divided, listed, spread } from "./dataset.ts";
 export { later, seasonOf, type TimeStep } from "./dates.ts";
 export { digest, textDigest } from "./digest.ts";
@@ -21,6 +22,7 @@ export {
   TEXT_COLUMNS,
   usualName,
 } from "./table.ts";
+export { firstIllegal, legalScores, mayFollow, SCHEMES, type Scheme, tagsOf, tagsOfTypes } from "./tags.ts";
 export { requireVariety, splitText, windows } from "./text.ts";
 export { type Case, type Cases, parseTs } from "./ts-file.ts";
 export { readVectors, type Vectors } from "./vectors.ts";

@@ -5,6 +5,7 @@
  * B batch · T positions · S positions of a source · V vocabulary · K classes · W window · H horizon · C channels
  */
 import type { Spec } from "../graph/index.ts";
+import type { CRFScores } from "../nn/index.ts";
 import { requireRecord } from "../schema.ts";
 import { requireTensor, type Tensor } from "../tensor/index.ts";
 
@@ -112,6 +113,26 @@ export interface EncoderDecoderModel extends Model<"source" | "sourceLengths" | 
   step(ids: Tensor, memory: Carried, carried: Carried): DecoderStep;
 }
 
+/** What a tagger sees of a sentence: its words, and how they are spelled where it looks at that. */
+export type Spelled = Readonly<Record<"ids" | "lengths", Tensor> & Partial<Record<"characters" | "shapes", Tensor>>>;
+
+/**
+ * ids [B, T] of which the first lengths [B] of each row are meant -> logits [B, T, K] of a tag for each. A model that looks
+ * at spelling takes the first characters of each word [B, T, C] too, 0 where it has no more, and shapes [B, T], one of `SHAPES`.
+ */
+export interface TagsModel extends Model<"ids" | "lengths"> {
+  forward(inputs: Spelled): Readonly<{ logits: Tensor } & Record<string, Tensor>>;
+  /** The parameter that holds a row for each token. */
+  readonly tokens: string;
+  readonly vocabulary: number;
+  readonly context: number | undefined;
+  readonly tags: number;
+  /** How many characters it tells apart; undefined where it looks at words alone. */
+  readonly characters: number | undefined;
+  /** What sequences of tags score by themselves, where the model has a CRF. They are outputs of the graph, too. */
+  readonly chain: CRFScores | undefined;
+}
+
 /** Every kind of head by name. */
 export interface Heads {
   encoderDecoder: EncoderDecoderModel;
@@ -119,6 +140,7 @@ export interface Heads {
   classes: ClassesModel;
   forecast: ForecastModel;
   series: SeriesModel;
+  tags: TagsModel;
 }
 export type Head = keyof Heads & string;
 
@@ -133,6 +155,16 @@ export const encoderDecoderInputs = {
   sourceLengths: { shape: ["B"], dtype: "i32" },
   target: { shape: ["B", "T"], dtype: "i32" },
 } as const;
+/** Characters of a word that a tagger looks at. */
+export const CHARACTERS = 20;
+/** Inputs of a tagger that looks at spelling. */
+export const spelledInputs = {
+  ...classesInputs,
+  characters: { shape: ["B", "T", CHARACTERS], dtype: "i32" },
+  shapes: { shape: ["B", "T"], dtype: "i32" },
+} as const;
+/** Shapes of words that are told apart: lower case, upper case and so on. */
+export const SHAPES = 8;
 
 /** Throws ConfigError for what is no record, DTypeError unless it has a tensor for each of `names`. */
 function requireTensors(what: string, names: readonly string[], given: Carried): Carried {

@@ -47,6 +47,7 @@ export { type Architecture, architecture, build, type Config, type FileNames, la
 export {
   type Carried,
   type CausalModel,
+  CHARACTERS,
   type ClassesModel,
   causalInputs,
   classesInputs,
@@ -59,4 +60,8 @@ export {
   type Model,
   type Piece,
   type SeriesModel,
+  SHAPES,
+  type Spelled,
+  spelledInputs,
+  type TagsModel,
 } from "./heads.ts";

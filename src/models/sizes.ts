@@ -31,3 +31,7 @@ export const forecastSizes = (config: Sizes<"window" | "horizon">): { window: nu
 /** The number of target tokens that a configuration names. Throws ConfigError where it names none. */
 export const targetVocabularySize = (config: Sizes<"target_vocab_size">): number =>
   required(config, "target_vocab_size", "an encoder-decoder needs the number of its target's tokens");
+
+/** The number of characters that a configuration names. Throws ConfigError where it names none. */
+export const characterCount = (config: Sizes<"char_vocab_size">): number =>
+  required(config, "char_vocab_size", "a tagger that reads characters needs the number of them");

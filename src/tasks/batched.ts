@@ -1,7 +1,7 @@
 /** Inputs one by one, answers batch by batch: what predictors and measurements share. */
 import { z } from "zod";
 import type { Json } from "../checkpoint/index.ts";
-import { DataError, shown } from "../errors.ts";
+import { CheckpointError, DataError, shown } from "../errors.ts";
 import { namedState } from "../nn/index.ts";
 import type { Named } from "../onnx/index.ts";
 import { compile, type Feeds, type GraphOptions, type Program } from "../runtime/index.ts";
@@ -75,4 +75,12 @@ export async function* grouped<T>(items: Iterable<T> | AsyncIterable<T>, size: n
 export function rowOf({ data, shape }: Feeds[string], i: number): Float32Array {
   const width = data.length / (shape[0] ?? 1);
   return (data as Float32Array).subarray(i * width, (i + 1) * width);
+}
+
+/** Throws CheckpointError where a logit is not finite: weights that stay in their file are not looked through. */
+export function finite(logits: Float32Array): Float32Array {
+  if (logits.every(Number.isFinite)) return logits;
+  throw new CheckpointError(
+    "predict: the model gives logits that are not finite; its weights are not finite, take another checkpoint",
+  );
 }

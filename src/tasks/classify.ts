@@ -31,7 +31,7 @@ import type { RunOptions, Weights } from "../runtime/index.ts";
 import { stream } from "../runtime/index.ts";
 import { checked, real, whole } from "../schema.ts";
 import { rankedWords, readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "../tokenizers/index.ts";
-import { grouped, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
+import { finite, grouped, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
 import { bagOfWords, majority } from "./classify-baselines.ts";
 import { classScorer, softmax } from "./classify-scores.ts";
 import { type Labelled, labelledBatch, labelledFeeds } from "./labelled.ts";
@@ -288,14 +288,6 @@ export interface Classification {
 }
 
 const answers = z.object({ label: z.string(), labels: z.record(z.string(), z.number()) });
-
-/** Throws CheckpointError where a logit is not finite: weights that stay in their file are not looked through. */
-function finite(logits: Float32Array): Float32Array {
-  if (logits.every(Number.isFinite)) return logits;
-  throw new CheckpointError(
-    "predict: the model gives logits that are not finite; its weights are not finite, take another checkpoint",
-  );
-}
 
 /** A classifier with its tokenizer and labels. */
 export class Classifier implements Predictor<unknown, Classification> {

@@ -8,9 +8,10 @@ import { type Architecture, type Head, modelsWith } from "../models/index.ts";
 import { callable, checked, isRecord, isSchema, such } from "../schema.ts";
 import { type Classifier, classify } from "./classify.ts";
 import { language, type TextGenerator } from "./language.ts";
+import { type Tagger, tag } from "./tag.ts";
 import type { Predictor, Task } from "./task.ts";
 
-const builtIn = { language, classify } satisfies Record<string, Task>;
+const builtIn = { language, classify, tag } satisfies Record<string, Task>;
 
 /** The tasks that come with the library, by name. */
 export type Tasks = typeof builtIn;
@@ -19,6 +20,7 @@ export type Tasks = typeof builtIn;
 export interface Predictors {
   language: TextGenerator;
   classify: Classifier;
+  tag: Tagger;
 }
 export type PredictorOf<T extends string> = T extends keyof Predictors ? Predictors[T] : Predictor;
 

@@ -15,7 +15,7 @@ export function wordsWithVectors(texts: readonly string[], vectors: Vectors, mos
 
 /** The table of tokens [V, C] with the vectors in their rows; the other rows keep their initial values. */
 export function startVectors(
-  { tokens }: ClassesModel,
+  { tokens }: Pick<ClassesModel, "tokens">,
   initial: Feeds,
   tokenizer: Tokenizer,
   { width, words }: Vectors,

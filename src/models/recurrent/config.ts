@@ -54,10 +54,19 @@ const encoderDecoder = {
     .describe("probability that in training a step reads the model's own token (default: 0)"),
 };
 
+const tags = {
+  crf: z.boolean().optional().describe("a tagger scores whole sequences of tags, by a linear-chain CRF"),
+  char_vocab_size: whole(2, 1e6).optional().describe("characters that a tagger tells apart"),
+  char_embedding_dim: whole(0, 4096).optional().describe("width of a tagger's characters; 0 reads words alone"),
+  char_channels: whole(1, 4096).optional().describe("channels of a tagger's convolution over characters"),
+  word_dropout: probability().optional().describe("share of words that a tagger is trained to do without"),
+};
+
 export const recurrentConfig = z.strictObject({
   ...tokens,
   ...layers,
   ...classes,
+  ...tags,
   ...numbers,
   ...forecasts,
   ...encoderDecoder,

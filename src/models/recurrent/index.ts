@@ -7,6 +7,7 @@ import { fixed, recurrentConfig } from "./config.ts";
 import { encoderDecoder } from "./encoder-decoder.ts";
 import { forecast } from "./forecast.ts";
 import { series } from "./series.ts";
+import { tags } from "./tags.ts";
 
 export const recurrent = <S>(recurrence: Recurrence<S>): Architecture =>
   architecture({
@@ -21,6 +22,7 @@ export const recurrent = <S>(recurrence: Recurrence<S>): Architecture =>
       forecast: (config) => forecast(recurrence, config),
       series: (config) => series(recurrence, config),
       encoderDecoder: (config) => encoderDecoder(recurrence, config),
+      tags: (config) => tags(recurrence, config),
     },
   });
 
