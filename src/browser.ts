@@ -351,6 +351,7 @@ export { exportForward, exportTraining } from "./tasks/export.ts";
 export { addTask, loadTask, type Predictor, type Problem, type Task, taskNames } from "./tasks/index.ts";
 export type { Continuation, TextGenerator } from "./tasks/language.ts";
 export { loadModel, type Opened, open } from "./tasks/open.ts";
+export type { Tagged, TaggedEntity, Tagger } from "./tasks/tag.ts";
 export { type ResumeOptions, resume, type Trained, type TrainOptions, train } from "./tasks/train.ts";
 
 // Computing in a Worker

@@ -105,6 +105,9 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   },
   "docs/tasks/classify.md": { classify: /^accuracy 1\nbad: the whole thing was badly made\ngood: a joy\nf1 1$/ },
   "docs/tasks/language.md": { generate: /^40 true$/ },
+  "docs/tasks/tag.md": {
+    tag: /^F1 1\n\[PER Grace\] came to \[LOC Oslo\] \.\nto \[LOC Bern\]\naccuracy 1$/,
+  },
 };
 
 describe.each(Object.entries(expected))("%s", (page, results) => {

@@ -55,7 +55,7 @@ const encoderDecoder = {
 };
 
 const tags = {
-  crf: z.boolean().optional().describe("a tagger scores whole sequences of tags, by a linear-chain CRF"),
+  crf: z.boolean().optional().describe("scores of whole sequences of tags, by a CRF"),
   char_vocab_size: whole(2, 1e6).optional().describe("characters that a tagger tells apart"),
   char_embedding_dim: whole(0, 4096).optional().describe("width of a tagger's characters; 0 reads words alone"),
   char_channels: whole(1, 4096).optional().describe("channels of a tagger's convolution over characters"),
