@@ -7,7 +7,7 @@ export { digest, textDigest } from "./digest.ts";
 export { gunzipped } from "./gzip.ts";
 export { parseIdx } from "./idx.ts";
 export { type Features, logMel, type MelSettings, melFilters, powerSpectrum } from "./mel.ts";
-export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order } from "./order.ts";
+export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order, streams } from "./order.ts";
 export { bucket, padded } from "./padding.ts";
 export { resample } from "./resample.ts";
 export { readSeries, type Series, type SeriesOptions, seriesOptions, type Times } from "./series.ts";
@@ -23,7 +23,7 @@ export {
   usualName,
 } from "./table.ts";
 export { firstIllegal, legalScores, mayFollow, SCHEMES, type Scheme, tagsOf, tagsOfTypes } from "./tags.ts";
-export { requireVariety, splitText, windows } from "./text.ts";
+export { requireVariety, splitText, type WindowOptions, windows } from "./text.ts";
 export { type Case, type Cases, parseTs } from "./ts-file.ts";
 export { readVectors, type Vectors } from "./vectors.ts";
 export { readWav, type Sound } from "./wav.ts";

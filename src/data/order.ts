@@ -47,6 +47,16 @@ export function batchesPerEpoch(options: EpochOptions): number {
   throw new ConfigError(`batch: expected at most the ${size} examples there are, got ${batch}; make batches smaller`);
 }
 
+/**
+ * Examples that follow each other, read as `batch` streams side by side: row b of each batch goes on where row b of the
+ * one before ended, and all begin again when they are through. A rest that does not fill a batch is left out. Throws
+ * ConfigError where there are fewer examples than streams.
+ */
+export function streams({ size, batch }: Omit<Sizes, "seed">): Order {
+  const length = batchesPerEpoch({ size, batch, seed: 0, last: "drop" });
+  return (n) => Int32Array.from({ length: batch }, (_, row) => row * length + (n % length));
+}
+
 /** Batches among which examples are sorted by length. */
 const POOL = 64;
 

@@ -30,14 +30,17 @@ export interface WindowOptions {
   /** For messages: the text and which part of it. */
   readonly name: string;
   readonly part: string;
+  /** The option that says how long windows are. Default "context". */
+  readonly option?: string;
 }
 
 /** Windows of `context` ids and the id after each: T + 1 ids. Throws DataError on a text that is too short for one. */
-export function windows(ids: Int32Array, { context, stride, name, part }: WindowOptions): Dataset<Int32Array> {
+export function windows(ids: Int32Array, options: WindowOptions): Dataset<Int32Array> {
+  const { context, stride, name, part, option = "context" } = options;
   if (ids.length < context + 1)
     throw new DataError(
-      `${name}: expected at least ${context + 1} ids in the ${part} part for a context of ${context}, ` +
-        `got ${ids.length}; use a longer text or a smaller context`,
+      `${name}: expected at least ${context + 1} ids in the ${part} part for a ${option} of ${context}, ` +
+        `got ${ids.length}; use a longer text or a smaller ${option}`,
     );
   return {
     size: Math.floor((ids.length - context - 1) / stride) + 1,

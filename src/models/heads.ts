@@ -34,6 +34,11 @@ export interface CausalModel extends Model<"ids", "logits"> {
   readonly carried: Readonly<Record<string, Spec>>;
   /** The next piece of a text after what was carried -> logits [B, V] of the id that follows it, and what to carry on. */
   step(piece: Piece, carried: Carried): { logits: Tensor; carried: Carried };
+  /**
+   * ids [B, T] after what was carried -> logits [B, T, V] of the id that follows each, and what to carry on; gradients go
+   * back `truncate` ids at most. Absent where what is carried grows with the text.
+   */
+  follow?(ids: Tensor, carried: Carried, truncate?: number): { logits: Tensor; carried: Carried };
 }
 
 /** The next ids of several texts, side by side. */

@@ -6,6 +6,7 @@ import { namedBuffers, namedParameters, namedState } from "../nn/index.ts";
 import { lower, type OnnxModel } from "../onnx/index.ts";
 import { inputsOf } from "../tensor/index.ts";
 import { fixSizes, traceStep } from "../train/index.ts";
+import { carriedBuffers } from "./carried.ts";
 import { describe, loadModel } from "./open.ts";
 import { stepOptions } from "./plan.ts";
 import { parseRecord } from "./record.ts";
@@ -29,6 +30,7 @@ export async function exportForward(place: Store | string): Promise<OnnxModel> {
  *
  *   <batch>                             what the task feeds, such as ids and targets [B, T]; sizes are those of the run
  *   <weight>                            in; out again as <weight>.next
+ *   carried.<name>                      what goes from batch to batch, zero at first; out again with .next
  *   optimizer.<slot>.<weight>           what the optimizer remembers, zero at first; out again with .next
  *   scalar.<name>                       `scalars(step, lr)` of the optimizer, in src/optim
  *   noise.<i>                           dropout: uniform numbers from 0 to 1, fresh in every step
@@ -43,11 +45,16 @@ export async function exportTraining(place: Store | string): Promise<OnnxModel> 
       `export ${store.where}: expected a run with its training state, got none there; give the folder of a training`,
     );
   const { settings, sizes } = parseRecord(trainer, store.where);
+  if (problem.carried && settings.accumulate > 1)
+    throw new ConfigError(
+      `export: a step of ${settings.accumulate} batches that follow each other is no single graph; train with accumulate 1`,
+    );
   const options = stepOptions({
     problem,
     model,
     parameters: namedParameters(model.parts),
     buffers: namedBuffers(model.parts),
+    carried: carriedBuffers(problem, model, settings.batch),
     settings: { ...settings, accumulate: 1 },
   });
   const batch = fixSizes(options.batch, { ...sizes, B: settings.batch * settings.accumulate });

@@ -2,8 +2,8 @@
 import { type Json, type Store, toFile } from "../checkpoint/index.ts";
 import { curves } from "../pictures/index.ts";
 import type { RunOptions } from "../runtime/index.ts";
-import { type Best, type History, lasting, type Scores, type Stepper, type TrainingEvent } from "../train/index.ts";
-import type { Plan } from "./plan.ts";
+import type { Best, History, Scores, Stepper, TrainingEvent } from "../train/index.ts";
+import { type Plan, valuesOf } from "./plan.ts";
 import { named, type TrainerRecord } from "./record.ts";
 import type { Pictures, Task } from "./task.ts";
 
@@ -37,7 +37,7 @@ export const saver =
     const { weights, buffers, slots, averages } = stepper;
     const trainer = recordOf(plan, run, step, best);
     if (kind === "last") await store.saveState({ weights, buffers, slots, averages, trainer });
-    await store.saveWeights(kind, toFile(lasting(stepper), plan.architecture.files));
+    await store.saveWeights(kind, toFile(valuesOf(plan, stepper), plan.architecture.files));
   };
 
 /** Loss and deciding score over all steps, those before a resumption included, as the log has them. */

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import type { Json } from "../checkpoint/index.ts";
-import { type Dataset, requireVariety, splitText, windows } from "../data/index.ts";
+import { type Dataset, requireVariety, splitText, type WindowOptions, windows } from "../data/index.ts";
 import { CheckpointError, ConfigError, DataError, spelled } from "../errors.ts";
 import {
   type Generated,
@@ -24,22 +24,40 @@ import type { CausalModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import type { Feeds, HostTensor, RunOptions, Weights } from "../runtime/index.ts";
 import { checked, whole } from "../schema.ts";
+import type { Tensor } from "../tensor/index.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar } from "../tokenizers/index.ts";
+import {
+  carriedAlong,
+  logitsAlong,
+  lossAlong,
+  requireState,
+  spanOf,
+  startsSpec,
+  type Truncation,
+  truncation,
+} from "./along.ts";
 import { grouped, requireWatch, several } from "./batched.ts";
 import { endIds } from "./end.ts";
 import type { Description, Predictor, Problem, Scorer, Task, Watch } from "./task.ts";
 import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
 
 const options = z.strictObject({
-  context: whole(1, 1e6).default(64).describe("tokens in a sequence"),
+  context: whole(1, 1e6).optional().describe("tokens in a sequence (default: 64)"),
+  tbptt: truncation()
+    .optional()
+    .describe("reads along the text, the state carried on: tokens k1 from update to update, k2 that gradients go back"),
   tokenizer: z.enum(["char", "bpe"]).default("char").describe("one token per character, or learned byte pairs"),
   vocab: whole(256, 1e6).optional().describe("tokens that bpe learns (default: 1024)"),
 });
 type Options = z.output<typeof options>;
 
-/** T + 1 ids: the inputs and, one further, what follows each. */
-type Window = Int32Array;
+/** T + 1 ids, the inputs and, one further, what follows each; `start` counts the text's tokens from 1. */
+export interface Window {
+  readonly ids: Int32Array;
+  readonly start: number;
+}
 
+const CONTEXT = 64;
 const VOCABULARY = 1024;
 
 async function learnTokenizer(text: string, train: string, { tokenizer, vocab }: Options, watch: Watch) {
@@ -56,11 +74,12 @@ async function learnTokenizer(text: string, train: string, { tokenizer, vocab }:
 
 const i32 = (data: Int32Array, shape: readonly number[]): HostTensor => ({ data, shape, dtype: "i32" });
 
-function collate(rows: readonly Window[], T: number): Feeds {
+function collate(rows: readonly Window[]): Feeds {
+  const T = (rows[0]?.ids.length ?? 1) - 1;
   const [ids, targets] = [new Int32Array(rows.length * T), new Int32Array(rows.length * T)];
   for (const [b, row] of rows.entries()) {
-    ids.set(row.subarray(0, T), b * T);
-    targets.set(row.subarray(1), b * T);
+    ids.set(row.ids.subarray(0, T), b * T);
+    targets.set(row.ids.subarray(1), b * T);
   }
   const shape = [rows.length, T];
   return { ids: i32(ids, shape), targets: i32(targets, shape) };
@@ -79,12 +98,12 @@ function scorer(): Scorer<Window> {
 }
 
 /** Every token with its frequency in the training part, one more than counted. */
-function unigram(train: Dataset<Window>, test: Dataset<Window>, V: number, T: number) {
+function unigram(train: Dataset<Window>, test: Dataset<Window>, V: number, stride: number) {
   const counts = new Float64Array(V).fill(1);
   const visit = (data: Dataset<Window>, stride: number, each: (id: number) => void) => {
-    for (let i = 0; i < data.size; i += stride) for (const id of data.at(i).subarray(1)) each(id);
+    for (let i = 0; i < data.size; i += stride) for (const id of data.at(i).ids.subarray(1)) each(id);
   };
-  visit(train, T, (id) => {
+  visit(train, stride, (id) => {
     counts[id] = (counts[id] ?? 0) + 1;
   });
   const total = counts.reduce((a, b) => a + b, 0);
@@ -96,15 +115,22 @@ function unigram(train: Dataset<Window>, test: Dataset<Window>, V: number, T: nu
   return { loss: loss / seen, perplexity: Math.exp(loss / seen) };
 }
 
-function problem(
-  tokenizer: Tokenizer,
-  { context: T }: Options,
-  known: Description,
-): Problem<"causal", Window, "ids" | "targets"> {
+/** The mean loss of each row [B], of logits [B, T, V] and targets [B, T]. */
+const rowLoss = (logits: Tensor, targets: Tensor): Tensor =>
+  logits.logSoftmax().takeAlong(targets.unsqueeze(2), 2).mean([1, 2]).neg();
+
+/** Windows of a text with their places. */
+function placed(ids: Int32Array, options: WindowOptions): Dataset<Window> {
+  const cut = windows(ids, options);
+  return { ...cut, at: (index) => ({ ids: cut.at(index), start: index * options.stride + 1 }) };
+}
+
+/** Windows that are drawn anywhere. */
+function problem(tokenizer: Tokenizer, T: number, known: Description): Problem<"causal", Window, "ids" | "targets"> {
   const V = tokenizer.vocabSize;
   const end = endIds(known, tokenizer);
   const part = (text: string, name: string, kind: string, stride: number) =>
-    windows(tokenizer.encode(text), { context: T, stride, name, part: kind });
+    placed(tokenizer.encode(text), { context: T, stride, name, part: kind });
   return {
     config: { vocab_size: V, n_positions: T },
     files: {
@@ -129,17 +155,67 @@ function problem(
     examples: async (source) => part(await source.text(), source.name, "whole", T),
     order: "draws",
     batch: { ids: { shape: ["B", "T"], dtype: "i32" }, targets: { shape: ["B", "T"], dtype: "i32" } },
-    collate: (rows) => collate(rows, T),
+    collate,
     count: ({ ids }) => ids?.data.length ?? 0,
     loss: (model, { ids, targets }) => crossEntropy(model.forward({ ids }).logits, targets),
     measure(model, { ids, targets }) {
-      const chosen = model.forward({ ids }).logits.logSoftmax().takeAlong(targets.unsqueeze(2), 2); // [B, T, 1]
-      return { rows: chosen.mean([1, 2]).neg() };
+      return { rows: rowLoss(model.forward({ ids }).logits, targets) };
     },
     scorer,
     baselines: async (train, test) => ({ "token frequencies": unigram(train, test, V, T) }),
     open: async (model, weights, run) => TextGenerator.open(tokenizer, model, weights, run, end),
   };
+}
+
+/** The same text read along. */
+function along(
+  tokenizer: Tokenizer,
+  how: Truncation,
+  known: Description,
+): Problem<"causal", Window, "ids" | "targets" | "starts"> {
+  const T = spanOf(how);
+  const drawn = problem(tokenizer, T, known);
+  const part = (text: string, name: string, kind: string, context: number) =>
+    placed(tokenizer.encode(text), { context, stride: how.k1, name, part: kind, option: "tbptt" });
+  return {
+    ...drawn,
+    accept(model) {
+      drawn.accept?.(model);
+      requireState(model);
+    },
+    async split(source, other) {
+      const text = await source.text();
+      const { train, validation } = other ? { train: text, validation: await other.text() } : splitText(text);
+      return {
+        train: part(train, source.name, "train", T),
+        validation: part(validation, other?.name ?? source.name, "validation", how.k1),
+      };
+    },
+    examples: async (source) => part(await source.text(), source.name, "whole", how.k1),
+    order: "streams",
+    carried: carriedAlong,
+    batch: { ...drawn.batch, starts: startsSpec },
+    collate: (rows) => ({
+      ...collate(rows),
+      starts: i32(
+        Int32Array.from(rows, ({ start }) => start),
+        [rows.length],
+      ),
+    }),
+    count: ({ starts }) => (starts?.data.length ?? 0) * how.k1,
+    loss: (model, batch, carry) => lossAlong(model, batch, how, carry),
+    measure: (model, batch, carry) => ({ rows: rowLoss(logitsAlong(model, batch, how, carry), batch.targets) }),
+    baselines: async (train, test) => ({ "token frequencies": unigram(train, test, tokenizer.vocabSize, 1) }),
+  };
+}
+
+/** Throws ConfigError where it is said twice how long windows are. */
+function problemOf(tokenizer: Tokenizer, { context, tbptt }: Options, known: Description) {
+  if (!tbptt) return problem(tokenizer, context ?? CONTEXT, known);
+  if (context === undefined) return along(tokenizer, tbptt, known);
+  throw new ConfigError(
+    `option: context: tbptt says how long windows are, got ${context} beside ${tbptt.k1},${tbptt.k2}; leave one out`,
+  );
 }
 
 /** Language modelling as a task. */
@@ -158,9 +234,9 @@ export const language: Task<"causal", Window, typeof options, "ids" | "targets">
     const text = await source.text();
     requireVariety(text, source.name);
     const learn = () => learnTokenizer(text, splitText(text).train, chosen, watch);
-    return problem(known ? await readTokenizer(known) : await learn(), chosen, base);
+    return problemOf(known ? await readTokenizer(known) : await learn(), chosen, base);
   },
-  reopen: async (files, chosen) => problem(await keptTokenizer(files), chosen, files),
+  reopen: async (files, chosen) => problemOf(await keptTokenizer(files), chosen, files),
 };
 
 /** What a prompt became. */

@@ -108,9 +108,8 @@ export async function planNew(name: string, options: TrainOptions): Promise<Plan
 }
 
 /** The values that are taken over, or initial ones. */
-function startOf({ parameters, buffers, settings, problem, model }: Plan, taken: Feeds | undefined) {
-  const state = { parameters, buffers };
-  if (taken) return startingAt(taken, state);
-  const initial = initialValues({ ...parameters, ...buffers }, settings.seed);
-  return startingAt({ ...initial, ...problem.start?.(model, initial) }, state);
+function startOf({ parameters, buffers, carried, settings, problem, model }: Plan, taken: Feeds | undefined) {
+  const state = { parameters, buffers: { ...buffers, ...carried } };
+  const initial = initialValues({ ...parameters, ...state.buffers }, settings.seed);
+  return startingAt({ ...initial, ...(taken ?? problem.start?.(model, initial)) }, state);
 }

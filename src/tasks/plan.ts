@@ -1,6 +1,6 @@
 /** Everything that is fixed before the first step, for a new training and for a resumed one alike. */
 import type { Json } from "../checkpoint/index.ts";
-import { batchesPerEpoch, type Dataset, draws, epochs, type Order, type Source } from "../data/index.ts";
+import { batchesPerEpoch, type Dataset, draws, epochs, type Order, type Source, streams } from "../data/index.ts";
 import { ConfigError, quoted } from "../errors.ts";
 import { type Architecture, build, type Head, type Heads } from "../models/index.ts";
 import { namedBuffers, namedParameters } from "../nn/index.ts";
@@ -16,15 +16,18 @@ import {
   sgd,
   warmUp,
 } from "../optim/index.ts";
-import type { RunOptions } from "../runtime/index.ts";
+import type { Feeds, RunOptions } from "../runtime/index.ts";
 import { sizeOf } from "../tensor/index.ts";
 import {
   type Batches,
+  lasting,
   type StartValues,
   type StepOptions,
+  type Stepper,
   type TrainingSettings,
   trainingSettings,
 } from "../train/index.ts";
+import { carriedBuffers, carryIn } from "./carried.ts";
 import type { TrainerRecord } from "./record.ts";
 import type { Description, Problem, Split, Task } from "./task.ts";
 
@@ -38,6 +41,8 @@ export interface Plan {
   readonly model: Heads[Head];
   readonly parameters: Named;
   readonly buffers: Named;
+  /** Buffers for what goes from batch to batch; they are the training's, not the model's. */
+  readonly carried: Named;
   readonly data: Split<unknown>;
   readonly sources: Sources;
   /** Files that describe the run. */
@@ -113,6 +118,7 @@ export async function plan(ingredients: Ingredients): Promise<Plan> {
     model,
     parameters,
     buffers: namedBuffers(model.parts),
+    carried: carriedBuffers(problem, model, settings.batch),
     data,
     sources,
     files: describe(architecture, task, options, config, problem.files),
@@ -122,8 +128,10 @@ export async function plan(ingredients: Ingredients): Promise<Plan> {
 }
 
 /** Batches in one pass over the training data; a last one of fewer examples counts, where batches pass over them. */
-const batchesInPass = ({ order }: Problem, { train: { size } }: Split<unknown>, batch: number): number =>
-  order === "draws" ? size / batch : batchesPerEpoch({ size, batch, seed: 0 });
+function batchesInPass({ order }: Problem, { train: { size } }: Split<unknown>, batch: number): number {
+  if (order === "draws") return size / batch;
+  return batchesPerEpoch({ size, batch, seed: 0, last: order === "streams" ? "drop" : "keep" });
+}
 
 /** The task's defaults below what is given; its epochs give way to steps. */
 export function withDefaults({ defaults = {} }: Task, given: Json): Json {
@@ -147,6 +155,7 @@ function describe(
 
 function orderOf({ order }: Problem, { train }: Split<unknown>, { batch, seed }: TrainingSettings): Order {
   const sizes = { size: train.size, batch, seed };
+  if (order === "streams") return streams(sizes);
   return order === "draws" ? draws(sizes) : epochs({ ...sizes, length: train.length?.bind(train) });
 }
 
@@ -181,15 +190,16 @@ export function stepOptions({
   model,
   parameters,
   buffers,
+  carried,
   settings,
-}: Pick<Plan, "problem" | "model" | "parameters" | "buffers" | "settings">): StepOptions {
+}: Pick<Plan, "problem" | "model" | "parameters" | "buffers" | "carried" | "settings">): StepOptions {
   const { clip, accumulate, average, freeze } = settings;
   requireTrained(parameters, freeze);
   return {
     parameters,
-    buffers,
+    buffers: { ...buffers, ...carried },
     batch: problem.batch,
-    loss: (batch) => problem.loss(model, batch),
+    loss: (batch) => problem.loss(model, batch, carryIn(carried)),
     optimizer: optimizerOf(settings),
     clip: clip === 0 ? undefined : clip,
     accumulate,
@@ -198,10 +208,14 @@ export function stepOptions({
   };
 }
 
+/** The values that a training is for, without those that only go from batch to batch. */
+export const valuesOf = ({ carried }: Plan, stepper: Stepper): Feeds =>
+  Object.fromEntries(Object.entries(lasting(stepper)).filter(([name]) => !Object.hasOwn(carried, name)));
+
 /** Passes over the data after `step` steps, where batches pass over it. */
 function epochOf({ problem, data, settings }: Plan): ((step: number) => number) | undefined {
   if (problem.order === "draws") return undefined;
-  const perEpoch = batchesPerEpoch({ size: data.train.size, batch: settings.batch, seed: 0 });
+  const perEpoch = batchesInPass(problem, data, settings.batch);
   return (step) => (step * settings.accumulate) / perEpoch;
 }
 

@@ -60,6 +60,12 @@ export interface Task<
   reopen(saved: Description, options: z.output<S>): Promise<Problem<H, E, B>>;
 }
 
+/** What goes from one batch to the next: the values that come in, and a function for those that go on. */
+export interface Carry {
+  readonly before: Named;
+  readonly next: (values: Named) => void;
+}
+
 /** What a run's files say: JSON by name, config.json among them. */
 export type Description = Readonly<Record<string, Json>>;
 
@@ -77,17 +83,22 @@ export interface Problem<H extends Head = Head, E = unknown, B extends string = 
   split(train: Source, validation: Source | undefined, seed: number): Promise<Split<E>>;
   /** All of a source, to be measured. */
   examples(source: Source): Promise<Dataset<E>>;
-  /** Whether batches draw examples at random or pass over all of them. */
-  readonly order: "draws" | "epochs";
+  /**
+   * Whether batches draw examples at random, pass over all of them, or read them as streams, whose rows go on where they
+   * ended in the batch before.
+   */
+  readonly order: "draws" | "epochs" | "streams";
+  /** What is carried along streams, with rows "B": all of it 0 before the first batch. */
+  carried?(model: Heads[H]): BatchSpecs;
   /** What a batch holds; sizes may have names. */
   readonly batch: { readonly [K in B]: BatchSpecs[string] };
   collate(examples: readonly E[]): Feeds;
   /** Units in a batch; rows unless said otherwise. */
   count?(batch: Feeds): number;
   /** The scalar to be made small, or an object with it as `loss` and other named scalars beside it. */
-  loss(model: Heads[H], batch: Tensors<B>): Tensor | LossTerms;
+  loss(model: Heads[H], batch: Tensors<B>, carry: Carry): Tensor | LossTerms;
   /** What is measured: tensors with one row for each example. */
-  measure(model: Heads[H], batch: Tensors<B>): Named;
+  measure(model: Heads[H], batch: Tensors<B>, carry: Carry): Named;
   /** Scores of what was measured. */
   scorer(): Scorer<E>;
   /** How well others do without a model like this, by name. */

@@ -11,7 +11,6 @@ import {
   createStep,
   type Evaluation,
   type History,
-  lasting,
   loop,
   Run,
   type Stepper,
@@ -22,7 +21,7 @@ import type { PredictorOf } from "./index.ts";
 import { drawCurves, logged, saver } from "./keep.ts";
 import { type Measurement, measurement } from "./measure.ts";
 import { planNew, type TrainOptions } from "./new-plan.ts";
-import { loopSettings, type Plan, type Planned, stepOptions } from "./plan.ts";
+import { loopSettings, type Plan, type Planned, stepOptions, valuesOf } from "./plan.ts";
 import { planSaved, type ResumeOptions } from "./saved-plan.ts";
 import type { Pictures } from "./task.ts";
 
@@ -128,22 +127,23 @@ async function* steps(
   });
   const history = yield* logged(store, events);
   await store?.savePictures?.({ ...pictures, ...(await drawCurves(store, task)) });
-  const values = lasting(stepper);
+  const values = valuesOf(plan, stepper);
   return { ...history, open: () => problem.open(model, values, run) };
 }
 
 /** Examples that decide which weights are the best, by the order in which they come; at the end all are measured. */
-const QUICK_EVALUATION = { draws: 256, epochs: 2000 } as const;
+const QUICK_EVALUATION = { draws: 256, epochs: 2000, streams: 256 } as const;
 
 function evaluation(
-  { problem, task, settings, data }: Plan,
+  plan: Plan,
   stepper: Stepper,
   measure: Measurement,
   draw: (pictures: Pictures) => void,
 ): Evaluation {
+  const { problem, task, settings, data } = plan;
   const most = QUICK_EVALUATION[problem.order];
   const run = async (some?: number) => {
-    const { scores, pictures } = await measure.run(lasting(stepper), data.validation, some);
+    const { scores, pictures } = await measure.run(valuesOf(plan, stepper), data.validation, some);
     draw(pictures);
     return scores;
   };

@@ -86,8 +86,8 @@ describe("the language task", () => {
   const source = (of: string, name = "cats"): Source => ({ name, format: "txt", text: async () => of });
   const learn = (of: string, given: object, watch = {}) =>
     language.learn(source(of), language.options.parse({ context: 8, ...given }), watch);
-  const idsOf = async (tokenizer: Tokenizer, data: Dataset<Int32Array>) => {
-    const rows = Array.from({ length: data.size }, (_, i) => data.at(i));
+  const idsOf = async (tokenizer: Tokenizer, data: Dataset<{ ids: Int32Array }>) => {
+    const rows = Array.from({ length: data.size }, (_, i) => data.at(i).ids);
     return tokenizer.decode(rows.flatMap((row, i) => [...(i ? row.subarray(-1) : row)]));
   };
 
@@ -100,7 +100,7 @@ describe("the language task", () => {
     expect(await idsOf(tokenizer, train)).toBe(`${text}z`.slice(0, 432));
     expect(train.size).toBe(432 - 8);
     expect(validation.size).toBe(Math.floor((49 - 1) / 8));
-    expect(tokenizer.decode(validation.at(0))).toBe(`${text}z`.slice(432, 441));
+    expect(tokenizer.decode(validation.at(0).ids)).toBe(`${text}z`.slice(432, 441));
   });
 
   it("bpe: learned from the training part alone", async () => {
@@ -140,7 +140,10 @@ describe("the language task", () => {
 
   it("a batch: a target is the next id", async () => {
     const problem = await learn(text, { context: 3 });
-    const feeds = problem.collate([Int32Array.of(0, 1, 2, 3), Int32Array.of(46, 47, 48, 49)]);
+    const feeds = problem.collate([
+      { ids: Int32Array.of(0, 1, 2, 3), start: 1 },
+      { ids: Int32Array.of(46, 47, 48, 49), start: 47 },
+    ]);
     expect(feeds).toEqual({
       ids: { data: Int32Array.of(0, 1, 2, 46, 47, 48), shape: [2, 3], dtype: "i32" },
       targets: { data: Int32Array.of(1, 2, 3, 47, 48, 49), shape: [2, 3], dtype: "i32" },

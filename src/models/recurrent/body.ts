@@ -9,7 +9,7 @@ import { vocabularySize } from "../sizes.ts";
 import type { RecurrentConfig } from "./config.ts";
 
 /** Layers over whole sequences: xs [B, T, I] -> outputs [B, T, D·H] and the last state, tensors [L·D, B, H]. */
-export type Layers<S> = (xs: Tensor, options?: { state?: S; lengths?: Tensor }) => [Tensor, S];
+export type Layers<S> = (xs: Tensor, options?: { state?: S; lengths?: Tensor; truncate?: number }) => [Tensor, S];
 
 /** What one kind of layer states. */
 export interface Recurrence<S> {

@@ -26,5 +26,10 @@ export function causal<S>(recurrence: Recurrence<S>, config: RecurrentConfig): C
       const [hs, state] = layers(embedding(ids), { state: recurrence.fromRecord(carried), lengths });
       return { logits: decoder(atLast(hs, lengths)), carried: recurrence.toRecord(state) };
     },
+    follow(ids, carried, truncate) {
+      const cut = truncate === undefined ? {} : { truncate };
+      const [hs, state] = layers(embedding(ids), { state: recurrence.fromRecord(carried), ...cut });
+      return { logits: decoder(hs), carried: recurrence.toRecord(state) };
+    },
   });
 }
