@@ -10,13 +10,14 @@ let place: ReturnType<typeof workIn>;
 let command: Awaited<ReturnType<typeof buildCommand>>;
 const model = "gpt --data text.txt --set n_embd=16 --set n_layer=1 --set n_head=2 --set resid_pdrop=0.1";
 const steps = "--threads 1 --steps 60 --save-every 5 --eval-every 10";
-/** A run of its own for each: all that a state holds is in the second one, and batches of several lengths. */
+/** A run of its own for each: a carried state in the second one, all else that a state holds in the third, with batches of several lengths. */
 const RUNS = {
   language: `${model} --context 16 --batch 4 ${steps}`,
+  along: `lstm --data text.txt --set hidden_size=8 --set embedding_dim=8 --set num_layers=2 --set dropout=0.1 --tbptt 16,24 --accumulate 2 --batch 4 ${steps}`,
   classify: `lstm --task classify --data table.csv --set hidden_size=8 --set embedding_dim=8 --set dropout=0.1 --average 0.9 --freeze ^embedding --accumulate 2 --batch 4 ${steps}`,
 } as const;
 type Name = keyof typeof RUNS;
-const events: Record<Name, number> = { language: 0, classify: 0 };
+const events: Record<Name, number> = { language: 0, along: 0, classify: 0 };
 const trainOf = (name: Name): string[] => RUNS[name].split(" ");
 
 beforeAll(async () => {
@@ -24,7 +25,7 @@ beforeAll(async () => {
   place = workIn("kill");
   writeFileSync("text.txt", builtInText(1, 5000));
   writeFileSync("table.csv", table(60));
-  for (const name of ["language", "classify"] as const) {
+  for (const name of ["language", "along", "classify"] as const) {
     const running = start(command.main, ["train", ...trainOf(name), "--out", name, "--json"], place.path);
     const { code, out, err } = await running.ended;
     expect(code, err).toBe(0);
@@ -50,6 +51,7 @@ test.each([
   ["language", 2],
   ["classify", 3],
   ["classify", 4],
+  ["along", 5],
 ] as const)("%s killed at random moments (seed %i)", async (name, seed) => {
   const killing = { main: command.main, cwd: place.path, train: trainOf(name), kills: 8, seed, events: events[name] };
   const { killed, folder } = await trainKilled(`killed-${seed}`, killing);

@@ -102,6 +102,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   "docs/guide/training.md": {
     both: /^\d+ parameters\nstep 20: \d\.\d+\nstep 40: \d\.\d+\n40 steps, validation loss \d\.\d+$/,
     resume: /^stopped after 15\ndone after 40$/,
+    truncate: /^after 200 steps of each row: 0\.[1-9]\d+\nafter 400 .*\nafter 600 steps of each row: 0\.0\d+$/,
   },
   "docs/tasks/classify.md": { classify: /^accuracy 1\nbad: the whole thing was badly made\ngood: a joy\nf1 1$/ },
   "docs/tasks/language.md": { generate: /^40 true$/ },

@@ -15,7 +15,7 @@ const tokens = { vocab_size: whole(1, 1e7).optional().describe("tokens; by defau
 
 const classes = {
   num_labels: whole(1, 1e6).optional().describe("classes, for a classifier"),
-  pooling: z.enum(["last", "mean", "max", "attention"]).optional().describe("what classifiers see (default: mean)"),
+  pooling: z.enum(["last", "mean", "max", "attention"]).optional().describe("what a classifier sees (default: mean)"),
 };
 
 const numbers = { input_size: whole(1, 65536).optional().describe("channels of a numeric sequence") };

@@ -18,6 +18,8 @@ export interface StatefulOptions {
   readonly lengths?: Tensor;
   /** True for the rows [B] whose sequence begins with this batch: they start from zeros. */
   readonly reset?: Tensor;
+  /** Steps that a gradient goes back at most inside of a batch, as in `scan`. Default all. */
+  readonly truncate?: number;
 }
 
 /** Every buffer that holds a state. */
@@ -64,12 +66,12 @@ export function Stateful<X extends Tree, Y extends Tree, S extends Tree>(
   const buffers = leaves(first).map(stateBuffer);
   const named = Object.fromEntries(pathsOf(first, "state").map((path, i) => [path, buffers[i]]));
   const forward = (_: object, xs: X, options: StatefulOptions = {}): [Y, S] => {
-    requireOptions("Stateful", options, { lengths: "tensor", reset: "tensor" });
-    const { lengths, reset } = options;
+    requireOptions("Stateful", options, { lengths: "tensor", reset: "tensor", truncate: "number" });
+    const { reset, ...call } = options;
     const before = refill(first, buffers.values());
     if (reset) requireReset(reset, B);
     const state = reset ? where(reset.not().reshape([1, B, 1]), before) : before;
-    const [ys, last] = layer(xs, { state, ...(lengths ? { lengths } : {}) });
+    const [ys, last] = layer(xs, { ...call, state });
     for (const [i, value] of leaves(last).entries()) update(buffers[i] ?? value, value);
     return [ys, last];
   };
