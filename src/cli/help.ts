@@ -55,6 +55,29 @@ export async function addTrainFlags(command: Command, argv: readonly string[]): 
     command.addHelpText("after", await trainHelp(model, architecture));
 }
 
+const COLUMNS = 80;
+const INDENT = "  ";
+
+/** `text` in lines of at most `width` characters. */
+function inLines(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = `${lines.at(-1)}${lines.at(-1) ? " " : ""}${word}`;
+    if (line.length <= width) lines[lines.length - 1] = line;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** Names and what is to be said of each, side by side. */
+function listed(rows: readonly (readonly [name: string, text: string])[]): string {
+  const width = COLUMNS - INDENT.length - Math.max(...rows.map(([name]) => name.length)) - 2;
+  const lines = rows.flatMap(([name, text]) =>
+    inLines(text, width).map((line, i) => [i === 0 ? name : "", line] as const),
+  );
+  return table(lines, INDENT);
+}
+
 /** Tasks with the models that can do them, or the keys of one model. */
 async function trainHelp(model: string | undefined, architecture: Architecture | undefined): Promise<string> {
   if (architecture) return `\nKeys of ${model} for --set:\n${keysOf(architecture)}`;
@@ -67,14 +90,11 @@ async function trainHelp(model: string | undefined, architecture: Architecture |
       return [[name, about] as const, ["", (await modelsWith(head)).join(", ")] as const];
     }),
   );
-  return `\nModels:\n${table(models, "  ")}\nTasks, each with its models:\n${table(tasks.flat(), "  ")}\nThe keys of a model: descent train <model> --help\n`;
+  return `\nModels:\n${listed(models)}\nTasks, each with its models:\n${listed(tasks.flat())}\nThe keys of a model: descent train <model> --help\n`;
 }
 
 const keysOf = ({ schema }: Architecture): string =>
-  table(
-    Object.entries(fieldsOf(schema)).map(([key, field]) => [key, helpOf(field)] as const),
-    "  ",
-  );
+  listed(Object.entries(fieldsOf(schema)).map(([key, field]) => [key, helpOf(field)] as const));
 
 /** The task of the run that the command line names, or all. */
 async function tasksOf(argv: readonly string[], command: string): Promise<readonly Task[]> {
