@@ -8,6 +8,7 @@ import { weighted } from "../conformance/case.ts";
 import functionLines from "../fixtures/functions.json" with { type: "json" };
 import layerLines from "../fixtures/layers.json" with { type: "json" };
 import minimalLines from "../fixtures/minimal.json" with { type: "json" };
+import recurrentLines from "../fixtures/recurrent.json" with { type: "json" };
 import truncateLines from "../fixtures/truncate.json" with { type: "json" };
 import { evaluate, host, requireClose } from "../support/numbers.ts";
 import { backward, forward } from "../tolerances.ts";
@@ -132,7 +133,12 @@ const title = (name: string, details: unknown, inputs: readonly Stored[], i: num
 const otherwise = new Set(["LSTM", "GRU"]);
 
 describe("layers", () => {
-  const lines = [...layerLines, ...minimalLines, ...truncateLines] as unknown as readonly LayerLine[];
+  const lines = [
+    ...layerLines,
+    ...minimalLines,
+    ...recurrentLines,
+    ...truncateLines,
+  ] as unknown as readonly LayerLine[];
   test.each(lines.map((line, i) => [title(line.layer, line.args, line.inputs, i), line] as const))(
     "%s",
     async (_, line) => {

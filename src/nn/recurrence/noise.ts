@@ -18,8 +18,8 @@ export interface NoiseOptions {
   /** Probability of dropout of h where a step multiplies it by weights; what is carried on is h itself. Default 0. */
   readonly recurrentDropout?: number;
   /**
-   * How often these two are drawn: once for all steps of a `"sequence"` (variational dropout, Gal & Ghahramani 2016, arXiv
-   * 1512.05287, as Keras has it), or anew at each `"step"`. Default `"sequence"`.
+   * How often these two are drawn: once for all steps of a `"sequence"`, one mask for all gates (variational dropout, Gal &
+   * Ghahramani 2016, arXiv 1512.05287), or anew at each `"step"`. Default `"sequence"`.
    */
   readonly dropoutMask?: "sequence" | "step";
   /**
