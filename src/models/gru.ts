@@ -8,13 +8,23 @@
  *
  * Reference: torch.nn.GRU.
  */
+import { z } from "zod";
 import { GRU } from "../nn/index.ts";
-import { hidden, recurrent } from "./recurrent/index.ts";
+import { cellOptions, gated, hidden, recurrent } from "./recurrent/index.ts";
 
 /** Parameters are called as torch.nn.GRU calls them. */
 export const gru = recurrent({
   modelType: "gru",
   about: "gated recurrent unit (Cho et al. 2014)",
-  layers: GRU,
+  keys: {
+    ...gated,
+    reset: z.enum(["after", "before"]).optional().describe("r acts after or before U h (default: after)"),
+  },
+  layers: (I, config) =>
+    GRU(I, config.hidden_size, {
+      ...cellOptions(config),
+      recurrentActivation: config.recurrent_activation ?? "sigmoid",
+      reset: config.reset ?? "after",
+    }),
   ...hidden,
 });

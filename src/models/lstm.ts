@@ -9,16 +9,31 @@
  *
  * Reference: torch.nn.LSTM.
  */
+import { z } from "zod";
 import { LSTM, type LSTMState } from "../nn/index.ts";
+import { probability, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { recurrent } from "./recurrent/index.ts";
+import { cellOptions, gated, recurrent } from "./recurrent/index.ts";
 
 /** Parameters are called as torch.nn.LSTM calls them. */
-export const lstm = recurrent<LSTMState>({
+export const lstm = recurrent({
   modelType: "lstm",
   about: "long short-term memory (Hochreiter & Schmidhuber 1997)",
-  layers: LSTM,
+  keys: {
+    ...gated,
+    proj_size: whole(0, 65535).optional().describe("width of h after a projection (default: 0, none)"),
+    peepholes: z.boolean().optional().describe("gates see the cell"),
+    cell_zoneout: probability().optional().describe("probability that an element of c stays"),
+  },
+  layers: (I, config) =>
+    LSTM(I, config.hidden_size, {
+      ...cellOptions(config),
+      ...(config.proj_size ? { projection: config.proj_size } : {}),
+      recurrentActivation: config.recurrent_activation ?? "sigmoid",
+      peepholes: config.peepholes ?? false,
+      cellZoneout: config.cell_zoneout ?? 0,
+    }),
   names: ["h", "c"],
-  toRecord: (state) => state,
+  toRecord: (state: LSTMState) => state,
   fromRecord: (tensors) => tensors as { h: Tensor; c: Tensor },
 });

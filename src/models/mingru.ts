@@ -9,12 +9,12 @@
  * Reference: the paper, appendix B.
  */
 import { MinGRU } from "../nn/index.ts";
-import { hidden, recurrent } from "./recurrent/index.ts";
+import { hidden, recurrent, stackOptions } from "./recurrent/index.ts";
 
 /** Parameters are called as those of torch.nn's layers; there are none of the state. */
 export const mingru = recurrent({
   modelType: "mingru",
   about: "minimal gated recurrent unit (Feng et al. 2024)",
-  layers: MinGRU,
+  layers: (I, config) => MinGRU(I, config.hidden_size, stackOptions(config)),
   ...hidden,
 });

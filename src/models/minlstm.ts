@@ -9,12 +9,12 @@
  * Reference: the paper, appendix B.
  */
 import { MinLSTM } from "../nn/index.ts";
-import { hidden, recurrent } from "./recurrent/index.ts";
+import { hidden, recurrent, stackOptions } from "./recurrent/index.ts";
 
 /** Parameters are called as those of torch.nn's layers; there are none of the state. */
 export const minlstm = recurrent({
   modelType: "minlstm",
   about: "minimal long short-term memory (Feng et al. 2024)",
-  layers: MinLSTM,
+  layers: (I, config) => MinLSTM(I, config.hidden_size, stackOptions(config)),
   ...hidden,
 });

@@ -5,13 +5,16 @@
  *
  * Reference: torch.nn.RNN.
  */
+import { z } from "zod";
 import { RNN } from "../nn/index.ts";
-import { hidden, recurrent } from "./recurrent/index.ts";
+import { cell, cellOptions, hidden, recurrent } from "./recurrent/index.ts";
 
 /** Parameters are called as torch.nn.RNN calls them. */
 export const rnn = recurrent({
   modelType: "rnn",
   about: "simple recurrent network (Elman 1990)",
-  layers: RNN,
+  keys: { ...cell, nonlinearity: z.enum(["tanh", "relu"]).optional().describe("of the state (default: tanh)") },
+  layers: (I, config) =>
+    RNN(I, config.hidden_size, { ...cellOptions(config), nonlinearity: config.nonlinearity ?? "tanh" }),
   ...hidden,
 });

@@ -2,8 +2,8 @@
 import { Dropout, Linear } from "../../nn/index.ts";
 import { type ClassesModel, classesInputs, guarded } from "../heads.ts";
 import { classCount, vocabularySize } from "../sizes.ts";
-import { directions, overTokens, type Recurrence } from "./body.ts";
-import type { RecurrentConfig } from "./config.ts";
+import { overTokens, type Recurrence } from "./body.ts";
+import { outputWidth, type RecurrentConfig } from "./config.ts";
 import { pooling } from "./pooling.ts";
 
 /** Initial embeddings of a classifier are small, so that a word that is hardly ever seen says little. */
@@ -13,7 +13,7 @@ const WORD_DEVIATION = 0.1;
 export function classes<S>(recurrence: Recurrence<S>, config: RecurrentConfig): ClassesModel {
   const { embedding, layers } = overTokens(recurrence, config, WORD_DEVIATION);
   const [parts, pool] = pooling(recurrence, config);
-  const classifier = Linear(directions(config) * config.hidden_size, classCount(config));
+  const classifier = Linear(outputWidth(config), classCount(config));
   const drop = Dropout(config.dropout);
   return guarded<"ids" | "lengths", ClassesModel>({
     parts: { embedding, [recurrence.modelType]: layers, ...parts, classifier },

@@ -9,6 +9,23 @@ const layers = {
   num_layers: whole(1, 64).default(1).describe("recurrent layers"),
   dropout: probability().default(0).describe("dropout between layers, and around a classifier's"),
   bidirectional: z.boolean().default(false).describe("reads from the end as well; not for language models"),
+  merge: z.enum(["concat", "sum", "mul", "average"]).optional().describe("joins directions (default: concat)"),
+};
+
+/** Of cells that multiply their state by weights. */
+export const cell = {
+  layer_norm: z.boolean().optional().describe("normalises sums inside the cell"),
+  input_dropout: probability().optional().describe("dropout of every layer's input"),
+  recurrent_dropout: probability().optional().describe("dropout of the state that products see"),
+  dropout_mask: z.enum(["sequence", "step"]).optional().describe("one mask for a sequence (default) or a step"),
+  zoneout: probability().optional().describe("probability that an element of h stays"),
+  recurrent_init: z.enum(["uniform", "orthogonal"]).optional().describe("(default: uniform)"),
+};
+
+/** Of cells with gates that see the state. */
+export const gated = {
+  ...cell,
+  recurrent_activation: z.enum(["sigmoid", "hard-sigmoid"]).optional().describe("(default: sigmoid)"),
 };
 
 const tokens = { vocab_size: whole(1, 1e7).optional().describe("tokens; by default the tokenizer's") };
@@ -71,7 +88,45 @@ export const recurrentConfig = z.strictObject({
   ...forecasts,
   ...encoderDecoder,
 });
-export type RecurrentConfig = z.infer<typeof recurrentConfig>;
+type CellKeys = z.infer<z.ZodObject<typeof cell>>;
+type LSTMKeys = { readonly proj_size?: number | undefined; readonly cell_zoneout?: number | undefined };
+/** What heads read of a configuration, whichever of these keys its architecture has. */
+export type RecurrentConfig = z.infer<typeof recurrentConfig> & Partial<CellKeys> & LSTMKeys;
 
-/** Arguments of torch.nn's layers that these models leave at their defaults. */
+/** Options of layers over sequences. */
+export const stackOptions = ({ num_layers: layers, dropout, bidirectional, merge }: RecurrentConfig) => ({
+  layers,
+  dropout,
+  bidirectional,
+  ...(merge && { merge }),
+});
+
+/** The same, with those of cells that multiply their state by weights. */
+export const cellOptions = (config: RecurrentConfig) => ({
+  ...stackOptions(config),
+  layerNorm: config.layer_norm ?? false,
+  inputDropout: config.input_dropout ?? 0,
+  recurrentDropout: config.recurrent_dropout ?? 0,
+  dropoutMask: config.dropout_mask ?? "sequence",
+  zoneout: config.zoneout ?? 0,
+  init: config.recurrent_init ?? "uniform",
+});
+
+/** Directions. */
+export const directions = ({ bidirectional }: RecurrentConfig): 1 | 2 => (bidirectional ? 2 : 1);
+
+/** Width of h. */
+export const stateWidth = ({ proj_size, hidden_size }: RecurrentConfig): number => proj_size || hidden_size;
+
+/** Width of the layers' outputs. */
+export const outputWidth = (config: RecurrentConfig): number =>
+  stateWidth(config) * ((config.merge ?? "concat") === "concat" ? directions(config) : 1);
+
+/** Whether training draws something anew at each step. */
+export const drawsEachStep = (config: RecurrentConfig): boolean => {
+  const { zoneout, cell_zoneout, dropout_mask, input_dropout, recurrent_dropout } = config;
+  return Boolean(zoneout || cell_zoneout || (dropout_mask === "step" && (input_dropout || recurrent_dropout)));
+};
+
+/** Arguments of torch.nn's layers, at the values that they have where an architecture has no key for them. */
 export const fixed = { nonlinearity: "tanh", bias: true, proj_size: 0 };

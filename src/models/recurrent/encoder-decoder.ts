@@ -11,7 +11,8 @@
  * once. With it, and with scheduled sampling (Bengio et al. 2015), where a step reads what the model would have said, the
  * whole step is the cell of one scan. The logits of all steps are one product either way.
  *
- * B sentences · S tokens of the source · T of the target · I width of embeddings · H hidden width · L layers · D directions
+ * B sentences · S tokens of the source · T of the target · I width of embeddings · H hidden width,
+ * that of a projection where there is one · L layers · D directions
  */
 import { ConfigError } from "../../errors.ts";
 import { scan } from "../../graph/index.ts";
@@ -27,8 +28,8 @@ import {
 import { noise, ones, type Tensor, zeros } from "../../tensor/index.ts";
 import { type Carried, type EncoderDecoderModel, encoderDecoderInputs, guardedEncoderDecoder } from "../heads.ts";
 import { targetVocabularySize, vocabularySize } from "../sizes.ts";
-import { directions, overTokens, type Recurrence } from "./body.ts";
-import type { RecurrentConfig } from "./config.ts";
+import { overTokens, type Recurrence, stateWidths } from "./body.ts";
+import { directions, drawsEachStep, outputWidth, type RecurrentConfig, stateWidth } from "./config.ts";
 
 /** Initial embeddings are small, so that a word that is hardly ever seen says little. */
 const WORD_DEVIATION = 0.1;
@@ -51,8 +52,8 @@ const blind: Looking = { parts: {}, memory: {}, remember: () => ({}), look: (h) 
 
 /** Attention over the encoder's outputs, as the configuration names it. */
 function looking(config: RecurrentConfig): Looking {
-  const { hidden_size: H, attention: kind = "general" } = config;
-  const M = directions(config) * H;
+  const { attention: kind = "general" } = config;
+  const [H, M] = [stateWidth(config), outputWidth(config)];
   if (kind === "none") return blind;
   if (kind === "dot" && M !== H)
     throw new ConfigError(
@@ -76,10 +77,10 @@ function looking(config: RecurrentConfig): Looking {
 }
 
 /** From the encoder's last state, tensors [L·D, B, H], to the decoder's first one [L, B, H]. */
-function bridging<S>({ names }: Recurrence<S>, config: RecurrentConfig) {
-  const { hidden_size: H } = config;
+function bridging<S>(recurrence: Recurrence<S>, config: RecurrentConfig) {
   if (directions(config) === 1) return { parts: {}, cross: (last: Carried) => last };
-  const bridge = Object.fromEntries(names.map((name) => [name, Linear(2 * H, H)]));
+  const widths = Object.entries(stateWidths(recurrence, config));
+  const bridge = Object.fromEntries(widths.map(([name, H]) => [name, Linear(2 * H, H)]));
   const cross = (last: Carried): Carried =>
     Object.fromEntries(
       Object.entries(last).map(([name, h]) => [
@@ -102,10 +103,14 @@ type Decode = (target: Tensor, memory: Carried, carried: Carried) => Tensor;
 
 /** The decoder: its parts, one step of it from x [B, I], and all steps of a target. */
 function decoding<S>(recurrence: Recurrence<S>, config: RecurrentConfig, V: number, { parts, look }: Looking) {
-  const { embedding_dim: I, hidden_size: H, num_layers, dropout, input_feeding: feeding = false } = config;
+  const { embedding_dim: I, dropout, input_feeding: feeding = false } = config;
   const { modelType, toRecord, fromRecord } = recurrence;
   const embedding = Embedding(V, I, WORD_DEVIATION);
-  const layers = recurrence.layers(feeding ? I + H : I, H, { layers: num_layers, dropout, bidirectional: false });
+  const layers = recurrence.layers(feeding ? I + stateWidth(config) : I, {
+    ...config,
+    bidirectional: false,
+    merge: undefined,
+  });
   const drop = Dropout(dropout);
   const advance = (x: Tensor, memory: Carried, { [FED]: fed, ...state }: Carried) => {
     const read = fed ? x.concat([fed], -1) : x;
@@ -152,7 +157,8 @@ const sampledDecoding =
 
 /** The encoder: its parts, and what it makes of a source for the decoder. */
 function encoding<S>(recurrence: Recurrence<S>, config: RecurrentConfig, { remember }: Looking) {
-  const { hidden_size: H, input_feeding: feeding = false } = config;
+  const { input_feeding: feeding = false } = config;
+  const H = stateWidth(config);
   const { embedding, layers } = overTokens(recurrence, config, WORD_DEVIATION);
   const bridge = bridging(recurrence, config);
   const drop = Dropout(config.dropout);
@@ -171,9 +177,19 @@ const specsOf = (shapes: Shapes): EncoderDecoderModel["carried"] =>
     Object.entries(shapes).map(([name, shape]) => [name, { shape, dtype: shape.length === 1 ? "i32" : "f32" }]),
   );
 
+/** Throws ConfigError where a decoder whose step is the cell of a scan would draw once what is to be drawn at each step. */
+function requireDraws(config: RecurrentConfig): void {
+  if (drawsEachStep(config) && (config.input_feeding || config.scheduled_sampling))
+    throw new ConfigError(
+      'config: zoneout and dropout_mask "step" draw anew at each step, which a decoder with input_feeding or scheduled_sampling cannot; leave out one of them',
+    );
+}
+
 /** Encoder, decoder, and a projection onto the target's vocabulary. */
 export function encoderDecoder<S>(recurrence: Recurrence<S>, config: RecurrentConfig): EncoderDecoderModel {
-  const { hidden_size: H, num_layers: L, dropout, input_feeding: feeding, scheduled_sampling: sampling = 0 } = config;
+  const { num_layers: L, dropout, input_feeding: feeding, scheduled_sampling: sampling = 0 } = config;
+  requireDraws(config);
+  const H = stateWidth(config);
   const V = targetVocabularySize(config);
   const attention = looking(config);
   const { parts, encode } = encoding(recurrence, config, attention);
@@ -181,7 +197,8 @@ export function encoderDecoder<S>(recurrence: Recurrence<S>, config: RecurrentCo
   const projection = Linear(H, V);
   const sampled = sampledDecoding(decoder, config, projection);
   const drop = Dropout(dropout);
-  const state = Object.fromEntries(recurrence.names.map((name) => [name, [L, "B", H]]));
+  const widths = Object.entries(stateWidths(recurrence, config));
+  const state = Object.fromEntries(widths.map(([name, width]) => [name, [L, "B", width]]));
   return guardedEncoderDecoder({
     parts: { ...parts, decoder: decoder.parts, projection },
     inputs: encoderDecoderInputs,

@@ -18,8 +18,8 @@ import { Dropout, Linear, normalInit } from "../../nn/index.ts";
 import { type Dim, parameter, type Tensor } from "../../tensor/index.ts";
 import { type ForecastModel, guarded } from "../heads.ts";
 import { channelCount, forecastSizes } from "../sizes.ts";
-import { type Layers, layersOf, type Recurrence } from "./body.ts";
-import type { RecurrentConfig } from "./config.ts";
+import type { Layers, Recurrence } from "./body.ts";
+import { type RecurrentConfig, stateWidth } from "./config.ts";
 
 const LONGEST_SEGMENT = 48;
 
@@ -122,11 +122,11 @@ function oneByOne<S>({ layers, embedded, readOut }: Making<S>, { m, S, width }: 
 export function forecast<S>(recurrence: Recurrence<S>, config: RecurrentConfig): ForecastModel {
   const plan = planOf(config);
   const { W, H, C, S, G, width, length } = plan;
-  const { embedding_dim: I, hidden_size, dropout, normalisation, intervals } = config;
+  const { embedding_dim: I, dropout, normalisation, intervals } = config;
   const ends = intervals === undefined ? 1 : 3; // the forecast, and what lies between it and both ends of the interval
   const segments = Linear(S * width, I);
-  const layers = layersOf(recurrence, I, config);
-  const decoder = Linear(hidden_size, length * width * ends);
+  const layers = recurrence.layers(I, config);
+  const decoder = Linear(stateWidth(config), length * width * ends);
   const drop = Dropout(dropout);
   const making: Making<S> = {
     recurrence,

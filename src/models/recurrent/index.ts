@@ -1,4 +1,5 @@
 /** Recurrent architectures around any kind of layer, with one file for each head. */
+import type { z } from "zod";
 import { type Architecture, architecture, labelCount } from "../architecture.ts";
 import type { Recurrence } from "./body.ts";
 import { causal } from "./causal.ts";
@@ -9,12 +10,15 @@ import { forecast } from "./forecast.ts";
 import { series } from "./series.ts";
 import { tags } from "./tags.ts";
 
-export const recurrent = <S>(recurrence: Recurrence<S>): Architecture =>
-  architecture({
-    modelType: recurrence.modelType,
-    about: recurrence.about,
-    config: recurrentConfig,
-    fixed,
+/** An architecture of this family: what one kind of layer states, and the keys of all. */
+export function recurrent<S, K extends z.ZodRawShape>(statement: Recurrence<S, K>): Architecture {
+  const { modelType, about, keys = {} } = statement;
+  const recurrence = statement as Recurrence<S>;
+  return architecture({
+    modelType,
+    about,
+    config: recurrentConfig.extend(keys) as typeof recurrentConfig,
+    fixed: Object.fromEntries(Object.entries(fixed).filter(([key]) => !Object.hasOwn(keys, key))),
     spellings: { num_labels: labelCount },
     heads: {
       causal: (config) => causal(recurrence, config),
@@ -25,5 +29,7 @@ export const recurrent = <S>(recurrence: Recurrence<S>): Architecture =>
       tags: (config) => tags(recurrence, config),
     },
   });
+}
 
 export { hidden } from "./body.ts";
+export { cell, cellOptions, gated, stackOptions } from "./config.ts";

@@ -9,8 +9,8 @@ import { Conv1d, CRF, Dropout, Embedding, isTraining, Linear } from "../../nn/in
 import { noise, type Tensor } from "../../tensor/index.ts";
 import { classesInputs, guarded, SHAPES, type Spelled, spelledInputs, type TagsModel } from "../heads.ts";
 import { characterCount, classCount, vocabularySize } from "../sizes.ts";
-import { directions, layersOf, type Recurrence } from "./body.ts";
-import type { RecurrentConfig } from "./config.ts";
+import type { Recurrence } from "./body.ts";
+import { outputWidth, type RecurrentConfig } from "./config.ts";
 
 /** Initial embeddings are small, so that a word that is hardly ever seen says little. */
 const WORD_DEVIATION = 0.1;
@@ -60,11 +60,11 @@ const withoutSome = (ids: Tensor, p: number): Tensor =>
 
 /** Words and their spelling, layers over them, and scores of tags. */
 export function tags<S>(recurrence: Recurrence<S>, config: RecurrentConfig): TagsModel {
-  const { embedding_dim: E, hidden_size: H, dropout, word_dropout = 0 } = config;
+  const { embedding_dim: E, dropout, word_dropout = 0 } = config;
   const [K, V, spelling] = [classCount(config), vocabularySize(config), spellingOf(config)];
   const embedding = Embedding(V, E, WORD_DEVIATION);
-  const layers = layersOf(recurrence, E + (spelling?.width ?? 0), config);
-  const classifier = Linear(directions(config) * H, K);
+  const layers = recurrence.layers(E + (spelling?.width ?? 0), config);
+  const classifier = Linear(outputWidth(config), K);
   const crf = config.crf ? CRF(K) : undefined;
   const chain = crf && { ...crf };
   const drop = Dropout(dropout);
