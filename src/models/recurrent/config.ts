@@ -9,23 +9,26 @@ const layers = {
   num_layers: whole(1, 64).default(1).describe("recurrent layers"),
   dropout: probability().default(0).describe("dropout between layers, and around a classifier's"),
   bidirectional: z.boolean().default(false).describe("reads from the end as well; not for language models"),
-  merge: z.enum(["concat", "sum", "mul", "average"]).optional().describe("joins directions (default: concat)"),
+  merge: z
+    .enum(["concat", "sum", "mul", "average"])
+    .optional()
+    .describe("how both directions are joined (default: concat)"),
 };
 
 /** Of cells that multiply their state by weights. */
 export const cell = {
-  layer_norm: z.boolean().optional().describe("normalises sums inside the cell"),
+  layer_norm: z.boolean().optional().describe("normalises sums in the cell"),
   input_dropout: probability().optional().describe("dropout of every layer's input"),
   recurrent_dropout: probability().optional().describe("dropout of the state that products see"),
-  dropout_mask: z.enum(["sequence", "step"]).optional().describe("one mask for a sequence (default) or a step"),
+  dropout_mask: z.enum(["sequence", "step"]).optional().describe("how often these two are drawn (default: sequence)"),
   zoneout: probability().optional().describe("probability that an element of h stays"),
-  recurrent_init: z.enum(["uniform", "orthogonal"]).optional().describe("(default: uniform)"),
+  recurrent_init: z.enum(["uniform", "orthogonal"]).optional().describe("initial weights (default: uniform)"),
 };
 
 /** Of cells with gates that see the state. */
 export const gated = {
   ...cell,
-  recurrent_activation: z.enum(["sigmoid", "hard-sigmoid"]).optional().describe("(default: sigmoid)"),
+  recurrent_activation: z.enum(["sigmoid", "hard-sigmoid"]).optional().describe("what bounds gates (default: sigmoid)"),
 };
 
 const tokens = { vocab_size: whole(1, 1e7).optional().describe("tokens; by default the tokenizer's") };
