@@ -23,7 +23,7 @@ export function bars(title: string, rows: readonly Bar[]): string | undefined {
       element("text", { x: NAME - 8, y: y + 15, "text-anchor": "end" }, short(name)),
       element("rect", { x: NAME, y: y + 3, width: WIDTH, height: ROW - 8, fill: "#8882" }),
       element("rect", { x: NAME, y: y + 3, width, height: ROW - 8, fill: COLOURS[0] }),
-      element("text", { x: NAME + WIDTH + 8, y: y + 15 }, `${value.toFixed(3)} ${note}`),
+      element("text", { x: NAME + WIDTH + 8, y: y + 15 }, `${value.toFixed(3)}, ${note}`),
     ];
   });
   const heading = element("text", { x: NAME, y: 16 }, title);

@@ -95,7 +95,11 @@ class TagTally {
   }
   pictures(): Pictures {
     const types = Object.entries(this.entities.types);
-    const rows = types.map(([type, { f1, support }]) => ({ name: type, value: f1, note: `of ${support}` }));
+    const rows = types.map(([type, { f1, support }]) => ({
+      name: type,
+      value: f1,
+      note: support === 1 ? "1 entity" : `${support} entities`,
+    }));
     const [confused, drawn] = [this.#confusion.draw(), bars("F1 of entities by type", rows)];
     return { ...(confused && { confusion: confused }), ...(drawn && { types: drawn }) };
   }

@@ -251,7 +251,7 @@ export const tag: Task<"tags", Sentence, typeof options, Column> = {
   head: "tags",
   options,
   prediction,
-  defaults: { epochs: 20, batch: 16, weightDecay: 0.01 },
+  defaults: { epochs: 15, batch: 16, lr: 0.005, weightDecay: 0.01 },
   unit: "sentences",
   scores: { loss: "lower", f1: "higher", precision: "higher", recall: "higher", accuracy: "higher" },
   best: "f1",

@@ -1,6 +1,6 @@
 /** Pictures are well-formed SVG whose numbers are those that were given. */
 import { describe, expect, test } from "vitest";
-import { confusion, curves } from "../../src/pictures/index.ts";
+import { bars, confusion, curves } from "../../src/pictures/index.ts";
 
 /** Opening and closing tags match, and nothing else looks like a tag. */
 function requireWellFormed(svg: string): void {
@@ -62,5 +62,23 @@ describe("confusion", () => {
   test("of more labels than anybody reads there is none", () => {
     const labels = Array.from({ length: 41 }, (_, k) => String(k));
     expect(confusion(labels, labels.map(() => labels.map(() => 1)))).toBeUndefined(); // biome-ignore format: short
+  });
+});
+
+describe("bars", () => {
+  const widths = (svg: string) =>
+    [...svg.matchAll(/width="([^"]*)" height="16" fill="#2b7bba"/g)].map(([, w]) => Number(w));
+  test("a bar is as long as its value, and never longer than 1 is", () => {
+    const svg = bars("F1", [0, 0.25, 1, 2].map((value) => ({ name: "n", value, note: "3 of 4" }))) ?? ""; // biome-ignore format: one line
+    requireWellFormed(svg);
+    expect(widths(svg)).toEqual([0, 80, 320, 320]);
+    expect(svg).toContain(">0.250, 3 of 4<");
+  });
+  test("names of others are text, and long ones are cut; of nothing there is no picture", () => {
+    const svg = bars("F1", [{ name: '<script x="1">&', value: 1, note: "" }, { name: "x".repeat(99), value: 0, note: "" }]) ?? ""; // biome-ignore format: one line
+    requireWellFormed(svg);
+    expect(svg).not.toContain("<script");
+    expect(svg).toContain(`>${"x".repeat(17)}…<`);
+    expect(bars("F1", [])).toBeUndefined();
   });
 });

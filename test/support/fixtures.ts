@@ -38,6 +38,9 @@ export const seriesNames = ["gru-series"] as const;
 /** Encoder-decoders. */
 export const encoderDecoderNames = ["gru-general", "lstm-additive", "rnn-dot", "gru-none"] as const;
 
+/** Taggers. */
+export const tagsNames = ["lstm-tags", "gru-tags"] as const;
+
 export interface Fixture<H extends Head = "causal"> {
   readonly architecture: Architecture;
   readonly model: Heads[H];
@@ -87,3 +90,5 @@ export const loadSeries = (name: (typeof seriesNames)[number]): Promise<Fixture<
 
 export const loadEncoderDecoder = (name: (typeof encoderDecoderNames)[number]): Promise<Fixture<"encoderDecoder">> =>
   load(name, "encoderDecoder");
+
+export const loadTags = (name: (typeof tagsNames)[number]): Promise<Fixture<"tags">> => load(name, "tags");
