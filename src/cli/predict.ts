@@ -7,7 +7,7 @@ import { files } from "#files";
 import type { Json } from "../checkpoint/index.ts";
 import { reason } from "../checkpoint/node-files.ts";
 import { folder, writePictures } from "../checkpoint/node-run.ts";
-import { formatOf, type Header, parseRow, readTable, type Source } from "../data/index.ts";
+import { formatOf, type Header, parseRow, readTable, readWords, type Source } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import type { Predictor } from "../tasks/index.ts";
 import { describe, open } from "../tasks/open.ts";
@@ -69,6 +69,14 @@ async function* rowsOf(name: string, { text, header }: Json, blank: BlankLines):
   }
 }
 
+/** The sentences of a file in columns: their words. */
+async function* sentencesOf(name: string, { word }: Json, blank: BlankLines): AsyncGenerator<unknown> {
+  for (const words of await readWords(files.source(name), { word: typeof word === "number" ? word : undefined })) {
+    blank.input();
+    yield { words };
+  }
+}
+
 async function requireFile(name: string): Promise<void> {
   const found = await stat(name).catch((cause: unknown) => {
     throw new DataError(`input ${name}: ${reason(cause)}; name a file, or - for standard input`, { cause });
@@ -87,7 +95,7 @@ async function* filesOf(names: readonly string[], stdin: NodeJS.ReadableStream):
   }
 }
 
-/** Rows of tables, lines of everything else; `-` is standard input. `trained` are the options of the run. */
+/** Rows of tables, sentences of columns, lines of everything else; `-` is standard input. `trained` are the options of the run. */
 async function* inputsOf(
   names: readonly string[],
   stdin: NodeJS.ReadableStream,
@@ -97,6 +105,7 @@ async function* inputsOf(
   for (const name of names) {
     if (name === "-") yield* linesOf(stdin, "standard input", blank);
     else if (/^(csv|tsv)$/.test(formatOf(name))) yield* rowsOf(name, trained, blank);
+    else if (formatOf(name) === "conll") yield* sentencesOf(name, trained, blank);
     else {
       await requireFile(name);
       yield* linesOf(createReadStream(name), name, blank);

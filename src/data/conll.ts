@@ -56,38 +56,78 @@ function read(cells: readonly string[], place: Place): readonly [word: string, t
   );
 }
 
-/** Whether a line is said about a sentence: it begins with "# ", and is no row whose word is "#". */
-const isComment = (cells: readonly string[], line: string, { width, columns }: Omit<Place, "name" | "number">) =>
-  line.startsWith("# ") && !(cells.length === width && isTag(cells[(columns.tag ?? width) - 1]?.trim() ?? ""));
+/** A line that is no blank one. */
+interface Line {
+  readonly cells: readonly string[];
+  readonly number: number;
+}
+
+const isComment = ({ cells: [first = "", ...rest] }: Line): boolean => first === "#" && rest.length > 0;
+
+/** The lines of each sentence, those between documents left out. */
+function linesOfSentences(text: string): Line[][] {
+  const blocks: Line[][] = [[]];
+  for (const [i, line] of text
+    .replace(/^\ufeff/, "")
+    .split(/\r\n|\n|\r/)
+    .entries()) {
+    if (line.trim() === "" || line.startsWith("-DOCSTART-")) blocks.push([]);
+    else blocks.at(-1)?.push({ cells: cellsOf(line), number: i + 1 });
+  }
+  return blocks;
+}
+
+/** Lines without comments, which begin with "# "; a row may begin so as well, if it ends in a tag like one. */
+const withoutComments = (blocks: readonly Line[][], isRow: (line: Line, width: number) => boolean): Line[][] => {
+  const width = blocks.flat().find((line) => !isComment(line))?.cells.length ?? 0;
+  return blocks
+    .map((lines) => lines.filter((line) => !isComment(line) || isRow(line, width)))
+    .filter((lines) => lines.length > 0);
+};
+
+function requireSome<T>(sentences: readonly T[], name: string): readonly T[] {
+  if (sentences.length > 0) return sentences;
+  throw new DataError(
+    `conll ${name}: expected sentences, got none; give a word and its tag on each line and a blank line after each sentence`,
+  );
+}
 
 /**
  * The sentences of a file, in order. Lines "-DOCSTART- ..." and comments, which begin with "# ", are passed over. Throws
  * DataError naming file and line for rows that lack a column, whose tag is none, or that are of another width than the first.
  */
-export async function readConll(source: Source, columns: ConllColumns = {}): Promise<TaggedSentence[]> {
-  const sentences: TaggedSentence[] = [];
-  let open: { words: string[]; tags: string[]; lines: number[] } = { words: [], tags: [], lines: [] };
-  let [number, width] = [0, 0];
-  const close = () => {
-    if (open.words.length > 0) sentences.push(open);
-    open = { words: [], tags: [], lines: [] };
+export async function readConll(source: Source, columns: ConllColumns = {}): Promise<readonly TaggedSentence[]> {
+  const { name } = source;
+  const isRow = ({ cells }: Line, width: number) =>
+    cells.length === width && isTag(cells[(columns.tag ?? width) - 1] ?? "");
+  const blocks = withoutComments(linesOfSentences(await source.text()), isRow);
+  const width = blocks[0]?.[0]?.cells.length ?? 0;
+  const sentences = blocks.map((lines) => {
+    const rows = lines.map(({ cells, number }) => read(cells, { name, number, columns, width }));
+    return {
+      words: rows.map(([word]) => word),
+      tags: rows.map(([, tag]) => tag),
+      lines: lines.map(({ number }) => number),
+    };
+  });
+  return requireSome(sentences, name);
+}
+
+/** The words of each sentence of such a file, whatever its other columns hold, if it has any. Throws DataError. */
+export async function readWords(
+  source: Source,
+  { word = 1 }: ConllColumns = {},
+): Promise<readonly (readonly string[])[]> {
+  const blocks = withoutComments(linesOfSentences(await source.text()), ({ cells }, width) => cells.length === width);
+  const wordOf = ({ cells, number }: Line): string => {
+    const found = cells[word - 1]?.trim();
+    if (found) return found;
+    throw new DataError(
+      `conll ${source.name}, line ${number}: expected a word in column ${word}, got none; fill it up, or name another column`,
+    );
   };
-  for (const raw of (await source.text()).split(/\r\n|\n|\r/)) {
-    number++;
-    const line = number === 1 ? raw.replace(/^\ufeff/, "") : raw;
-    const cells = cellsOf(line);
-    if (line.trim() === "" || cells[(columns.word ?? 1) - 1] === "-DOCSTART-") close();
-    else if (!isComment(cells, line, { width: width || cells.length, columns })) {
-      width ||= cells.length;
-      const [word, tag] = read(cells, { name: source.name, number, columns, width });
-      open.words.push(word);
-      open.tags.push(tag);
-      open.lines.push(number);
-    }
-  }
-  close();
-  if (sentences.length > 0) return sentences;
-  throw new DataError(
-    `conll ${source.name}: expected sentences, got none; give a word and its tag on each line and a blank line after each sentence`,
+  return requireSome(
+    blocks.map((lines) => lines.map(wordOf)),
+    source.name,
   );
 }

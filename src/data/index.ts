@@ -1,6 +1,6 @@
 /** Examples: where they come from, in which order they are seen, how they become batches. */
 
-export { type ConllColumns, readConll, type TaggedSentence } from "./conll.ts";
+export { type ConllColumns, readConll, readWords, type TaggedSentence } from "./conll.ts";
 export { type Dataset, divided, listed, spread } from "./dataset.ts";
 export { later, seasonOf, type TimeStep } from "./dates.ts";
 export { digest, textDigest } from "./digest.ts";

@@ -74,7 +74,7 @@ const MODEL = {
 } as const;
 
 /** Sentences with their tags as the file has them. Throws DataError where tags are not legal in the scheme that was named. */
-async function readSentences(source: Source, { word, tag, scheme }: Options): Promise<TaggedSentence[]> {
+async function readSentences(source: Source, { word, tag, scheme }: Options): Promise<readonly TaggedSentence[]> {
   const sentences = await readConll(source, { word, tag });
   if (scheme !== "auto") for (const sentence of sentences) requireLegal(source.name, sentence, scheme);
   return sentences;

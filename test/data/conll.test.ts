@@ -7,6 +7,7 @@ import {
   legalScores,
   mayFollow,
   readConll,
+  readWords,
   SCHEMES,
   tagsOf,
   tagsOfTypes,
@@ -16,13 +17,11 @@ import { entitiesOf } from "../../src/metrics/entities.ts";
 import { viterbi } from "../../src/nn/index.ts";
 import { stream } from "../../src/runtime/index.ts";
 
-const read = (text: string, columns: ConllColumns = {}) =>
-  readConll(
-    asSource({ name: "a.conll", text }, () => {
-      throw new Error("no file");
-    }),
-    columns,
-  );
+const sourceOf = (text: string) =>
+  asSource({ name: "a.conll", text }, () => {
+    throw new Error("no file");
+  });
+const read = (text: string, columns: ConllColumns = {}) => readConll(sourceOf(text), columns);
 const bytes = (given: Uint8Array) =>
   readConll(
     asSource({ name: "a.conll", bytes: given }, () => {
@@ -69,6 +68,17 @@ describe("a file is read", () => {
   test("by the columns that are named", async () => {
     const text = "1\tAda\tB-PER\tx\n2\tcame\tO\ty\n";
     expect(await read(text, { word: 2, tag: 3 })).toEqual([ada]);
+  });
+
+  test("its words alone, whatever else it holds", async () => {
+    const words = (text: string, columns: ConllColumns = {}) => readWords(sourceOf(text), columns);
+    expect(await words("Ada\ncame\n\nup\n")).toEqual([["Ada", "came"], ["up"]]);
+    expect(await words("-DOCSTART- O\n\n# id = 3\n1 Ada NNP\n2 # SYM\n", { word: 2 })).toEqual([["Ada", "#"]]);
+    expect(await words("\ufeffAda\tB-PER\r\ncame\tO\r\n")).toEqual([["Ada", "came"]]);
+    await expect(words("Ada NNP\ncame\n", { word: 2 })).rejects.toThrow(
+      "conll a.conll, line 2: expected a word in column 2",
+    );
+    await expect(words("\n")).rejects.toThrow("expected sentences, got none");
   });
 
   test("words with tabs between may hold spaces", async () => {

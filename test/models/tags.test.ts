@@ -76,7 +76,8 @@ describe.each(tagsNames)("%s", (name) => {
     const gradientsOf: Record<string, Tensor> = Object.fromEntries(
       Object.keys(parameters).map((path, i) => [`grad.${path}`, gradients[i] as Tensor]),
     );
-    const program = await compile({ ...given, ...parameters }, { ...gradientsOf, loss }, { threads: 1 });
+    const outputs: Record<string, Tensor> = { ...gradientsOf, loss };
+    const program = await compile({ ...given, ...parameters }, outputs, { threads: 1 });
     const results = await program.run({ ...feeds, ...weights });
     requireClose("loss", results.loss, expected("loss"), { absolute: 0, relative: tolerance.curve.at10 });
     for (const path of Object.keys(parameters)) {
