@@ -50,6 +50,19 @@ const reviews = { name: "reviews", rows };
 const labels = { text: "text", label: "label", header: "auto", length: 8, holdout: 0.5, tokenizer: "words", vocab: 20 };
 const classify = { ...common, threads: 1, task: "classify", data: reviews, val: reviews, ...labels };
 
+const sentences = { name: "a.conll", text: "Ada B-PER\ncame O\n\nBob B-PER\n" };
+const columns = {
+  word: 1,
+  tag: 2,
+  scheme: "auto",
+  tags: "BIO",
+  vocab: 9,
+  embeddings: undefined,
+  length: 4,
+  holdout: 0.5,
+};
+const tag = { ...common, threads: 1, task: "tag", data: sentences, val: sentences, ...columns };
+
 const net = Linear(2, 1);
 const [x, y] = [
   array([
@@ -84,6 +97,14 @@ const calls: readonly Call[] = [
   ...each("train for language", kept, language).filter(([name]) => !/, store$/.test(name)),
   ["train, store", (store: never) => train("rnn", { ...language, store } as never), "other"],
   ...each("train for classify", kept, classify),
+  ...each("train for tag", kept, tag),
+  [
+    "predict of a sentence",
+    async (one: never) => {
+      for await (const _ of (await (await train("rnn", tag as never)).open()).predict([one]));
+    },
+    { words: ["Ada"] },
+  ],
   ...each("train, data", (given) => kept({ ...language, data: given }), { name: "t", text }),
   ...each("train, rows", (given) => kept({ ...classify, data: given }), { name: "r", rows }),
   ["train, a row", (given: never) => kept({ ...classify, data: { name: "r", rows: [given, ...rows] } }), rows[0]],
