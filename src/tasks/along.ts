@@ -98,6 +98,6 @@ export function lossAlong(model: CausalModel, batch: Batch, how: Truncation, car
   return crossEntropy(logits, old.where(-1, batch.targets), { ignoreIndex: -1 });
 }
 
-/** Logits [B, k1, V] of windows of k1 tokens. */
-export const logitsAlong = (model: CausalModel, batch: Batch, { k1 }: Truncation, carry: Carry): Tensor =>
-  read(model, batch, { k1, k2: k1 }, carry).logits;
+/** Logits [B, T, V] of windows that follow each other, all of whose T tokens are new. */
+export const logitsAlong = (model: CausalModel, batch: Batch, T: number, carry: Carry): Tensor =>
+  read(model, batch, { k1: T, k2: T }, carry).logits;

@@ -45,7 +45,7 @@ const options = z.strictObject({
   context: whole(1, 1e6).optional().describe("tokens in a sequence (default: 64)"),
   tbptt: truncation()
     .optional()
-    .describe("reads along the text, the state carried on: tokens k1 from update to update, k2 that gradients go back"),
+    .describe("k1,k2: reads along the text, its state carried on; an update every k1 tokens, gradients go back k2"),
   tokenizer: z.enum(["char", "bpe"]).default("char").describe("one token per character, or learned byte pairs"),
   vocab: whole(256, 1e6).optional().describe("tokens that bpe learns (default: 1024)"),
 });
@@ -175,8 +175,8 @@ function along(
 ): Problem<"causal", Window, "ids" | "targets" | "starts"> {
   const T = spanOf(how);
   const drawn = problem(tokenizer, T, known);
-  const part = (text: string, name: string, kind: string, context: number) =>
-    placed(tokenizer.encode(text), { context, stride: how.k1, name, part: kind, option: "tbptt" });
+  const part = (text: string, name: string, kind: string, stride: number) =>
+    placed(tokenizer.encode(text), { context: T, stride, name, part: kind, option: "tbptt" });
   return {
     ...drawn,
     accept(model) {
@@ -187,11 +187,11 @@ function along(
       const text = await source.text();
       const { train, validation } = other ? { train: text, validation: await other.text() } : splitText(text);
       return {
-        train: part(train, source.name, "train", T),
-        validation: part(validation, other?.name ?? source.name, "validation", how.k1),
+        train: part(train, source.name, "train", how.k1),
+        validation: part(validation, other?.name ?? source.name, "validation", T),
       };
     },
-    examples: async (source) => part(await source.text(), source.name, "whole", how.k1),
+    examples: async (source) => part(await source.text(), source.name, "whole", T),
     order: "streams",
     carried: carriedAlong,
     batch: { ...drawn.batch, starts: startsSpec },
@@ -204,7 +204,7 @@ function along(
     }),
     count: ({ starts }) => (starts?.data.length ?? 0) * how.k1,
     loss: (model, batch, carry) => lossAlong(model, batch, how, carry),
-    measure: (model, batch, carry) => ({ rows: rowLoss(logitsAlong(model, batch, how, carry), batch.targets) }),
+    measure: (model, batch, carry) => ({ rows: rowLoss(logitsAlong(model, batch, T, carry), batch.targets) }),
     baselines: async (train, test) => ({ "token frequencies": unigram(train, test, tokenizer.vocabSize, 1) }),
   };
 }
