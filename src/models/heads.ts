@@ -187,14 +187,24 @@ export const guarded = <I extends string, M extends Model<I>>(own: M & Model<I>)
   },
 });
 
-/** The same of a causal model, whose step is refused what is no state. */
-export const guardedCausal = (own: CausalModel): CausalModel => ({
-  ...guarded<"ids", CausalModel>(own),
-  step(piece, carried) {
-    requireTensors("step", ["ids", "lengths", "past"], { ...piece });
-    return own.step(piece, requireTensors("step", Object.keys(own.carried), carried));
-  },
-});
+/** The same of a causal model, which is refused what is no state. */
+export function guardedCausal(own: CausalModel): CausalModel {
+  const stateFor = (what: string, carried: Carried) => requireTensors(what, Object.keys(own.carried), carried);
+  const { follow } = own;
+  return {
+    ...guarded<"ids", CausalModel>(own),
+    step(piece, carried) {
+      requireTensors("step", ["ids", "lengths", "past"], { ...piece });
+      return own.step(piece, stateFor("step", carried));
+    },
+    ...(follow && {
+      follow(ids: Tensor, carried: Carried, truncate?: number) {
+        requireTensor("follow: ids", ids);
+        return follow(ids, stateFor("follow", carried), truncate);
+      },
+    }),
+  };
+}
 
 /** The same of an encoder-decoder. */
 export const guardedEncoderDecoder = (own: EncoderDecoderModel): EncoderDecoderModel => ({

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError, ShapeError } from "../../src/errors.ts";
 import { gradient, scan } from "../../src/graph/index.ts";
-import { GRU, LSTM, namedParameters, RNN } from "../../src/nn/index.ts";
+import { GRU, LSTM, namedBuffers, namedParameters, RNN, Stateful } from "../../src/nn/index.ts";
 import { compile, type HostTensor, initialValues } from "../../src/runtime/index.ts";
 import { input, stack, type Tensor } from "../../src/tensor/index.ts";
 import { counting, weighted } from "../conformance/case.ts";
@@ -150,4 +150,29 @@ test("what is no number of steps is refused in one line", () => {
   expect(() => LSTM(I, H)(input("x", [B, T, I]), { truncate: "4" as never })).toThrow(
     'LSTM: expected truncate to be a number, got "4"',
   );
+});
+
+test("a stateful layer is cut inside of its batch as its layer is", async () => {
+  const layer = Stateful(GRU(I, H), B);
+  const x = input("x", [B, T, I]);
+  const [weights, buffers] = [namedParameters(layer), namedBuffers(layer)];
+  const slopes = (ys: Tensor, name: string) => {
+    const gradients = gradient(ys.sumSquares(), Object.values(weights));
+    return Object.fromEntries(gradients.map((g, i) => [`${name}.${i}`, g]));
+  };
+  const state = buffers.state as Tensor;
+  const outputs = {
+    ...slopes(layer(x, { truncate: 3 })[0], "stateful"),
+    ...slopes(layer.layer(x, { state, truncate: 3 })[0], "layer"),
+    ...slopes(layer(x)[0], "whole"),
+  };
+  const program = await compile({ x, ...weights, ...buffers }, outputs, { threads: 1 });
+  const held = { state: uniform(7, [1, B, H], -1, 1, "f32") };
+  const results = await program.run({ x: uniform(6, [B, T, I], -1, 1, "f32"), ...initialValues(weights, 1), ...held });
+  for (const i of Object.keys(Object.values(weights))) {
+    requireClose(`gradient ${i}`, results[`stateful.${i}`], results[`layer.${i}`] as HostTensor, exact);
+    const whole = results[`whole.${i}`] as HostTensor;
+    if (i !== "3") expect(() => requireClose("cut", results[`stateful.${i}`], whole, forward)).toThrow();
+  }
+  expect(() => layer(x, { truncate: 0 })).toThrow(ConfigError);
 });

@@ -143,6 +143,12 @@ const calls: readonly Call[] = [
     piece,
     { h: input("h", [1, "B", 2]) },
   ],
+  [
+    "CausalModel.follow",
+    (given: never, carried: never) => causal?.follow?.(given, carried),
+    ids,
+    { h: input("h", [1, "B", 2]) },
+  ],
   ["TextGenerator.generate", generated, "a", also({ tokens: 1 }, "nothing", none)],
   ...each("TextGenerator.generate", (options) => generated("a" as never, options), {
     ...{

@@ -7,6 +7,8 @@ import {
   Linear,
   LSTM,
   type LSTMState,
+  MinGRU,
+  MinLSTM,
   namedBuffers,
   namedParameters,
   RNN,
@@ -158,6 +160,8 @@ describe("stateful layers", () => {
     RNN: () => RNN(I, H, { layers: 2 }),
     GRU: () => GRU(I, H, { zoneout: 0 }),
     LSTM: () => LSTM(I, H, { layers: 2, projection: 3, peepholes: true }),
+    MinGRU: () => MinGRU(I, H, { layers: 2 }),
+    MinLSTM: () => MinLSTM(I, H),
     own: () => recurrent(byHand, I, H),
   } as unknown as Readonly<Record<string, () => (xs: Tensor, call?: object) => [Tensor, Tensor | LSTMState]>>;
   const whole = uniform(1, [B, 12, I], -1, 1, "f32");
