@@ -9,6 +9,7 @@ export { parseIdx } from "./idx.ts";
 export { type Features, logMel, type MelSettings, melFilters, powerSpectrum } from "./mel.ts";
 export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order, streams } from "./order.ts";
 export { bucket, padded } from "./padding.ts";
+export { readParallel, type SentencePair } from "./parallel.ts";
 export { resample } from "./resample.ts";
 export { readSeries, type Series, type SeriesOptions, seriesOptions, type Times } from "./series.ts";
 export { asSource, bytesOf, type DataGiven, formatOf, linesOf, type Row, type Source } from "./source.ts";

@@ -1,4 +1,5 @@
 /** Pictures of trainings and measurements, as SVG text. */
+export { alignment } from "./alignment.ts";
 export { type Bar, bars } from "./bars.ts";
 export { confusion, MOST_LABELS } from "./confusion.ts";
 export { type Curve, curves, type Labels } from "./curves.ts";

@@ -1,9 +1,9 @@
 /** Scores of a run on data, beside those of naive baselines. */
 import { z } from "zod";
 import type { Store } from "../checkpoint/index.ts";
-import type { DataGiven } from "../data/index.ts";
+import type { DataGiven, Dataset } from "../data/index.ts";
 import { asStore, type FindOptions, finding } from "../files/index.ts";
-import { type RunOptions, requireRunOptions } from "../runtime/index.ts";
+import { type RunOptions, requireRunOptions, type Weights } from "../runtime/index.ts";
 import { checked, whole } from "../schema.ts";
 import type { Scores } from "../train/index.ts";
 import type { Pictures } from "./index.ts";
@@ -11,6 +11,7 @@ import { measurement } from "./measure.ts";
 import { describe, type Opened, weightsOf } from "./open.ts";
 import { parseRecord, recorded, type TrainerRecord } from "./record.ts";
 import { sourceFor } from "./sources.ts";
+import type { Measured } from "./task.ts";
 
 export interface EvaluateOptions extends FindOptions, RunOptions {
   /** What is measured on. */
@@ -52,18 +53,36 @@ export async function evaluate(place: Store | string, options: EvaluateOptions):
   const opened = await describe(store);
   const source = sourceFor(opened.task, options.data, options);
   const data = await opened.problem.examples(source);
-  const measured = await measurement(opened.problem, opened.model, batch, {
-    device,
-    threads,
-    weights: await weightsOf(store, opened),
-  });
+  const weights = await weightsOf(store, opened);
+  const measured = await measurement(opened.problem, opened.model, batch, { device, threads, weights });
   try {
-    const { scores, pictures } = await measured.run({}, data);
+    const found = await measured.run({}, data);
     signal?.throwIfAborted();
+    const judged = await judge(opened, weights, data, options);
+    const [scores, pictures] = [
+      { ...found.scores, ...judged.scores },
+      { ...found.pictures, ...judged.pictures },
+    ];
     const others = baselines ? await compare(store, opened, data, options) : { baselines: {}, note: undefined };
     return { task: opened.task.name, data: source.name, examples: data.size, scores, pictures, ...others };
   } finally {
     await measured.release();
+  }
+}
+
+/** What is found of the model's answers, where the task judges them. */
+async function judge(
+  { problem, model }: Pick<Opened, "problem" | "model">,
+  weights: Weights,
+  data: Dataset<unknown>,
+  { device, threads, signal }: EvaluateOptions,
+): Promise<Measured> {
+  if (!problem.judge) return { scores: {}, pictures: {} };
+  const predictor = await problem.open(model, weights, { device, threads });
+  try {
+    return await problem.judge(predictor, data, { signal });
+  } finally {
+    await predictor.release();
   }
 }
 

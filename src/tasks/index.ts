@@ -10,8 +10,10 @@ import { type Classifier, classify } from "./classify.ts";
 import { language, type TextGenerator } from "./language.ts";
 import { type Tagger, tag } from "./tag.ts";
 import type { Predictor, Task } from "./task.ts";
+import { translate } from "./translate.ts";
+import type { Translator } from "./translator.ts";
 
-const builtIn = { language, classify, tag } satisfies Record<string, Task>;
+const builtIn = { language, classify, tag, translate } satisfies Record<string, Task>;
 
 /** The tasks that come with the library, by name. */
 export type Tasks = typeof builtIn;
@@ -21,6 +23,7 @@ export interface Predictors {
   language: TextGenerator;
   classify: Classifier;
   tag: Tagger;
+  translate: Translator;
 }
 export type PredictorOf<T extends string> = T extends keyof Predictors ? Predictors[T] : Predictor;
 

@@ -2,16 +2,10 @@
 import { type Dataset, spread } from "../data/index.ts";
 import type { Head, Heads } from "../models/index.ts";
 import { type Feeds, type GraphOptions, zerosOf } from "../runtime/index.ts";
-import { type BatchSpecs, fixSizes, type Scores } from "../train/index.ts";
+import { type BatchSpecs, fixSizes } from "../train/index.ts";
 import { RowProgram } from "./batched.ts";
 import { carriedSpecs, carryThrough } from "./carried.ts";
-import type { Pictures, Problem, Scorer } from "./task.ts";
-
-/** What was measured of a model. */
-export interface Measured {
-  readonly scores: Scores;
-  readonly pictures: Pictures;
-}
+import type { Measured, Problem, Scorer } from "./task.ts";
 
 /** A model whose scores can be taken with any values, or with the weights it was compiled with. */
 export interface Measurement {

@@ -101,10 +101,21 @@ export interface Problem<H extends Head = Head, E = unknown, B extends string = 
   measure(model: Heads[H], batch: Tensors<B>, carry: Carry): Named;
   /** Scores of what was measured. */
   scorer(): Scorer<E>;
+  /**
+   * Scores that are taken of answers, such as of texts that the model writes, beside those of what was measured. They cost
+   * more, so that they are taken by `evaluate` alone. `predictor` is what `open` makes.
+   */
+  judge?(predictor: Predictor, data: Dataset<E>, watch: Watch): Promise<Measured>;
   /** How well others do without a model like this, by name. */
   baselines?(train: Dataset<E>, test: Dataset<E>, watch: Watch): Promise<Readonly<Record<string, Scores>>>;
   /** The model ready to answer. */
   open(model: Heads[H], weights: Weights, run: RunOptions): Promise<Predictor>;
+}
+
+/** What was found of a model on data. */
+export interface Measured {
+  readonly scores: Scores;
+  readonly pictures: Pictures;
 }
 
 /** SVG texts by name, without an ending. */

@@ -134,7 +134,7 @@ describe("nothing is written with", () => {
     ["task.json", "not JSON", "{", /expected JSON/],
     ["task.json", "a list", "[]", /expected a JSON object/],
     ["task.json", "another task's", '{"task":"classify","options":{}}', /num_labels|it has changed since/],
-    ["task.json", "an unknown task's", '{"task":"translate"}', /expected one of language, classify.*got "translate"/],
+    ["task.json", "an unknown task's", '{"task":"transmute"}', /expected one of language, classify.*got "transmute"/],
     ["task.json", "no task's", "{}", /task/],
     ["config.json", "an absurd size", '{"model_type":"gpt2","vocab_size":57,"n_embd":1e99}', /n_embd/],
     ["tokenizer.json", "not JSON", "", /expected JSON/],

@@ -1,7 +1,7 @@
 /** The matrix product: y = op(a) op(b) over the last two axes, the others broadcast. */
 import { DTypeError, ShapeError } from "../../errors.ts";
-import { flattenRows, sumTo } from "../../tensor/compositions.ts";
-import { broadcastShapes, formatShape, type Shape, sizeOf } from "../../tensor/dim.ts";
+import { sumTo } from "../../tensor/compositions.ts";
+import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from "../../tensor/dim.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Spec } from "../node.ts";
 import type { Gradient, Lowering, Op } from "../op.ts";
@@ -39,16 +39,27 @@ function rule([a, b]: readonly Spec[], { transA, transB }: Transposed): readonly
 /** y = ab: da = g bᵀ, db = aᵀ g; with a factor transposed, so is its gradient. Sums over axes that were stretched. */
 const grad: Gradient<Transposed> = ({ grads: [g], inputs: [a, b], attrs: { transA, transB }, needs }) => {
   if (!g || !a || !b) return [];
-  if (b.shape.length === 2 && a.shape.length > 2 && !transA) return flatGrad(g, a, b, transB, needs);
+  if (isShared(b, a) && !transA) return sharedGrad(g, a, b, transB, needs);
   if (a.shape.length === 2 && b.shape.length > 2) return wideGrad(g, a, b, { transA, transB }, needs);
   const da = transA ? b.matmul(g, { transA: transB, transB: true }) : g.matmul(b, { transA: false, transB: !transB });
   const db = transB ? g.matmul(a, { transA: true, transB: transA }) : a.matmul(g, { transA: !transA, transB: false });
   return [needs(0) ? sumTo(da, a.shape) : undefined, needs(1) ? sumTo(db, b.shape) : undefined];
 };
 
-/** With one matrix b for the whole batch, its gradient is one product over all rows of the batch. */
-function flatGrad(g: Tensor, a: Tensor, b: Tensor, transB: boolean, needs: (i: number) => boolean) {
-  const [rows, gradients] = [flattenRows(a), flattenRows(g)];
+/** Whether a has more axes than b in front, and is not stretched otherwise. */
+const isShared = (b: Tensor, a: Tensor): boolean =>
+  a.rank > b.rank && sameShape(a.shape.slice(a.rank - b.rank, -2), b.shape.slice(0, -2));
+
+/** The first `count` axes of x as more of its rows: [count.., B.., R, C] -> [B.., count·R, C]. */
+function withMoreRows(x: Tensor, count: number): Tensor {
+  const moved = x.moveAxes(0, count, x.rank - 2 - count);
+  return moved.reshape([...moved.shape.slice(0, -2 - count), sizeOf(moved.shape.slice(-2 - count, -1)), x.dim(-1)]);
+}
+
+/** With one b for all of a's first axes, its gradient is one product over all their rows. */
+function sharedGrad(g: Tensor, a: Tensor, b: Tensor, transB: boolean, needs: (i: number) => boolean) {
+  const count = a.rank - b.rank;
+  const [rows, gradients] = [withMoreRows(a, count), withMoreRows(g, count)];
   const db = transB
     ? gradients.matmul(rows, { transA: true, transB: false })
     : rows.matmul(gradients, { transA: true, transB: false });
