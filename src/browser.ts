@@ -320,7 +320,10 @@ export {
   runExperiment,
 } from "./experiments/index.ts";
 export {
+  type Advance,
   type Alignment,
+  type BeamSettings,
+  beamSearch,
   type CTCBeamOptions,
   ctcAlign,
   ctcBeam,
@@ -328,8 +331,12 @@ export {
   type Emissions,
   type Ending,
   type GenerateOptions,
+  type Hypothesis,
   type LogitsContext,
   type LogitsProcessor,
+  lengthPenalty,
+  type Normalize,
+  perToken,
   processors,
   type SampleOptions,
   type Transcript,
@@ -353,6 +360,7 @@ export type { Continuation, TextGenerator } from "./tasks/language.ts";
 export { loadModel, type Opened, open } from "./tasks/open.ts";
 export type { Tagged, TaggedEntity, Tagger } from "./tasks/tag.ts";
 export { type ResumeOptions, resume, type Trained, type TrainOptions, train } from "./tasks/train.ts";
+export type { Translation, Translator } from "./tasks/translator.ts";
 
 // Computing in a Worker
 

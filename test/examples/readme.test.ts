@@ -109,6 +109,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   "docs/tasks/tag.md": {
     tag: /^F1 1\n\[PER Grace\] came to \[LOC Oslo\] \.\nto \[LOC Bern\]\naccuracy 1$/,
   },
+  "docs/tasks/translate.md": { translate: /^four two three four -0\.\d\d\nBLEU 100\.0$/ },
 };
 
 describe.each(Object.entries(expected))("%s", (page, results) => {
