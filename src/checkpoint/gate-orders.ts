@@ -18,7 +18,7 @@ import { joinParts, partOf } from "./parts.ts";
  * - PyTorch: weight_ih [G·H, I], weight_hh [G·H, H], bias_ih [G·H], bias_hh [G·H]
  * - Keras: kernel [I, G·H], recurrent_kernel [H, G·H], bias [G·H], of a GRU with reset_after [2, G·H]; g and n are c and h
  * - TensorFlow: of BasicLSTMCell, kernel [I + H, G·H] and bias [G·H]; g is j, and 1 is added to f when it runs
- * - ONNX: W [D, G·H, I], R [D, G·H, H], B [D, 2·G·H]; g and n are c and h
+ * - ONNX: W [D, G·H, I], R [D, G·H, H], B [D, 2·G·H]; g and n are c and h; peepholes P [D, 3·H] stand as i, o, f
  */
 export const GATE_ORDERS = {
   PyTorch: { RNN: "n", LSTM: "ifgo", GRU: "rzn" },
@@ -26,6 +26,9 @@ export const GATE_ORDERS = {
   TensorFlow: { LSTM: "igfo" },
   ONNX: { RNN: "n", LSTM: "iofg", GRU: "zrn" },
 } as const;
+
+/** Peepholes [3·H] of an LSTM, in the same letters. */
+const PEEPHOLES = { ONNX: "iof", here: "ifo" } as const;
 
 /** A recurrent layer. */
 export type RecurrentKind = "RNN" | "LSTM" | "GRU";
@@ -101,6 +104,7 @@ interface Rows {
   readonly weight_hh: HostTensor;
   readonly bias_ih?: HostTensor | undefined;
   readonly bias_hh?: HostTensor | undefined;
+  readonly peephole?: HostTensor | undefined;
 }
 
 const named = (rows: Rows, end: string): Record<string, HostTensor> =>
@@ -209,8 +213,8 @@ export function fromBasicLSTM(weights: Feeds, place: GatePlace = {}): Record<str
 }
 
 /**
- * Weights of an ONNX RNN, LSTM or GRU node, W [D, G·H, I], R [D, G·H, H] and perhaps B [D, 2·G·H], as values of a layer
- * here; with two directions, of one that is bidirectional. Throws CheckpointError where names or shapes are others.
+ * Weights of an ONNX RNN, LSTM or GRU node, W [D, G·H, I], R [D, G·H, H] and perhaps B [D, 2·G·H] and, of an LSTM,
+ * P [D, 3·H], as values of a layer here; with two directions, of one that is bidirectional. Throws CheckpointError where names or shapes are others.
  */
 export function fromOnnx(
   kind: RecurrentKind,
@@ -220,7 +224,7 @@ export function fromOnnx(
   requireKind("fromOnnx", kind, GATE_ORDERS.ONNX);
   const { layer } = checked(z.strictObject(LAYER), place, "fromOnnx");
   const what = `fromOnnx: ${kind}`;
-  requireNames(what, weights, ["W", "R"], ["B"]);
+  requireNames(what, weights, ["W", "R"], kind === "LSTM" ? ["B", "P"] : ["B"]);
   const [from, to] = [GATE_ORDERS.ONNX[kind], GATE_ORDERS.PyTorch[kind]];
   const [D, H] = [width(weights.R, 0), width(weights.R, 2)];
   if (D !== 1 && D !== 2)
@@ -231,13 +235,15 @@ export function fromOnnx(
     requireShape(`${what} R`, weights.R, [D, rows, H]),
   ];
   const B = weights.B && requireShape(`${what} B`, weights.B, [D, 2 * rows]);
+  const P = weights.P && requireShape(`${what} P`, weights.P, [D, 3 * H]);
   const gates = (value: HostTensor) => reordered(value, from, to);
   const halves = (bias: HostTensor) => [0, rows].map((start) => gates(partOf(bias, 0, start, rows)));
   return Object.assign(
     {},
     ...Array.from({ length: D }, (_, d) => {
       const [bias_ih, bias_hh] = B ? halves(rowOf(B, d)) : [];
-      const parts = { weight_ih: gates(rowOf(W, d)), weight_hh: gates(rowOf(R, d)), bias_ih, bias_hh };
+      const peephole = P && reordered(rowOf(P, d), PEEPHOLES.ONNX, PEEPHOLES.here);
+      const parts = { weight_ih: gates(rowOf(W, d)), weight_hh: gates(rowOf(R, d)), bias_ih, bias_hh, peephole };
       return named(parts, suffix(layer, d === 1));
     }),
   );

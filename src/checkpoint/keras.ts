@@ -9,7 +9,7 @@ import type { UnzipFileInfo } from "fflate";
 import { z } from "zod";
 import { CheckpointError, ConfigError, quoted, shown } from "../errors.ts";
 import type { HostTensor } from "../runtime/index.ts";
-import { checked, isRecord, such, whole } from "../schema.ts";
+import { checked, isRecord, probability, such, whole } from "../schema.ts";
 import { fromKeras, type RecurrentKind } from "./gate-orders.ts";
 import { type Hdf5, isHdf5, readHdf5 } from "./hdf5.ts";
 import { type Conversion, type ImportedLayer, ImportedLayers } from "./imported.ts";
@@ -147,8 +147,11 @@ const no = (expected: string) => such<false>(expected, (value) => value === fals
 const RECURRENT = {
   units: whole(1, 2 ** 24),
   use_bias: z.boolean().default(true),
+  dropout: probability().default(0),
+  recurrent_dropout: probability().default(0),
   go_backwards: no("false, as no layer here only reads backwards; turn the input round"),
 };
+const SHARED = z.object(RECURRENT);
 const GATED = { ...RECURRENT, activation: z.enum(["tanh"]).default("tanh") };
 
 /** Configurations by class; other keys say how a layer is called or trained. */
@@ -174,19 +177,23 @@ function gateOptions(what: string, activation: string, major: number): Values {
   );
 }
 
+const sharedOptions = (given: Values, what: string): Values => {
+  const { use_bias: bias, dropout: inputDropout, recurrent_dropout: recurrentDropout } = checked(SHARED, given, what);
+  return { bias, inputDropout, recurrentDropout };
+};
+
 /** Kind and options of the layer here. */
 function recurrentOptions(kind: Recurrent, given: Values, what: string, major: number) {
-  const bias = (useBias: boolean): Values => (useBias ? {} : { bias: false });
+  const shared = sharedOptions(given, what);
   if (kind === "SimpleRNN") {
-    const { activation, use_bias, units } = checked(SCHEMAS[kind], given, what);
-    const options = activation === "relu" ? { nonlinearity: "relu", ...bias(use_bias) } : bias(use_bias);
-    return { maker: "RNN" as RecurrentKind, units, options };
+    const { activation: nonlinearity, units } = checked(SCHEMAS[kind], given, what);
+    return { maker: "RNN" as RecurrentKind, units, options: { ...shared, nonlinearity } };
   }
-  const { units, use_bias, recurrent_activation } = checked(SCHEMAS[kind], given, what);
-  const options = { ...bias(use_bias), ...gateOptions(what, recurrent_activation, major) };
+  const { units, recurrent_activation } = checked(SCHEMAS[kind], given, what);
+  const options = { ...shared, ...gateOptions(what, recurrent_activation, major) };
   if (kind === "LSTM") return { maker: kind, units, options };
   const { reset_after } = checked(SCHEMAS.GRU, given, what);
-  return { maker: kind, units, options: reset_after ? options : { ...options, reset: "before" } };
+  return { maker: kind, units, options: { ...options, reset: reset_after ? "after" : "before" } };
 }
 
 const inputSize = (weights: Readonly<Record<string, HostTensor>>, name: string): number => weights[name]?.shape[0] ?? 0;
@@ -209,18 +216,19 @@ const side = (weights: Readonly<Record<string, HostTensor>>, name: string): Reco
     ),
   );
 
-const BOTH = z.object({ merge_mode: z.enum(["concat"]).default("concat") });
+const MERGES = { concat: "concat", sum: "sum", mul: "mul", ave: "average" } as const;
+const BOTH = z.object({ merge_mode: z.enum(["concat", "sum", "mul", "ave"]).default("concat") });
 
 function convertBidirectional({ config, weights }: ImportedLayer, what: string, major: number): Conversion {
   const { class_name: kind, config: inner } = isRecord(config.layer) ? config.layer : {};
   if (!isRecurrent(kind) || !isRecord(inner))
     throw new ConfigError(`${what}: expected a Bidirectional LSTM, GRU or SimpleRNN, got one of ${shown(kind)}`);
-  checked(BOTH, config, what);
+  const merge = MERGES[checked(BOTH, config, what).merge_mode];
   const { maker, units, options } = recurrentOptions(kind, inner, what, major);
   const [forwards, backwards] = [side(weights, "forward"), side(weights, "backward")];
   return {
     maker,
-    args: [inputSize(forwards, "kernel"), units, { ...options, bidirectional: true }],
+    args: [inputSize(forwards, "kernel"), units, { ...options, bidirectional: true, merge }],
     values: { ...fromKeras(maker, forwards), ...fromKeras(maker, backwards, { reverse: true }) },
   };
 }

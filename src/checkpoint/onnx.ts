@@ -122,6 +122,7 @@ function convert({ kind, config, weights }: ImportedLayer, what: string): Conver
     ...activationOptions(kind, attributes, what),
     ...(weights.B ? {} : { bias: false }),
     ...(D === 2 ? { bidirectional: true } : {}),
+    ...(weights.P ? { peepholes: true } : {}),
     ...(kind === "GRU" && attributes.linear_before_reset === 0 ? { reset: "before" } : {}),
   };
   return { maker: kind, args: [I, H, options], values };

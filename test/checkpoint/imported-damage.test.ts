@@ -5,8 +5,10 @@ import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { type ImportedLayers, readKeras, readOnnx, readSafetensors } from "../../src/checkpoint/index.ts";
 import { CheckpointError, ConfigError } from "../../src/errors.ts";
-import { Embedding, GRU, Linear, LSTM, module, RNN } from "../../src/nn/index.ts";
+import { sortNodes } from "../../src/graph/index.ts";
+import { Embedding, GRU, Linear, LSTM, module, RNN, traceTraining } from "../../src/nn/index.ts";
 import { stream } from "../../src/runtime/index.ts";
+import { input } from "../../src/tensor/index.ts";
 import { fault, refuseJunk } from "../support/junk.ts";
 
 const file = (name: string): Uint8Array =>
@@ -268,11 +270,25 @@ describe("configurations that no layer here computes", () => {
       'layer "x": activation: expected one of tanh, got "relu"',
     ],
     ["backwards", "3.15.1", { ...lstm, go_backwards: true }, "go_backwards: expected false"],
+    ["a dropout of everything", "3.15.1", { ...lstm, dropout: 1 }, "dropout: expected a number from 0 below 1, got 1"],
     ["no width", "3.15.1", { activation: "tanh" }, "units: expected a whole number"],
   ])("%s", async (_, version, config, message) => {
     const found = await stated(version, "LSTM", config);
     expect(() => found.layer("x", LSTM)).toThrow(ConfigError);
     expect(() => found.layer("x", LSTM)).toThrow(message);
+  });
+
+  test("its dropout comes along", async () => {
+    const draws = async (config: object) => {
+      const layer = (await stated("3.15.1", "LSTM", { ...lstm, ...config })).layer("x", LSTM);
+      const { result } = traceTraining(() => layer(input("xs", [2, 4, 3]))[0]);
+      return sortNodes([result]).filter(({ op }) => op === "noise").length;
+    };
+    expect([
+      await draws({}),
+      await draws({ dropout: 0.5 }),
+      await draws({ dropout: 0.5, recurrent_dropout: 0.5 }),
+    ]).toEqual([0, 1, 2]);
   });
 
   test("a width that the weights do not have", async () => {

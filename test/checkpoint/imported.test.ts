@@ -65,6 +65,9 @@ describe("Keras", () => {
     ["bare", GRU],
     ["both", LSTM],
     ["both_gru", GRU],
+    ["summed", LSTM],
+    ["multiplied", GRU],
+    ["averaged", RNN],
   ] as const;
   const lengths = [5, 1, 3];
 
@@ -114,6 +117,7 @@ describe("ONNX", () => {
     ["lstm", LSTM, 2],
     ["lstm_both", LSTM, 2],
     ["lstm_bare", LSTM, 0],
+    ["peepholes", LSTM, 2],
     ["gru", GRU, 1],
     ["gru_before", GRU, 1],
     ["gru_both", GRU, 0],
