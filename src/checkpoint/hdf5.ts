@@ -71,17 +71,22 @@ function watched(bytes: Uint8Array): ArrayBuffer {
   return Object.defineProperty(buffer, "slice", { value: slice });
 }
 
-const TYPES: Readonly<Record<string, "f32" | "f64">> = { "<f2": "f32", "<f4": "f32", "<f8": "f64" };
+const TYPES: Readonly<Record<string, readonly [dtype: "f32" | "f64", bytes: number]>> = {
+  "<f2": ["f32", 2],
+  "<f4": ["f32", 4],
+  "<f8": ["f64", 8],
+};
 
-/** The numbers of a data set, where they are floating point. */
-function tensorOf(path: string, dataset: Dataset, bytes: number): HostTensor | undefined {
-  const dtype = TYPES[String(dataset.dtype)];
-  if (!dtype) return undefined;
+/** The numbers of a data set, where they are floating point. `left` are the bytes of the file that no other one has taken. */
+function tensorOf(path: string, dataset: Dataset, left: { bytes: number }): HostTensor | undefined {
+  const [dtype, bytes] = TYPES[String(dataset.dtype)] ?? [];
+  if (!dtype || !bytes) return undefined;
   const shape = [...dataset.shape];
   const count = shape.reduce((product, size) => product * size, 1);
   if (dataset._dataobjects.chunks)
     fail(`${quoted(path)}: expected numbers in one piece, got chunks; h5repack -l CONTI -f NONE writes them so`);
-  if (shape.length > MOST_RANK || !(count * 2 <= bytes))
+  left.bytes -= count * bytes;
+  if (shape.length > MOST_RANK || !(left.bytes >= 0))
     fail(
       `${quoted(path)} claims ${count} numbers in ${shape.length} dimensions, more than the file holds; take it again`,
     );
@@ -94,7 +99,12 @@ function tensorOf(path: string, dataset: Dataset, bytes: number): HostTensor | u
 function collect(
   jsfive: JsFive,
   group: Group,
-  { path, bytes, wanted, into }: { path: string; bytes: number; wanted: RegExp; into: Map<string, HostTensor> },
+  {
+    path,
+    left,
+    wanted,
+    into,
+  }: { path: string; left: { bytes: number }; wanted: RegExp; into: Map<string, HostTensor> },
 ): void {
   if (path.split("/").length > MOST_DEPTH) fail(`expected groups at most ${MOST_DEPTH} deep, got more`);
   for (const key of group.keys) {
@@ -102,9 +112,9 @@ function collect(
     if (!wanted.test(inner)) continue;
     const found = group.get(key);
     if (found instanceof jsfive.Dataset) {
-      const tensor = tensorOf(inner, found, bytes);
+      const tensor = tensorOf(inner, found, left);
       if (tensor) into.set(inner, tensor);
-    } else if (found) collect(jsfive, found as Group, { path: `${inner}/`, bytes, wanted, into });
+    } else if (found) collect(jsfive, found as Group, { path: `${inner}/`, left, wanted, into });
   }
 }
 
@@ -135,7 +145,7 @@ export async function readHdf5(bytes: Uint8Array, wanted: RegExp): Promise<Hdf5>
     return silently(() => {
       const root = new jsfive.File(watched(bytes));
       const tensors = new Map<string, HostTensor>();
-      collect(jsfive, root, { path: "", bytes: bytes.length, wanted, into: tensors });
+      collect(jsfive, root, { path: "", left: { bytes: bytes.length }, wanted, into: tensors });
       return { tensors, attributes: textsOf(root.attrs) };
     });
   } catch (cause) {

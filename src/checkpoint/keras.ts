@@ -58,6 +58,8 @@ function layersOf(model: unknown): readonly Stated[] {
     throw new CheckpointError(
       "readKeras: expected a Sequential or functional model, got another; save its parts as such",
     );
+  if (list.length > MOST_ENTRIES)
+    throw new CheckpointError(`readKeras: expected at most ${MOST_ENTRIES} layers, got ${list.length}`);
   return list.map((entry: unknown) => {
     const { class_name: kind, config } = isRecord(entry) ? entry : {};
     if (typeof kind !== "string" || !isRecord(config) || typeof config.name !== "string")

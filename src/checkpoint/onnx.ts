@@ -48,9 +48,13 @@ function constantsOf({ nodes, initializers }: DecodedGraph): (name: string) => D
   return (name) => constants.get(name);
 }
 
+/** Numbers by the constant that holds them, so that those of several nodes are read once. */
+type Known = Map<DecodedTensor, HostTensor>;
+
 function weightsOf(
   node: DecodedNode,
   constant: (name: string) => DecodedTensor | undefined,
+  known: Known,
 ): Record<string, HostTensor> {
   const weights: Record<string, HostTensor> = {};
   for (const [role, place] of Object.entries(INPUTS)) {
@@ -61,7 +65,9 @@ function weightsOf(
       throw new CheckpointError(
         `readOnnx: expected ${role} of ${quoted(node.name || node.op)} to be a constant, got the result ${quoted(name)} of a node; export with constant folding`,
       );
-    weights[role] = hostTensor(role, name, found);
+    const value = known.get(found) ?? hostTensor(role, name, found);
+    known.set(found, value);
+    weights[role] = value;
   }
   return weights;
 }
@@ -137,11 +143,12 @@ export function readOnnx(bytes: Uint8Array): ImportedLayers {
     throw new CheckpointError(`readOnnx: expected bytes, got ${shown(bytes)}; give a Uint8Array`);
   const graph = decodeModel(bytes);
   const constant = constantsOf(graph);
+  const known: Known = new Map();
   const layers = graph.nodes.flatMap((node): (readonly [string, ImportedLayer])[] => {
     const { name, op, domain, outputs, attributes } = node;
     if (!isRecurrent(op) || (domain !== "" && domain !== "ai.onnx")) return [];
     const key = name || outputs.find(Boolean) || op;
-    return [[key, { kind: op, config: attributes, weights: weightsOf(node, constant) }]];
+    return [[key, { kind: op, config: attributes, weights: weightsOf(node, constant, known) }]];
   });
   return new ImportedLayers(new Map(layers), convert);
 }
