@@ -17,6 +17,20 @@ import { rowOf } from "./ops/index.ts";
  */
 const LEAST = { batch: 16, weight: 192 };
 
+/** Rows that a batch is taken to have while it is traced without their number. */
+let expected: number | undefined;
+
+/** Traces for batches of about `rows` rows, where their number is left open. */
+export function forRows<T>(rows: number, trace: () => T): T {
+  const before = expected;
+  expected = rows;
+  try {
+    return trace();
+  } finally {
+    expected = before;
+  }
+}
+
 /** What stands outside the body, for its turned operations: numbers stay, vectors are columns. */
 function turnOuter(tensor: Tensor): Tensor {
   if (tensor.rank === 0) return tensor;
@@ -34,7 +48,7 @@ const isLarge = ({ shape }: Tensor): boolean => shape.length === 2 && shape.ever
 
 /** Whether a step multiplies what the state has a part in by a large matrix from outside. */
 function pays({ inputs, outputs }: Body, states: number): boolean {
-  if (!(Number(inputs[0]?.shape[0]) >= LEAST.batch)) return false;
+  if (!((expected ?? Number(inputs[0]?.shape[0])) >= LEAST.batch)) return false;
   const [follows, made] = [new Set(inputs.slice(0, states)), new Set(inputs)];
   for (const node of sortNodes(outputs, (tensor) => made.has(tensor))) {
     const [a, b] = node.inputs;

@@ -17,16 +17,16 @@ import {
   settle,
 } from "../runtime/index.ts";
 import { bytesPerElement, sizeOf, type Tensor } from "../tensor/index.ts";
-import { fixSizes, namedSizes, requireSizes, type Sizes } from "./buckets.ts";
+import { namedSizes, requireSizes } from "./buckets.ts";
+import { fixSizes, Graphs, type Sizes } from "./graphs.ts";
 import { replaceable } from "./in-place.ts";
-import { requireMemory } from "./memory.ts";
+import { simplified } from "./memory.ts";
 import { gradientName } from "./names.ts";
 import { type BatchSpecs, type Plan, planStep, type StepOptions } from "./plan.ts";
 import { copyOf, requireStart, type StartValues } from "./start.ts";
 import { CarryingStep, type Results, resultOf, type StepAt, type StepResult, staysFinite, WholeStep } from "./step.ts";
 import {
   mapNames,
-  type StepGraph,
   traceAccumulation,
   traceGivenUpdate,
   traceGradientNorms,
@@ -97,13 +97,6 @@ export class PartedStep extends CarryingStep {
   /** By the names of the parameters that have gradients: almost always one. */
   readonly #updates = new Map<string, Update>();
 
-  protected trace(batch: BatchSpecs): StepGraph {
-    return PartedStep.trace(this.plan, batch);
-  }
-  static trace(plan: Plan, batch: BatchSpecs): StepGraph {
-    return isAccumulated(plan) ? traceAccumulation(plan, batch) : traceGradients(plan, batch);
-  }
-
   async #update(reached: ReadonlySet<string>): Promise<Update> {
     const names = Object.keys(this.plan.trained).filter((name) => reached.has(name));
     const key = JSON.stringify(names);
@@ -113,10 +106,10 @@ export class PartedStep extends CarryingStep {
   }
 
   async #compileUpdate(names: readonly string[]): Promise<Update> {
-    const norms = isAccumulated(this.plan) ? requireMemory(traceGradientNorms(this.plan, names)) : undefined;
+    const norms = isAccumulated(this.plan) ? simplified(traceGradientNorms(this.plan, names)) : undefined;
     const pieces: Piece[] = [];
     for (const piece of inPieces(this.plan, names)) {
-      const graph = requireMemory(traceGivenUpdate(this.plan, piece));
+      const graph = simplified(traceGivenUpdate(this.plan, piece));
       const over = this.trained.writesOver ? replaceable(graph.inputs, graph.outputs) : new Set<string>();
       const changed = Object.keys(graph.inputs).filter((name) => Object.hasOwn(graph.outputs, nextName(name)));
       pieces.push({ program: await this.compile(graph, SMALL), changed, over });
@@ -126,7 +119,7 @@ export class PartedStep extends CarryingStep {
 
   override async prepare(sizes: Sizes = {}): Promise<void> {
     await super.prepare(sizes);
-    await this.#update(new Set(this.buckets.last?.reached));
+    await this.#update(new Set(this.buckets.last?.graph.graph.reached));
   }
 
   /** The first part over every micro-batch: what each reports, and all that the last one gave. */
@@ -141,7 +134,7 @@ export class PartedStep extends CarryingStep {
       last = await this.runBatch(batch, at, { part, feeds, fetches: gradients.outputs(all, over) });
       gradients.advance(last, over);
       gradients.keep();
-      for (const name of this.buckets.last?.reached ?? []) reached.add(name);
+      for (const name of this.buckets.last?.graph.graph.reached ?? []) reached.add(name);
       reports.push(resultOf(last));
     }
     return [reports, last];
@@ -206,11 +199,16 @@ export async function createStep<B extends BatchSpecs>(
   const fixed = namedSizes(batch).length === 0;
   const parted = isAccumulated(plan) || (run.device === "cpu" && isLarge(plan));
   if (typeof start !== "function") requireStart(plan, start);
-  const trace = parted ? PartedStep.trace : traceWhole;
-  const first = fixed ? requireMemory(trace(plan, batch)) : undefined;
+  const graphs = new Graphs(
+    plan,
+    !parted ? traceWhole : isAccumulated(plan) ? traceAccumulation : traceGradients,
+    sizes,
+  );
+  const first = fixed ? graphs.at(sizes) : undefined;
+  first?.bytes(sizes); // throws where it does not fit
   const values = typeof start === "function" ? start() : copyOf(start);
   requireStart(plan, values);
-  const context = { engine: await loadEngine(run.device, run.threads), run, first };
+  const context = { engine: await loadEngine(run.device, run.threads), run, graphs, first };
   const step = parted ? new PartedStep(plan, values, context) : new WholeStep(plan, values, context);
   if (fixed) await step.prepare(sizes);
   return step;

@@ -1,22 +1,21 @@
-/** Programs for batches of several sizes: each set of sizes is traced and compiled when it comes for the first time. */
+/** Programs for batches of several sizes, each compiled when sizes come for which there is none yet. */
 import { z } from "zod";
 import { ConfigError, nearest, ShapeError } from "../errors.ts";
 import { checkFeed, type Feeds, type Program } from "../runtime/index.ts";
 import { checked, requireRecord, whole } from "../schema.ts";
 import type { Feeder } from "./feeder.ts";
+import { type BatchGraph, fixSizes, type Graphs, type Sizes } from "./graphs.ts";
 import type { BatchSpecs } from "./plan.ts";
 
-/** A step's graph for one set of sizes. */
+/** A step's graph, compiled. */
 export interface Bucket {
+  readonly graph: BatchGraph;
   readonly program: Program;
   readonly feeder: Feeder;
-  readonly reached: readonly string[];
 }
 
 /** Programs that are kept; the one that was used the longest time ago goes first. */
 const MOST = 16;
-
-export type Sizes = Readonly<Record<string, number>>;
 
 /** The named sizes of `specs`. */
 export const namedSizes = (specs: BatchSpecs): string[] => [
@@ -24,7 +23,7 @@ export const namedSizes = (specs: BatchSpecs): string[] => [
 ];
 
 /** The sizes that a batch has. Throws ConfigError for a surplus feed, ShapeError for one that does not fit. */
-function sizesOf(specs: BatchSpecs, feeds: Feeds): Sizes {
+export function sizesOf(specs: BatchSpecs, feeds: Feeds): Sizes {
   requireRecord(feeds, "step: a batch");
   const surplus = Object.keys(feeds).find((name) => !Object.hasOwn(specs, name));
   if (surplus !== undefined)
@@ -52,22 +51,19 @@ export function requireSizes(specs: BatchSpecs, sizes: Sizes): void {
   checked(z.strictObject(Object.fromEntries(namedSizes(specs).map((name) => [name, size]))), sizes, "step: sizes");
 }
 
-/** `specs` with numbers for names. */
-export const fixSizes = (specs: BatchSpecs, sizes: Sizes): BatchSpecs =>
-  Object.fromEntries(
-    Object.entries(specs).map(([name, { shape, dtype }]) => [
-      name,
-      { shape: shape.map((dim) => (typeof dim === "string" ? (sizes[dim] ?? dim) : dim)), dtype },
-    ]),
-  );
-
 export class Buckets {
   readonly #specs: BatchSpecs;
-  readonly #make: (batch: BatchSpecs) => Promise<Bucket>;
+  readonly #graphs: Graphs;
+  readonly #compile: (graph: BatchGraph) => Promise<Bucket>;
   readonly #made = new Map<string, Bucket>();
-  constructor(specs: BatchSpecs, make: (batch: BatchSpecs) => Promise<Bucket>) {
+  #first: BatchGraph | undefined;
+  #bytes = 0;
+  /** `first` is the graph that comes first, where it is known. */
+  constructor(specs: BatchSpecs, { graphs, first }: Traced, compile: (graph: BatchGraph) => Promise<Bucket>) {
     this.#specs = specs;
-    this.#make = make;
+    this.#graphs = graphs;
+    this.#first = first;
+    this.#compile = compile;
   }
 
   /** The program for the sizes of `feeds`. */
@@ -75,22 +71,32 @@ export class Buckets {
     return this.at(sizesOf(this.#specs, feeds));
   }
 
-  /** The program for `sizes`. */
+  /** The program for `sizes`. Throws ConfigError where its step needs more memory than there is. */
   async at(sizes: Sizes): Promise<Bucket> {
-    const batch = fixSizes(this.#specs, sizes);
-    const missing = namedSizes(batch)[0];
+    const missing = namedSizes(fixSizes(this.#specs, sizes))[0];
     if (missing !== undefined)
       throw new ConfigError(`step: expected a number for the size ${missing}, got none; give it`);
-    const key = JSON.stringify(batch);
-    const bucket = this.#made.get(key) ?? (await this.#make(batch));
+    const known = this.#known(sizes);
+    const graph = known?.graph ?? this.#first ?? this.#graphs.at(sizes);
+    this.#first = undefined;
+    this.#bytes = Math.max(this.#bytes, graph.bytes(sizes));
+    const bucket = known ?? (await this.#compile(graph));
+    await this.#keep(JSON.stringify(graph.batch), bucket);
+    return bucket;
+  }
+
+  #known(sizes: Sizes): Bucket | undefined {
+    const made = this.#graphs.specs(sizes).map((batch) => this.#made.get(JSON.stringify(batch)));
+    return made.find((bucket) => bucket?.graph.serves(sizes));
+  }
+
+  async #keep(key: string, bucket: Bucket): Promise<void> {
     this.#made.delete(key);
     this.#made.set(key, bucket); // the last one is the newest
     const [oldest] = this.#made.keys();
-    if (this.#made.size > MOST && oldest !== undefined) {
-      await this.#made.get(oldest)?.program.release();
-      this.#made.delete(oldest);
-    }
-    return bucket;
+    if (this.#made.size <= MOST || oldest === undefined) return;
+    await this.#made.get(oldest)?.program.release();
+    this.#made.delete(oldest);
   }
 
   /** The one that was used last. */
@@ -98,9 +104,25 @@ export class Buckets {
     return [...this.#made.values()].at(-1);
   }
 
+  /** About how many bytes a step needs at its peak, the largest of those sizes that came. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#made.size;
+  }
+
   async release(): Promise<void> {
     const buckets = [...this.#made.values()];
     this.#made.clear();
     await Promise.all(buckets.map(({ program }) => program.release()));
   }
+}
+
+/** What programs are made from. */
+export interface Traced {
+  readonly graphs: Graphs;
+  readonly first: BatchGraph | undefined;
 }

@@ -1,4 +1,5 @@
 /** Fills and feeds what changes from run to run: batch, noise, scalars. */
+import type { Spec } from "../graph/index.ts";
 import type { Named } from "../onnx/index.ts";
 import {
   checkFeed,
@@ -10,7 +11,7 @@ import {
   toOrt,
   zerosOf,
 } from "../runtime/index.ts";
-import { hostArray } from "../tensor/index.ts";
+import { dimAt, hostArray, sameShape } from "../tensor/index.ts";
 import { scalarName } from "./names.ts";
 import type { BatchSpecs, Plan } from "./plan.ts";
 import type { StepAt } from "./step.ts";
@@ -30,27 +31,42 @@ export function scalarFeeds(engine: Engine, { options, rates, scalarType }: Plan
   return feeds;
 }
 
-/** Feeds batches of fixed sizes, and the noise that goes with them. */
+/** Feeds batches, and the noise that goes with them. */
 export class Feeder {
   readonly #engine: Engine;
   readonly #batch: BatchSpecs;
-  readonly #noise: readonly [name: string, buffer: HostTensor, distribution: "uniform" | "normal"][];
+  readonly #noise: Named;
+  readonly #buffers = new Map<string, HostTensor>();
   constructor(engine: Engine, batch: BatchSpecs, noise: Named) {
     this.#engine = engine;
     this.#batch = batch;
-    this.#noise = Object.entries(noise).map(([name, tensor]) => {
-      const { distribution } = tensor.node.attrs as { distribution: "uniform" | "normal" };
-      return [name, zerosOf(tensor), distribution];
-    });
+    this.#noise = noise;
+  }
+
+  /** Memory for the numbers of a noise, used again while its sizes stay the same. */
+  #buffer(name: string, { shape, dtype }: Spec, sizes: ReadonlyMap<string, number>): HostTensor {
+    const fixed = shape.map((dim) => dimAt(dim, sizes));
+    const before = this.#buffers.get(name);
+    if (before && sameShape(before.shape, fixed)) return before;
+    const made = zerosOf({ shape: fixed, dtype });
+    this.#buffers.set(name, made);
+    return made;
   }
 
   /** `part` numbers the micro-batch. */
   feeds(batch: Feeds, at: StepAt, part = 0): OrtTensors {
     const feeds: OrtTensors = {};
-    for (const [name, spec] of Object.entries(this.#batch))
-      feeds[name] = toOrt(this.#engine, checkFeed(name, spec, batch[name]));
-    for (const [i, [name, buffer, distribution]] of this.#noise.entries()) {
-      const site = part * this.#noise.length + i;
+    const sizes = new Map<string, number>();
+    for (const [name, spec] of Object.entries(this.#batch)) {
+      const feed = checkFeed(name, spec, batch[name]);
+      for (const [axis, dim] of spec.shape.entries()) sizes.set(String(dim), feed.shape[axis] ?? 0);
+      feeds[name] = toOrt(this.#engine, feed);
+    }
+    const noise = Object.entries(this.#noise);
+    for (const [i, [name, tensor]] of noise.entries()) {
+      const { distribution } = tensor.node.attrs as { distribution: "uniform" | "normal" };
+      const buffer = this.#buffer(name, tensor, sizes);
+      const site = part * noise.length + i;
       fillNoise(buffer.data as Float32Array, distribution, { seed: at.seed, step: at.step, site });
       feeds[name] = toOrt(this.#engine, buffer);
     }

@@ -1,10 +1,10 @@
 /** Training: the step as a graph, the loop around it, and what it reports. */
 export { createStep } from "./accumulate.ts";
-export { fixSizes } from "./buckets.ts";
 export { type Columns, type Example, fromColumns } from "./columns.ts";
 export type { Best, History, Scores, TrainingEvent } from "./events.ts";
 export { type FitData, type FitOptions, fit } from "./fit.ts";
 export { Fitted } from "./fitted.ts";
+export { fixSizes } from "./graphs.ts";
 export type { ParameterGroup } from "./groups.ts";
 export { type Batches, type Evaluation, type LoopOptions, loop } from "./loop.ts";
 export type { BatchSpecs, LossTerms, StepOptions } from "./plan.ts";

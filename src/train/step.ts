@@ -15,13 +15,14 @@ import {
   type Settled,
 } from "../runtime/index.ts";
 import { checked, whole } from "../schema.ts";
-import { type Bucket, Buckets, requireSizes, type Sizes } from "./buckets.ts";
+import { type Bucket, Buckets, requireSizes, type Traced } from "./buckets.ts";
 import { Feeder, scalarFeeds } from "./feeder.ts";
-import { type FittingGraph, requireMemory } from "./memory.ts";
+import type { BatchGraph, Sizes } from "./graphs.ts";
+import { requireMemory } from "./memory.ts";
 import { averageName, normName, termName } from "./names.ts";
-import { type BatchSpecs, type Plan, slotSpecs } from "./plan.ts";
+import { type Plan, slotSpecs } from "./plan.ts";
 import { type StartValues, trainedSpecs, trainedValues } from "./start.ts";
-import { type StepGraph, traceWhole } from "./trace.ts";
+import type { StepGraph } from "./trace.ts";
 
 /** Which step, at what learning rate, with whose random numbers. */
 export interface StepAt {
@@ -93,18 +94,15 @@ export abstract class CarryingStep implements Stepper {
   /** They and the frozen tensors. */
   readonly #fixed: Resident;
   readonly #run: Settled;
-  #bytes = 0;
+  #updateBytes = 0;
   #running = false;
   #released = false;
-  #first: FittingGraph | undefined;
 
-  /** `first` is the graph of the first batch, where it is known. */
-  constructor(plan: Plan, start: StartValues, { engine, run, first }: StepContext) {
+  constructor(plan: Plan, start: StartValues, { engine, run, ...traced }: StepContext) {
     this.plan = plan;
     this.place = { engine, device: run.device };
     this.#run = run;
-    this.#first = first;
-    this.buckets = new Buckets(plan.options.batch, (batch) => this.#bucket(batch));
+    this.buckets = new Buckets(plan.options.batch, traced, (graph) => this.#bucket(graph));
     const { parameters, buffers = {} } = plan.options;
     const still = Object.keys(parameters).filter((name) => !Object.hasOwn(plan.trained, name));
     this.#still = Object.fromEntries(still.map((name) => [name, start.weights[name] as HostTensor]));
@@ -114,20 +112,21 @@ export abstract class CarryingStep implements Stepper {
     this.#buffers = new Resident(this.place, buffers, start.buffers ?? {});
   }
 
-  /** What is computed of one batch. */
-  protected abstract trace(batch: BatchSpecs): StepGraph;
   protected abstract step(batches: readonly Feeds[], at: StepAt): Promise<StepResult>;
 
-  protected async compile({ inputs, outputs, bytes }: FittingGraph, more: CompileOptions = {}): Promise<Program> {
-    this.#bytes = Math.max(this.#bytes, bytes);
+  async #compile({ inputs, outputs }: StepGraph, more: CompileOptions = {}): Promise<Program> {
     return compileModel(lowerSimplified(inputs, outputs), { ...this.#run, resident: true, ...more });
   }
 
-  async #bucket(batch: BatchSpecs): Promise<Bucket> {
-    const graph = this.#first ?? requireMemory(this.trace(batch));
-    this.#first = undefined;
-    const program = await this.compile(graph);
-    return { program, feeder: new Feeder(this.place.engine, batch, graph.noise), reached: graph.reached };
+  /** Compiles what goes with the first part. Throws ConfigError where it needs more memory than there is. */
+  protected compile(graph: StepGraph, more: CompileOptions): Promise<Program> {
+    this.#updateBytes = Math.max(this.#updateBytes, requireMemory(graph));
+    return this.#compile(graph, more);
+  }
+
+  async #bucket(graph: BatchGraph): Promise<Bucket> {
+    const program = await this.#compile(graph.graph);
+    return { graph, program, feeder: new Feeder(this.place.engine, graph.batch, graph.graph.noise) };
   }
 
   /** One run over one batch; its sizes decide about the program. */
@@ -205,9 +204,9 @@ export abstract class CarryingStep implements Stepper {
     return this.release();
   }
 
-  /** About how many bytes a step needs at its peak, the largest of those that were compiled. */
+  /** About how many bytes a step needs at its peak, the largest of the sizes that came. */
   get bytes(): number {
-    return this.#bytes;
+    return Math.max(this.buckets.bytes, this.#updateBytes);
   }
   /** The program that ran last. */
   get program(): Program {
@@ -238,10 +237,9 @@ export abstract class CarryingStep implements Stepper {
 }
 
 /** Where a step runs. */
-export interface StepContext {
+export interface StepContext extends Traced {
   readonly engine: Engine;
   readonly run: Settled;
-  readonly first: FittingGraph | undefined;
 }
 
 interface PartOptions {
@@ -263,10 +261,6 @@ export const resultOf = (results: Results): StepResult => ({
 
 /** A step over one batch, in one run of one graph. */
 export class WholeStep extends CarryingStep {
-  protected trace(batch: BatchSpecs): StepGraph {
-    return traceWhole(this.plan, batch);
-  }
-
   protected async step([batch = {}]: readonly Feeds[], at: StepAt): Promise<StepResult> {
     const results = await this.runBatch(batch, at, { feeds: this.scalars(at), fetches: this.trained.outputs() });
     const result = resultOf(results);

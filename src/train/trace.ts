@@ -9,7 +9,7 @@ import { freeLeaves, type Named } from "../onnx/index.ts";
 import { clipByNorm, globalNorm } from "../optim/index.ts";
 import { nextName } from "../runtime/index.ts";
 import { requireRecord } from "../schema.ts";
-import { formatShape, input, inputsOf, isTensor, requireTensor, scalar, type Tensor } from "../tensor/index.ts";
+import { dimAt, formatShape, input, inputsOf, isTensor, requireTensor, scalar, type Tensor } from "../tensor/index.ts";
 import { averageName, gradientName, normName, scalarName, slotName, termName } from "./names.ts";
 import type { BatchSpecs, Plan, StepOptions } from "./plan.ts";
 import { planStep } from "./plan.ts";
@@ -62,15 +62,15 @@ const advice: Readonly<Record<string, (tensor: Tensor) => string>> = {
   buffer: (tensor) => `the buffer ${nameOf(tensor)}, which is not in buffers; pass buffers: namedBuffers(model)`,
 };
 
-/** The noise among the leaves that are not bound. Throws ConfigError for every other one. */
-function noiseOf(outputs: readonly Tensor[], bound: readonly Tensor[]): Record<string, Tensor> {
+/** The noise among the leaves that are not bound, whose sizes are `known`. Throws ConfigError for every other one. */
+function noiseOf(outputs: readonly Tensor[], bound: readonly Tensor[], known: ReadonlyMap<string, number>): Named {
   const leaves = freeLeaves(outputs, bound);
   for (const leaf of leaves) {
     if (leaf.node.op !== "noise")
       throw new ConfigError(
         `step: the loss reads ${advice[leaf.node.op]?.(leaf) ?? leaf.node.op} (${leaf.dtype}${formatShape(leaf.shape)})`,
       );
-    const symbol = leaf.shape.find((dim) => typeof dim === "string");
+    const symbol = leaf.shape.find((dim) => Number.isNaN(dimAt(dim, known)));
     if (symbol !== undefined)
       throw new ConfigError(
         `step: noise of ${formatShape(leaf.shape)} names the size ${symbol}, but a step is traced with numbers; take the size from a tensor of the batch, such as x.shape`,
@@ -108,20 +108,29 @@ interface TracedLoss {
   /** Batch, parameters, frozen tensors and buffers. */
   readonly inputs: Named;
   /** The loss, its terms, and the next values of buffers. */
-  readonly outputs: Record<string, Tensor>;
+  readonly outputs: Readonly<Record<string, Tensor>> & { readonly loss: Tensor };
   readonly noise: Named;
   /** By parameter, for those that are reached. */
   readonly gradients: Named;
 }
 
-function traceLoss({ options, trained }: Plan, batch: BatchSpecs): TracedLoss {
+/** The loss without its derivative. */
+export function traceForward({ options }: Plan, batch: BatchSpecs): Pick<TracedLoss, "inputs" | "outputs"> {
   const { parameters, frozen = {}, buffers = {} } = options;
   const fed = inputsOf(batch);
   const inputs = join([fed, parameters, frozen, buffers]);
   const { result, updates } = traceTraining(() => options.loss(fed));
   const { value, terms } = lossTerms(result);
-  const outputs = { loss: value, ...mapNames(terms, termName), ...nextBuffers(buffers, updates) };
-  const noise = noiseOf(Object.values(outputs), Object.values(inputs));
+  return { inputs, outputs: { loss: value, ...mapNames(terms, termName), ...nextBuffers(buffers, updates) } };
+}
+
+function traceLoss(plan: Plan, batch: BatchSpecs): TracedLoss {
+  const { trained } = plan;
+  const { inputs, outputs } = traceForward(plan, batch);
+  const value = outputs.loss;
+  const named = Object.values(batch).flatMap(({ shape }) => shape.filter((dim) => typeof dim === "string"));
+  const known = new Map(named.map((name) => [name, 1]));
+  const noise = noiseOf(Object.values(outputs), Object.values(inputs), known);
   const names = reachedBy(value, trained);
   const slopes = gradient(
     value,
