@@ -137,7 +137,7 @@ function conv(): Row {
     parts: { 0: first, 2: second, 6: head },
     forward(x) {
       const [pooled = x] = second(first(x)).maxPool(pool);
-      return head(pooled.reshape([B, 64 * 14 * 14]));
+      return head(pooled.reshape([pooled.dim(0), 64 * 14 * 14]));
     },
     values: values(shared.fill(shared.convShapes())),
     feeds: { x: uniform([B, 1, 28, 28], X), y: integers([B], Y, 10) },

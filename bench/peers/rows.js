@@ -6,7 +6,7 @@
 import readline from "node:readline";
 import { parseArgs } from "node:util";
 
-const { values: options } = parseArgs({ options: { threads: { type: "string", default: "1" } } });
+const { values: options } = parseArgs({ options: { threads: { type: "string", default: "1" } }, strict: false });
 
 /** Threads asked for at the start of the process. */
 export const threads = Number(options.threads);

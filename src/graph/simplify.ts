@@ -132,8 +132,8 @@ const composeTransposes: Rule = ([x], node) => {
 const inTwoMoves: Rule = ([x], node) => {
   const { perm } = node.attrs as { perm: readonly number[] };
   const last = perm.at(-1) ?? 0;
-  if (!x || last === perm.length - 1 || movesOne(perm) || x.shape.some((dim) => typeof dim !== "number"))
-    return undefined;
+  const open = x?.shape.filter((dim) => typeof dim !== "number") ?? [];
+  if (!x || last === perm.length - 1 || movesOne(perm) || open.length > 1) return undefined; // one size can be inferred
   const [before, after] = [x.shape.slice(0, last), x.shape.slice(last + 1)];
   const flat = x.reshape([sizeOf(before), x.dim(last), sizeOf(after)]).transpose([0, 2, 1]);
   const order = perm.slice(0, -1).map((axis) => axis - Number(axis > last));

@@ -13,8 +13,12 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 /** Number of elements of x along `axes`, counted from the front, as a scalar of its type. */
 export function countAlong(x: Tensor, axes: readonly number[]): Tensor {
   const sizes = axes.map((axis) => x.shape[axis] ?? 1);
-  const count = sizeOf(sizes);
-  return typeof count === "number" ? x.like(count) : x.like(1, sizes).sum();
+  const [known, named] = [
+    sizes.filter((dim) => typeof dim === "number"),
+    sizes.filter((dim) => typeof dim === "string"),
+  ];
+  const count = x.like(Number(sizeOf(known)));
+  return named.reduce((product, dim) => x.like(1, [dim]).sum().mul(product), count);
 }
 
 /** [.., C] as one matrix [rows, C]. */

@@ -18,7 +18,7 @@ import {
 } from "../runtime/index.ts";
 import { bytesPerElement, sizeOf, type Tensor } from "../tensor/index.ts";
 import { namedSizes, requireSizes } from "./buckets.ts";
-import { fixSizes, Graphs, type Sizes } from "./graphs.ts";
+import { fixSizes, Graphs, type Sizes, type Trace } from "./graphs.ts";
 import { replaceable } from "./in-place.ts";
 import { simplified } from "./memory.ts";
 import { gradientName } from "./names.ts";
@@ -82,6 +82,12 @@ function inPieces(plan: Plan, names: readonly string[]): string[][] {
 const SMALL = { arena: false, profile: undefined } as const;
 
 const isAccumulated = ({ options }: Plan): boolean => (options.accumulate ?? 1) > 1;
+
+/** What is computed of one batch, in a step of one part or of two. */
+export function tracing(plan: Plan, parted: boolean): Trace {
+  if (!parted) return traceWhole;
+  return isAccumulated(plan) ? traceAccumulation : traceGradients;
+}
 
 /** The mean of results, whose norms are those of the last. */
 function mean(results: readonly StepResult[], norms: Results): StepResult {
@@ -199,11 +205,7 @@ export async function createStep<B extends BatchSpecs>(
   const fixed = namedSizes(batch).length === 0;
   const parted = isAccumulated(plan) || (run.device === "cpu" && isLarge(plan));
   if (typeof start !== "function") requireStart(plan, start);
-  const graphs = new Graphs(
-    plan,
-    !parted ? traceWhole : isAccumulated(plan) ? traceAccumulation : traceGradients,
-    sizes,
-  );
+  const graphs = new Graphs(plan, tracing(plan, parted), sizes);
   const first = fixed ? graphs.at(sizes) : undefined;
   first?.bytes(sizes); // throws where it does not fit
   const values = typeof start === "function" ? start() : copyOf(start);

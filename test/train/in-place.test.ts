@@ -6,7 +6,8 @@ import { simplifyNamed } from "../../src/onnx/index.ts";
 import { adamW, type Optimizer, sgd } from "../../src/optim/index.ts";
 import { initialValues, loadEngine } from "../../src/runtime/index.ts";
 import { input, parameter, type Tensor } from "../../src/tensor/index.ts";
-import { isLarge, PartedStep } from "../../src/train/accumulate.ts";
+import { isLarge, PartedStep, tracing } from "../../src/train/accumulate.ts";
+import { Graphs } from "../../src/train/graphs.ts";
 import { replaceable } from "../../src/train/in-place.ts";
 import { createStep, type StepOptions } from "../../src/train/index.ts";
 import { planStep } from "../../src/train/plan.ts";
@@ -32,7 +33,8 @@ async function both(options: Options) {
   const plan = planStep(options);
   const start = { weights: initialValues(options.parameters, 0) };
   const context = { engine: await loadEngine("cpu"), run: { device: "cpu" }, first: undefined } as const;
-  return [new WholeStep(plan, copyOf(start), context), new PartedStep(plan, copyOf(start), context)] as const;
+  const of = (parted: boolean) => ({ ...context, graphs: new Graphs(plan, tracing(plan, parted), {}) });
+  return [new WholeStep(plan, copyOf(start), of(false)), new PartedStep(plan, copyOf(start), of(true))] as const;
 }
 
 /** s' = s + g and p' = p - lr (s + s'), which reads the old s when the new one may be written. */
@@ -138,8 +140,10 @@ test("parameters of both types are updated together, one of them in a piece of i
     clip: 1.5,
   };
   const start = { weights: initialValues(options.parameters, 0) };
-  const context = { engine: await loadEngine("cpu"), run: { device: "cpu" }, first: undefined } as const;
-  const step = new PartedStep(planStep(options), copyOf(start), context);
+  const plan = planStep(options);
+  const graphs = new Graphs(plan, tracing(plan, true), {});
+  const context = { engine: await loadEngine("cpu"), run: { device: "cpu" }, graphs, first: undefined } as const;
+  const step = new PartedStep(plan, copyOf(start), context);
   const { gradNorm } = await step.run([{ x: host([2 ** 11], []) }], { step: 1, lr: 1, seed: 0 });
   expect(gradNorm).toBeCloseTo(Math.sqrt(10), 6); // ∂/∂big is 2⁻¹¹ at each of 2²² places, whose norm is 1
   const factor = 1.5 / Math.sqrt(10);
