@@ -109,11 +109,6 @@ export class Buckets {
     return this.#bytes;
   }
 
-  /** How many there are. */
-  get count(): number {
-    return this.#made.size;
-  }
-
   async release(): Promise<void> {
     const buckets = [...this.#made.values()];
     this.#made.clear();

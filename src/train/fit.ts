@@ -8,6 +8,7 @@ import { type Feeds, initialValues, type RunOptions, type Settled, settle, strea
 import { checkEach, meant, real, requireRecord, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { createStep } from "./accumulate.ts";
+import { sizesOf } from "./buckets.ts";
 import {
   type Columns,
   type Example,
@@ -185,7 +186,7 @@ function supplyOf<N extends string, E>(data: FitData<E>, options: FitOptions<N, 
   };
 }
 
-/** A batch's shapes, every axis with a name of its own: each set of sizes is compiled once. */
+/** A batch's shapes, every axis with a name of its own, the first one of all with the same. */
 const specsOf = (feeds: Feeds): BatchSpecs =>
   Object.fromEntries(
     Object.entries(requireFeeds(feeds, "a batch")).map(([name, { shape, dtype }]) => [
@@ -211,10 +212,13 @@ function stepOf<N extends string, E>(model: object, batch: Feeds, options: FitOp
   const state = { ...parameters, ...buffers };
   const values = { ...initialValues(state, seed), ...startValues(state, options.values) };
   const loss = options.loss as (batch: BatchTensors) => Tensor | LossTerms;
+  const specs = specsOf(batch);
+  const sizes = Object.entries(sizesOf(specs, batch)).filter(([, size]) => size > 0);
   return createStep(
-    { parameters, buffers, batch: specsOf(batch), loss, optimizer, clip, groups, average },
+    { parameters, buffers, batch: specs, loss, optimizer, clip, groups, average },
     startingAt(values, { parameters, buffers }),
     { device, threads },
+    Object.fromEntries(sizes),
   );
 }
 

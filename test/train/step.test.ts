@@ -99,14 +99,19 @@ describe("batches of several sizes", () => {
   });
 
   test("keep a bounded number of programs, and the state with them", async () => {
-    const step = await createStep(slope(), { weights: { w: f64([0]) } });
+    const none = { shape: [], dtype } as const; // beside something without rows, each number of rows has a program
+    const options = { ...slope(), batch: { ...slope().batch, none } };
+    const step = await createStep(options, { weights: { w: f64([0]) } });
+    const programs = new Set<unknown>();
     const sizes = [...Array.from({ length: 18 }, (_, i) => i + 1), 1, 18];
     let w = 0;
     for (const [i, size] of sizes.entries()) {
       const [x, y] = [Array<number>(size).fill(1), Array<number>(size).fill(2)];
       w -= 0.1 * slopeGradient(w, x, y);
-      await step.run([feeds(x, y)], at(i + 1));
+      await step.run([{ ...feeds(x, y), none: f64([0], []) }], at(i + 1));
+      programs.add(step.program);
     }
+    expect(programs.size).toBe(19); // that for 1 was given back and is made again, that for 18 is still there
     expect(first(step.weights, "w")).toBeCloseTo(w, 12);
     await step.release();
   });
