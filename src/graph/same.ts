@@ -32,7 +32,7 @@ const bodyOf = ({ attrs }: Node): Body | undefined => (attrs as { body?: Body })
 
 function sameData(a: Node, b: Node): boolean {
   const [x = [], y = []] = [a, b].map(({ attrs }) => (attrs as { data: ArrayLike<unknown> }).data);
-  return x.length === y.length && Array.from(x).every((value, i) => Object.is(value, y[i]));
+  return x.length === y.length && Array.prototype.every.call(x, (value, i) => Object.is(value, y[i]));
 }
 
 /** Goes through two graphs side by side and pairs their tensors. */

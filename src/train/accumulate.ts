@@ -125,7 +125,7 @@ export class PartedStep extends CarryingStep {
 
   override async prepare(sizes: Sizes = {}): Promise<void> {
     await super.prepare(sizes);
-    await this.#update(new Set(this.buckets.last?.graph.graph.reached));
+    await this.#update(new Set(this.buckets.last?.reached));
   }
 
   /** The first part over every micro-batch: what each reports, and all that the last one gave. */
@@ -140,7 +140,7 @@ export class PartedStep extends CarryingStep {
       last = await this.runBatch(batch, at, { part, feeds, fetches: gradients.outputs(all, over) });
       gradients.advance(last, over);
       gradients.keep();
-      for (const name of this.buckets.last?.graph.graph.reached ?? []) reached.add(name);
+      for (const name of this.buckets.last?.reached ?? []) reached.add(name);
       reports.push(resultOf(last));
     }
     return [reports, last];
@@ -207,7 +207,7 @@ export async function createStep<B extends BatchSpecs>(
   if (typeof start !== "function") requireStart(plan, start);
   const graphs = new Graphs(plan, tracing(plan, parted), sizes);
   const first = fixed ? graphs.at(sizes) : undefined;
-  first?.bytes(sizes); // throws where it does not fit
+  first?.scope.bytes(sizes); // throws where it does not fit
   const values = typeof start === "function" ? start() : copyOf(start);
   requireStart(plan, values);
   const context = { engine: await loadEngine(run.device, run.threads), run, graphs, first };

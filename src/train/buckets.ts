@@ -4,14 +4,15 @@ import { ConfigError, nearest, ShapeError } from "../errors.ts";
 import { checkFeed, type Feeds, type Program } from "../runtime/index.ts";
 import { checked, requireRecord, whole } from "../schema.ts";
 import type { Feeder } from "./feeder.ts";
-import { type BatchGraph, fixSizes, type Graphs, type Sizes } from "./graphs.ts";
+import { type BatchGraph, fixSizes, type Graphs, type Scope, type Sizes } from "./graphs.ts";
 import type { BatchSpecs } from "./plan.ts";
 
 /** A step's graph, compiled. */
 export interface Bucket {
-  readonly graph: BatchGraph;
+  readonly scope: Scope;
   readonly program: Program;
   readonly feeder: Feeder;
+  readonly reached: readonly string[];
 }
 
 /** Programs that are kept; the one that was used the longest time ago goes first. */
@@ -77,26 +78,29 @@ export class Buckets {
     if (missing !== undefined)
       throw new ConfigError(`step: expected a number for the size ${missing}, got none; give it`);
     const known = this.#known(sizes);
-    const graph = known?.graph ?? this.#first ?? this.#graphs.at(sizes);
+    if (known) return this.#use(known, sizes);
+    const graph = this.#first ?? this.#graphs.at(sizes);
     this.#first = undefined;
-    this.#bytes = Math.max(this.#bytes, graph.bytes(sizes));
-    const bucket = known ?? (await this.#compile(graph));
-    await this.#keep(JSON.stringify(graph.batch), bucket);
-    return bucket;
+    graph.scope.bytes(sizes); // throws where there is too little memory
+    return this.#use(await this.#compile(graph), sizes);
   }
 
   #known(sizes: Sizes): Bucket | undefined {
     const made = this.#graphs.specs(sizes).map((batch) => this.#made.get(JSON.stringify(batch)));
-    return made.find((bucket) => bucket?.graph.serves(sizes));
+    return made.find((bucket) => bucket?.scope.serves(sizes));
   }
 
-  async #keep(key: string, bucket: Bucket): Promise<void> {
+  async #use(bucket: Bucket, sizes: Sizes): Promise<Bucket> {
+    this.#bytes = Math.max(this.#bytes, bucket.scope.bytes(sizes));
+    const key = JSON.stringify(bucket.scope.batch);
     this.#made.delete(key);
     this.#made.set(key, bucket); // the last one is the newest
     const [oldest] = this.#made.keys();
-    if (this.#made.size <= MOST || oldest === undefined) return;
-    await this.#made.get(oldest)?.program.release();
-    this.#made.delete(oldest);
+    if (this.#made.size > MOST && oldest !== undefined) {
+      await this.#made.get(oldest)?.program.release();
+      this.#made.delete(oldest);
+    }
+    return bucket;
   }
 
   /** The one that was used last. */

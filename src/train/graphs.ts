@@ -4,8 +4,9 @@
  * step and the sizes alone, never on what came before, or a resumed training would not be the one that was not interrupted.
  */
 import { forRows, sameAt } from "../graph/index.ts";
+import type { Named } from "../onnx/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { requireMemory, simplified } from "./memory.ts";
+import { type Needs, needsOf, simplified } from "./memory.ts";
 import type { BatchSpecs, Plan } from "./plan.ts";
 import { type StepGraph, traceForward } from "./trace.ts";
 
@@ -36,22 +37,21 @@ function attempt<T>(trace: () => T): T | undefined {
   }
 }
 
-/** A graph, and the batches it is for. */
-export class BatchGraph {
-  /** As it is lowered. */
-  readonly graph: StepGraph;
+/** What a graph is for. It is asked at every batch, and answers for sizes that it knows at once. */
+export class Scope {
   /** Shapes and types of the batch, in which the number of rows may have a name. */
   readonly batch: BatchSpecs;
+  readonly #needs: Needs;
   readonly #isFor: (sizes: Sizes) => boolean;
   readonly #served = new Map<string, boolean>();
   readonly #bytes = new Map<string, number>();
-  constructor(traced: StepGraph, batch: BatchSpecs, isFor: (sizes: Sizes) => boolean) {
-    this.graph = simplified(traced);
+  constructor(batch: BatchSpecs, needs: Needs, isFor: (sizes: Sizes) => boolean) {
     this.batch = batch;
+    this.#needs = needs;
     this.#isFor = isFor;
   }
 
-  /** Whether this is the graph for batches of `sizes`. */
+  /** Whether the graph is the one for batches of `sizes`. */
   serves(sizes: Sizes): boolean {
     const key = JSON.stringify(sizes);
     const served = this.#served.get(key) ?? this.#isFor(sizes);
@@ -62,10 +62,23 @@ export class BatchGraph {
   /** About how many bytes it needs at its peak. Throws ConfigError where there are fewer. */
   bytes(sizes: Sizes): number {
     const key = JSON.stringify(sizes);
-    const bytes = this.#bytes.get(key) ?? requireMemory(this.graph, sizes);
+    const bytes = this.#bytes.get(key) ?? this.#needs(sizes);
     this.#bytes.set(key, bytes);
     return bytes;
   }
+}
+
+const sameNames = (a: Named, b: Named): boolean => Object.keys(a).join() === Object.keys(b).join();
+
+/** A graph as it is lowered, and what it is for. */
+export interface BatchGraph {
+  readonly graph: StepGraph;
+  readonly scope: Scope;
+}
+
+function batchGraph(traced: StepGraph, batch: BatchSpecs, isFor: (sizes: Sizes) => boolean): BatchGraph {
+  const graph = simplified(traced);
+  return { graph, scope: new Scope(batch, needsOf(graph), isFor) };
 }
 
 export class Graphs {
@@ -93,21 +106,22 @@ export class Graphs {
   at(sizes: Sizes): BatchGraph {
     const [batch = {}, fixed = batch] = this.specs(sizes);
     const open = batch === fixed ? undefined : this.#open(batch);
-    return open?.serves(sizes) ? open : new BatchGraph(this.#trace(this.#plan, fixed), fixed, () => true);
+    return open?.scope.serves(sizes) ? open : batchGraph(this.#trace(this.#plan, fixed), fixed, () => true);
   }
 
   #open(batch: BatchSpecs): BatchGraph | undefined {
     const traced = attempt(() => forRows(this.#rows, () => this.#trace(this.#plan, batch)));
-    return traced && new BatchGraph(traced, batch, (sizes) => this.#isSame(traced, fixSizes(batch, sizes), sizes));
+    if (!traced) return undefined;
+    const { inputs, outputs, forward } = traced;
+    const loss = Object.fromEntries(forward.map((name) => [name, outputs[name] as Tensor])); // keeps no derivative
+    return batchGraph(traced, batch, (sizes) => this.#isSame(inputs, loss, fixSizes(batch, sizes), sizes));
   }
 
   /** Code may look at a size and do something else: the loss is recorded with the number as well, and compared. */
-  #isSame({ inputs, outputs }: StepGraph, batch: BatchSpecs, sizes: Sizes): boolean {
+  #isSame(inputs: Named, outputs: Named, batch: BatchSpecs, sizes: Sizes): boolean {
     const fixed = attempt(() => forRows(this.#rows, () => traceForward(this.#plan, batch)));
-    if (!fixed) return false;
-    const names = Object.keys(fixed.outputs);
+    if (!fixed || !sameNames(fixed.outputs, outputs)) return false;
     const given = Object.keys(batch).map((name) => [inputs[name] as Tensor, fixed.inputs[name] as Tensor] as const);
-    const open = names.map((name) => outputs[name] as Tensor);
-    return sameAt(open, Object.values(fixed.outputs), given, new Map(Object.entries(sizes)));
+    return sameAt(Object.values(outputs), Object.values(fixed.outputs), given, new Map(Object.entries(sizes)));
   }
 }

@@ -25,7 +25,10 @@ export interface StepOptions<B extends BatchSpecs = BatchSpecs> {
   readonly frozen?: Named | undefined;
   /** Tensors that are carried from step to step; `update(buffer, value)` in the loss gives their next values. */
   readonly buffers?: Named | undefined;
-  /** Shapes and types of what is fed. Named sizes, as in `["B", 3]`, are known when a batch comes: each set of sizes is compiled once. */
+  /**
+   * Shapes and types of what is fed. Named sizes, as in `["B", 3]`, are known when a batch comes. The name that is the
+   * first axis of everything stays open where the loss allows it; other sizes are compiled once for each value.
+   */
   readonly batch: B;
   /** The scalar to be made small, alone or with named scalars that are reported. */
   loss(batch: { readonly [K in keyof B]: Tensor }): Tensor | LossTerms;

@@ -18,7 +18,7 @@ import { checked, whole } from "../schema.ts";
 import { type Bucket, Buckets, requireSizes, type Traced } from "./buckets.ts";
 import { Feeder, scalarFeeds } from "./feeder.ts";
 import type { BatchGraph, Sizes } from "./graphs.ts";
-import { requireMemory } from "./memory.ts";
+import { needsOf } from "./memory.ts";
 import { averageName, normName, termName } from "./names.ts";
 import { type Plan, slotSpecs } from "./plan.ts";
 import { type StartValues, trainedSpecs, trainedValues } from "./start.ts";
@@ -120,13 +120,14 @@ export abstract class CarryingStep implements Stepper {
 
   /** Compiles what goes with the first part. Throws ConfigError where it needs more memory than there is. */
   protected compile(graph: StepGraph, more: CompileOptions): Promise<Program> {
-    this.#updateBytes = Math.max(this.#updateBytes, requireMemory(graph));
+    this.#updateBytes = Math.max(this.#updateBytes, needsOf(graph)());
     return this.#compile(graph, more);
   }
 
-  async #bucket(graph: BatchGraph): Promise<Bucket> {
-    const program = await this.#compile(graph.graph);
-    return { graph, program, feeder: new Feeder(this.place.engine, graph.batch, graph.graph.noise) };
+  async #bucket({ graph, scope }: BatchGraph): Promise<Bucket> {
+    const program = await this.#compile(graph);
+    const feeder = new Feeder(this.place.engine, scope.batch, graph.noise);
+    return { scope, program, feeder, reached: graph.reached };
   }
 
   /** One run over one batch; its sizes decide about the program. */

@@ -20,6 +20,8 @@ export interface StepGraph {
   readonly outputs: Named;
   /** Inputs that the host fills with random numbers. */
   readonly noise: Named;
+  /** Names of the outputs that there are without a derivative: the loss, its terms, and the next values of buffers. */
+  readonly forward: readonly string[];
   /** Names of the parameters that the loss depends on; the others stay as they are. */
   readonly reached: readonly string[];
 }
@@ -104,18 +106,21 @@ function nextBuffers(buffers: Named, updates: Updates): Record<string, Tensor> {
   return Object.fromEntries(updated);
 }
 
-interface TracedLoss {
+/** The loss without its derivative. */
+export interface Forward {
   /** Batch, parameters, frozen tensors and buffers. */
   readonly inputs: Named;
   /** The loss, its terms, and the next values of buffers. */
-  readonly outputs: Readonly<Record<string, Tensor>> & { readonly loss: Tensor };
+  readonly outputs: Named & { readonly loss: Tensor };
+}
+
+interface TracedLoss extends Forward {
   readonly noise: Named;
   /** By parameter, for those that are reached. */
   readonly gradients: Named;
 }
 
-/** The loss without its derivative. */
-export function traceForward({ options }: Plan, batch: BatchSpecs): Pick<TracedLoss, "inputs" | "outputs"> {
+export function traceForward({ options }: Plan, batch: BatchSpecs): Forward {
   const { parameters, frozen = {}, buffers = {} } = options;
   const fed = inputsOf(batch);
   const inputs = join([fed, parameters, frozen, buffers]);
@@ -202,6 +207,7 @@ export function traceWhole(plan: Plan, batch: BatchSpecs): StepGraph {
     inputs: { ...join([inputs, noise]), ...update.inputs },
     outputs: { ...outputs, ...norms, ...update.outputs },
     noise,
+    forward: Object.keys(outputs),
     reached: Object.keys(gradients),
   };
 }
@@ -223,6 +229,7 @@ export function traceGradients(plan: Plan, batch: BatchSpecs): StepGraph {
       ...mapNames(gradients, (name) => nextName(gradientName(name))),
     },
     noise,
+    forward: Object.keys(outputs),
     reached: Object.keys(gradients),
   };
 }
@@ -240,6 +247,7 @@ export function traceAccumulation(plan: Plan, batch: BatchSpecs): StepGraph {
     inputs: join([inputs, mapNames(sums, gradientName), noise]),
     outputs: { ...outputs, ...Object.fromEntries(added) },
     noise,
+    forward: Object.keys(outputs),
     reached,
   };
 }
@@ -256,7 +264,13 @@ const gradientInputs = ({ trained }: Plan, names: readonly string[]): Record<str
 /** The norms alone, from the gradients of `reached`. */
 export function traceGradientNorms(plan: Plan, reached: readonly string[]): StepGraph {
   const gradients = gradientInputs(plan, reached);
-  return { inputs: mapNames(gradients, gradientName), outputs: traceNorms(plan, gradients), noise: {}, reached };
+  return {
+    inputs: mapNames(gradients, gradientName),
+    outputs: traceNorms(plan, gradients),
+    noise: {},
+    forward: [],
+    reached,
+  };
 }
 
 /** The second part of a step: the update, from the gradients of `reached` and their norm. */
@@ -266,5 +280,5 @@ export function traceGivenUpdate(plan: Plan, reached: readonly string[]): StepGr
   const update = traceUpdate(plan, gradients, gradNorm);
   const { outputs } = update;
   const inputs = join([mapNames(gradients, gradientName), { gradNorm }, update.inputs]);
-  return { inputs, outputs, noise: {}, reached };
+  return { inputs, outputs, noise: {}, forward: [], reached };
 }
