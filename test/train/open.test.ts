@@ -6,7 +6,17 @@ import { describe, expect, test } from "vitest";
 import { ConfigError, ShapeError } from "../../src/errors.ts";
 import { type Spec, scan } from "../../src/graph/index.ts";
 import { build, type Head, type Heads, loadArchitecture } from "../../src/models/index.ts";
-import { BatchNorm1d, crossEntropy, Dropout, Linear, LSTM, namedBuffers, namedParameters } from "../../src/nn/index.ts";
+import {
+  BatchNorm1d,
+  type CRFScores,
+  crfLoss,
+  crossEntropy,
+  Dropout,
+  Linear,
+  LSTM,
+  namedBuffers,
+  namedParameters,
+} from "../../src/nn/index.ts";
 import { adam, sgd } from "../../src/optim/index.ts";
 import { type Feeds, type HostTensor, initialValues, type RunOptions } from "../../src/runtime/index.ts";
 import { noise, parameter, type Tensor, zeros } from "../../src/tensor/index.ts";
@@ -77,12 +87,46 @@ async function language(name: string, config: object): Promise<Options> {
   };
 }
 
+async function tagger(name: string, config: object): Promise<Options> {
+  const { parts, forward, chain } = await modelOf(name, "tags", { crf: true, ...config });
+  return {
+    parameters: namedParameters(parts),
+    batch: {
+      ids: { shape: ["B", "T"], dtype: "i32" },
+      lengths: { shape: ["B"], dtype: "i32" },
+      tags: { shape: ["B", "T"], dtype: "i32" },
+    },
+    loss({ ids, lengths, tags }) {
+      const { logits } = forward({ ids: ids as Tensor, lengths: lengths as Tensor });
+      return crfLoss(logits, tags as Tensor, lengths as Tensor, chain as CRFScores);
+    },
+    optimizer: sgd({ momentum: 0.9 }),
+  };
+}
+
+async function translator(name: string, config: object): Promise<Options> {
+  const model = await modelOf(name, "encoderDecoder", { target_vocab_size: V, ...config });
+  return {
+    parameters: namedParameters(model.parts),
+    batch: { ...model.inputs, targets: { shape: ["B", "T"], dtype: "i32" } },
+    loss({ source, sourceLengths, target, targets }) {
+      const inputs = { source: source as Tensor, sourceLengths: sourceLengths as Tensor, target: target as Tensor };
+      return crossEntropy(model.forward(inputs).logits, targets as Tensor);
+    },
+    optimizer: sgd({ momentum: 0.9 }),
+  };
+}
+
 /** Feeds of `rows` texts of `length` at most; one of them has no id at all. */
 const texts = (rows: number, length = T): Feeds => ({
   ids: whole(rows, [rows, length], V),
   lengths: whole(rows + 1, [rows], length + 1),
   labels: whole(rows + 2, [rows], K),
   targets: whole(rows + 3, [rows, length], V),
+  tags: whole(rows + 4, [rows, length], K),
+  source: whole(rows + 5, [rows, 5], V),
+  sourceLengths: whole(rows + 6, [rows], 5),
+  target: whole(rows + 7, [rows, length], V),
 });
 const only = (feeds: Feeds, options: Options): Feeds =>
   Object.fromEntries(Object.keys(options.batch).map((name) => [name, feeds[name] as HostTensor]));
@@ -108,6 +152,10 @@ const cases: readonly (readonly [string, () => Promise<Options>])[] = [
   ],
   ["lstm with large weights, classes", () => classifier("lstm", { ...large, bidirectional: true })],
   ["gpt, classes", () => classifier("gpt", gpt)],
+  ["mingru, language", () => language("mingru", recurrent)],
+  ["minlstm, language", () => language("minlstm", recurrent)],
+  ["lstm, tags with a CRF", () => tagger("lstm", { ...recurrent, bidirectional: true })],
+  ["gru, encoder-decoder", () => translator("gru", recurrent)],
 ];
 
 /** Runs the batches one after the other; what each reported, the weights at the end, and how many programs there were. */
