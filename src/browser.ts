@@ -360,6 +360,7 @@ export type { Continuation, TextGenerator } from "./tasks/language.ts";
 export { loadModel, type Opened, open } from "./tasks/open.ts";
 export type { Tagged, TaggedEntity, Tagger } from "./tasks/tag.ts";
 export { type ResumeOptions, resume, type Trained, type TrainOptions, train } from "./tasks/train.ts";
+export type { SpokenCharacter, Transcriber, Transcription } from "./tasks/transcriber.ts";
 export type { Translation, Translator } from "./tasks/translator.ts";
 
 // Computing in a Worker

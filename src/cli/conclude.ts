@@ -80,7 +80,7 @@ function nextCommands(prepared: Prepared, { step }: Finished, prompt: string | u
   return table([
     ["continue", `${resumeCommand(prepared, io)} --steps ${step * 2}`],
     prompt === undefined
-      ? ["predict", `${command} predict ${run} INPUT.txt`]
+      ? ["predict", `${command} predict ${run} ${prepared.task.reads === "files" ? "FILE" : "INPUT.txt"}`]
       : ["generate", `${command} generate ${run}${opening} --tokens 500`],
     ["evaluate", `${command} eval ${run} ${dataFlags(prepared.task)}`],
     ["export", `${command} export ${run} --to onnx`],

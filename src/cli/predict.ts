@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { text } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import { files } from "#files";
 import type { Json } from "../checkpoint/index.ts";
 import { reason } from "../checkpoint/node-files.ts";
@@ -87,7 +87,8 @@ async function requireFile(name: string): Promise<void> {
 /** Files as sources; standard input is one text. */
 async function* filesOf(names: readonly string[], stdin: NodeJS.ReadableStream): AsyncGenerator<Source> {
   for (const name of names) {
-    if (name === "-") yield { name: "standard input", format: "txt", text: () => text(stdin) };
+    if (name === "-")
+      yield { name: "standard input", format: "txt", text: () => text(stdin), bytes: () => buffer(stdin) };
     else {
       await requireFile(name);
       yield files.source(name);

@@ -68,9 +68,8 @@ export function powerSpectrum(size: number): (real: Float64Array) => Float64Arra
   const sin = Float64Array.from({ length: size / 2 }, (_, i) => -Math.sin((2 * Math.PI * i) / size));
   const [re, im] = [new Float64Array(size), new Float64Array(size)];
   const butterfly = (i: number, j: number, w: number): void => {
-    const [c, s, x, y] = [cos[w] as number, sin[w] as number, re[j] as number, im[j] as number];
-    const a = c * x - s * y;
-    const b = c * y + s * x;
+    const a = (cos[w] as number) * (re[j] as number) - (sin[w] as number) * (im[j] as number);
+    const b = (cos[w] as number) * (im[j] as number) + (sin[w] as number) * (re[j] as number);
     re[j] = (re[i] as number) - a;
     im[j] = (im[i] as number) - b;
     re[i] = (re[i] as number) + a;

@@ -138,6 +138,14 @@ export interface TagsModel extends Model<"ids" | "lengths"> {
   readonly chain: CRFScores | undefined;
 }
 
+/** features [B, T, C], of which the first lengths [B] steps of each row are meant -> logits [B, T, K] of every step. */
+export interface FramesModel extends Model<"features" | "lengths", "logits"> {
+  /** C. */
+  readonly channels: number;
+  /** K. */
+  readonly classes: number;
+}
+
 /** Every kind of head by name. */
 export interface Heads {
   encoderDecoder: EncoderDecoderModel;
@@ -146,6 +154,7 @@ export interface Heads {
   forecast: ForecastModel;
   series: SeriesModel;
   tags: TagsModel;
+  frames: FramesModel;
 }
 export type Head = keyof Heads & string;
 

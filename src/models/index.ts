@@ -55,6 +55,7 @@ export {
   type EncoderDecoderModel,
   encoderDecoderInputs,
   type ForecastModel,
+  type FramesModel,
   type Head,
   type Heads,
   type Model,

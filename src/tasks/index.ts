@@ -6,26 +6,8 @@ import { z } from "zod";
 import { ConfigError, nearest, quoted, shown } from "../errors.ts";
 import { type Architecture, type Head, modelsWith } from "../models/index.ts";
 import { callable, checked, isRecord, isSchema, such } from "../schema.ts";
-import { type Classifier, classify } from "./classify.ts";
-import { language, type TextGenerator } from "./language.ts";
-import { type Tagger, tag } from "./tag.ts";
-import type { Predictor, Task } from "./task.ts";
-import { translate } from "./translate.ts";
-import type { Translator } from "./translator.ts";
-
-const builtIn = { language, classify, tag, translate } satisfies Record<string, Task>;
-
-/** The tasks that come with the library, by name. */
-export type Tasks = typeof builtIn;
-
-/** What a task's model becomes when it is opened, by the name of the task. */
-export interface Predictors {
-  language: TextGenerator;
-  classify: Classifier;
-  tag: Tagger;
-  translate: Translator;
-}
-export type PredictorOf<T extends string> = T extends keyof Predictors ? Predictors[T] : Predictor;
+import { builtIn } from "./built-in.ts";
+import type { Task } from "./task.ts";
 
 const registry = new Map<string, Task>(Object.entries(builtIn));
 
@@ -80,4 +62,5 @@ export async function requireHead({ modelType, heads }: Architecture, { name, he
   );
 }
 
+export type { PredictorOf, Predictors, Tasks } from "./built-in.ts";
 export type { Description, Pictures, Predictor, Problem, Scorer, Split, Task, Watch } from "./task.ts";

@@ -7,7 +7,7 @@ import type { HostTensor } from "../../src/runtime/index.ts";
 import { input, type Tensor } from "../../src/tensor/index.ts";
 import lines from "../fixtures/ctc.json" with { type: "json" };
 import { checkGradients } from "../support/differences.ts";
-import { evaluate, host, numbersOf, requireClose, uniform } from "../support/numbers.ts";
+import { evaluate, host, numbersOf, prepare, requireClose, trace, uniform } from "../support/numbers.ts";
 import { backward, double, forward } from "../tolerances.ts";
 
 const whole = (values: readonly number[], shape = [values.length]): HostTensor => host(values, shape, "i32");
@@ -169,4 +169,33 @@ test.each([
     ctcLoss(input("x", x), input("l", labels, "i32"), input("t", lengths, "i32"), input("n", counts, "i32"));
   expect(make).toThrow(ShapeError);
   expect(make).toThrow(message);
+});
+
+test("named sizes: one graph for every batch, length and text", async () => {
+  const named = [
+    { shape: ["B", "T", 4], dtype: "f32" as const },
+    { shape: ["B", "L"], dtype: "i32" as const },
+    { shape: ["B"], dtype: "i32" as const },
+    { shape: ["B"], dtype: "i32" as const },
+  ];
+  const program = await prepare(
+    trace(named, (inputs) => {
+      const [x, labels, lengths, labelLengths] = inputs as [Tensor, Tensor, Tensor, Tensor];
+      return [ctcLoss(x, labels, lengths, labelLengths, { reduction: "none" })];
+    }),
+  );
+  for (const [B, T, L] of [
+    [1, 1, 1],
+    [3, 7, 2],
+    [2, 4, 5],
+  ] as const) {
+    const labels = whole(
+      Array.from({ length: B * L }, (_, i) => 1 + (i % 3)),
+      [B, L],
+    );
+    const values = [uniform(T, [B, T, 4], -2, 2, "f32"), labels, whole(Array(B).fill(T)), whole(Array(B).fill(L))];
+    const [expected] = await run(values, { reduction: "none" });
+    const [got] = await program(...values);
+    requireClose("losses", got, expected as HostTensor, forward);
+  }
 });

@@ -7,6 +7,7 @@ import { classes } from "./classes.ts";
 import { fixed, recurrentConfig } from "./config.ts";
 import { encoderDecoder } from "./encoder-decoder.ts";
 import { forecast } from "./forecast.ts";
+import { frames } from "./frames.ts";
 import { series } from "./series.ts";
 import { tags } from "./tags.ts";
 
@@ -25,6 +26,7 @@ export function recurrent<S, K extends z.ZodRawShape>(statement: Recurrence<S, K
       classes: (config) => classes(recurrence, config),
       forecast: (config) => forecast(recurrence, config),
       series: (config) => series(recurrence, config),
+      frames: (config) => frames(recurrence, config),
       encoderDecoder: (config) => encoderDecoder(recurrence, config),
       tags: (config) => tags(recurrence, config),
     },

@@ -1,0 +1,25 @@
+/** The tasks that come with the library, and what their models become when they are opened. */
+import { type Classifier, classify } from "./classify.ts";
+import { language, type TextGenerator } from "./language.ts";
+import { type Tagger, tag } from "./tag.ts";
+import type { Predictor, Task } from "./task.ts";
+import { transcribe } from "./transcribe.ts";
+import type { Transcriber } from "./transcriber.ts";
+import { translate } from "./translate.ts";
+import type { Translator } from "./translator.ts";
+
+/** By name. */
+export const builtIn = { language, classify, tag, translate, transcribe } satisfies Record<string, Task>;
+
+/** The tasks that come with the library, by name. */
+export type Tasks = typeof builtIn;
+
+/** What a task's model becomes when it is opened, by the name of the task. */
+export interface Predictors {
+  language: TextGenerator;
+  classify: Classifier;
+  tag: Tagger;
+  translate: Translator;
+  transcribe: Transcriber;
+}
+export type PredictorOf<T extends string> = T extends keyof Predictors ? Predictors[T] : Predictor;
