@@ -221,12 +221,23 @@ const side = (weights: Readonly<Record<string, HostTensor>>, name: string): Reco
 const MERGES = { concat: "concat", sum: "sum", mul: "mul", ave: "average" } as const;
 const BOTH = z.object({ merge_mode: z.enum(["concat", "sum", "mul", "ave"]).default("concat") });
 
+/** Throws ConfigError where the layer that reads backwards was given options of its own. */
+function requireAlike(what: string, kind: Recurrent, options: object, backwards: unknown, major: number): void {
+  if (backwards === undefined || backwards === null) return;
+  const { class_name: other, config } = isRecord(backwards) ? backwards : {};
+  const own = isRecord(config) ? recurrentOptions(kind, { ...config, go_backwards: false }, what, major) : {};
+  if (other !== kind || JSON.stringify(own) !== JSON.stringify(options))
+    throw new ConfigError(`${what}: expected two directions with the same options, got others for the backward layer`);
+}
+
 function convertBidirectional({ config, weights }: ImportedLayer, what: string, major: number): Conversion {
   const { class_name: kind, config: inner } = isRecord(config.layer) ? config.layer : {};
   if (!isRecurrent(kind) || !isRecord(inner))
     throw new ConfigError(`${what}: expected a Bidirectional LSTM, GRU or SimpleRNN, got one of ${shown(kind)}`);
   const merge = MERGES[checked(BOTH, config, what).merge_mode];
-  const { maker, units, options } = recurrentOptions(kind, inner, what, major);
+  const both = recurrentOptions(kind, inner, what, major);
+  requireAlike(what, kind, both, config.backward_layer, major);
+  const { maker, units, options } = both;
   const [forwards, backwards] = [side(weights, "forward"), side(weights, "backward")];
   return {
     maker,

@@ -296,6 +296,17 @@ describe("configurations that no layer here computes", () => {
     expect(() => found.layer("x", LSTM)).toThrow("its weights and its configuration do not belong together");
   });
 
+  test("two directions with options of their own", async () => {
+    const config = { units: 3, activation: "tanh" };
+    const layer = { class_name: "SimpleRNN", config };
+    const make = async (options: object) => {
+      const backwards = { ...layer, config: { ...config, go_backwards: true, ...options } };
+      return String((await stated("3.15.1", "Bidirectional", { layer, backward_layer: backwards })).layer("x", RNN));
+    };
+    expect(await make({})).toContain("weight_ih_l0_reverse [3, 3]");
+    await expect(make({ activation: "relu" })).rejects.toThrow("expected two directions with the same options");
+  });
+
   test("a layer that is none of those", async () => {
     const found = await stated("3.15.1", "Conv2D", {});
     expect(() => found.layer("x", LSTM)).toThrow('got "Conv2D"');
