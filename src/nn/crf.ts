@@ -48,15 +48,27 @@ function requireChain(emissions: Tensor, tags: Tensor, lengths: Tensor, scores: 
     );
 }
 
-/** log Σ_y exp s(y) over all y of each row: emissions [B, T, K], of which those that count are `active` [B, T, 1] -> [B]. */
+/** Scores [B, K] without what they have in common, and that: their log Σ exp [B, 1]. */
+function common(scores: Tensor): [alpha: Tensor, sum: Tensor] {
+  const sum = scores.logSumExp(1, true);
+  return [scores.sub(sum), sum];
+}
+
+/**
+ * log Σ_y exp s(y) over all y of each row: emissions [B, T, K], of which those that count are `active` [B, T, 1] -> [B].
+ * What all tags have in common is taken out at every step, so that scores stay small, and float32 keeps its digits,
+ * however long the row is.
+ */
 function logPartition(emissions: Tensor, active: Tensor, scores: CRFScores): Tensor {
   const [first, rest] = [emissions.slice(1, 0, 1).squeeze(1), emissions.slice(1, 1)];
-  const step = (alpha: Tensor, { e, counts }: { e: Tensor; counts: Tensor }): [Tensor, readonly Tensor[]] => {
-    const next = alpha.unsqueeze(2).add(scores.transitions).logSumExp(1).add(e); // [B, K, K] -> [B, K]
-    return [counts.where(next, alpha), []];
+  const step = (alpha: Tensor, { e, counts }: { e: Tensor; counts: Tensor }): [Tensor, Tensor] => {
+    const [next, sum] = common(alpha.unsqueeze(2).add(scores.transitions).logSumExp(1).add(e)); // [B, K, K] -> [B, K]
+    return [counts.where(next, alpha), counts.where(sum, 0)];
   };
-  const [alpha] = scan(step, scores.start_transitions.add(first), { e: rest, counts: active.slice(1, 1) });
-  return alpha.add(scores.end_transitions).logSumExp(1);
+  const [start, sum] = common(scores.start_transitions.add(first));
+  const [alpha, sums] = scan(step, start, { e: rest, counts: active.slice(1, 1) });
+  const end = alpha.add(scores.end_transitions).logSumExp(1);
+  return end.add(sum.squeeze(1)).add(sums.squeeze(2).sum(1));
 }
 
 /** s(y) of the given tags [B, T]: [B]. */

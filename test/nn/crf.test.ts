@@ -200,6 +200,28 @@ test("scores of hundreds are neither lost nor infinite", async () => {
   requireClose("the worst", (await run([1, 0, 1]))[0], host([1500], [1]), exact);
 });
 
+test("over hundreds of steps float32 keeps its digits", async () => {
+  const [K, n] = [9, 400];
+  const run = async (dtype: DType) => {
+    const emissions = uniform(3, [1, n, K], -4, 4, "f32");
+    const tags = Array.from({ length: n }, (_, t) => (t * t) % K);
+    const given = [
+      host(numbersOf(emissions.data), [1, n, K], dtype),
+      ...specs(chain(K, 5), dtype),
+      host(tags, [1, n], "i32"),
+      host([n], [1], "i32"),
+    ];
+    const [loss, g] = await evaluate(given, ([e, a, s, z, y, l]) => {
+      const each = losses(e as Tensor, a as Tensor, s as Tensor, z as Tensor, y as Tensor, l as Tensor);
+      return [each, ...gradient(each.sum(), [e as Tensor])];
+    });
+    return [loss, g].map((found) => numbersOf(found?.data ?? new Float32Array([Number.NaN])));
+  };
+  const [short = [], exactly = []] = await Promise.all([run("f32"), run("f64")]);
+  requireClose("loss", host(short[0] ?? [], [1]), host(exactly[0] ?? [], [1]), forward);
+  requireClose("gradient", host(short[1] ?? [], [n * K]), host(exactly[1] ?? [], [n * K]), backward);
+});
+
 test("a layer of parts called as in pytorch-crf, uniform within 0.1; B and T known when it runs", async () => {
   const crf = CRF(3);
   const parts = namedParameters(crf);

@@ -54,6 +54,7 @@ const configs = {
   rnn: { ...small, crf: true },
   lstm: small,
   gru: { ...small, crf: true, num_layers: 2, char_embedding_dim: 0, word_dropout: 0 },
+  mingru: { ...small, crf: true },
 } as const;
 const names = Object.keys(configs) as (keyof typeof configs)[];
 const options = { task: "tag", data, val, batch: 16, lr: 0.02, threads: 1 } as const;
