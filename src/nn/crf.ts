@@ -32,6 +32,10 @@ function requireChain(emissions: Tensor, tags: Tensor, lengths: Tensor, scores: 
   const { transitions, start_transitions, end_transitions } = (scores ?? {}) as CRFScores;
   requireTensors("crf", emissions, tags, lengths, transitions, start_transitions, end_transitions);
   const K = emissions.dim(-1);
+  if (emissions.shape[1] === 0)
+    throw new ShapeError(
+      `crf: expected at least one step, got emissions ${formatShape(emissions.shape)}; pad rows of length 0`,
+    );
   if (emissions.rank !== 3 || !sameShape(emissions.shape.slice(0, 2), tags.shape))
     throw new ShapeError(
       `crf: expected emissions [B, T, K] and tags [B, T], got ${formatShape(emissions.shape)} and ${formatShape(tags.shape)}; give one tag for each step`,

@@ -123,6 +123,15 @@ function learnWords(sentences: readonly TaggedSentence[], vectors: Vectors | und
   return wordTokenizer([UNKNOWN, ...new Set([...own, ...others])].slice(0, most));
 }
 
+/** The vocabulary of a checkpoint that is started from. Throws ConfigError where it is not one of words. */
+async function knownWords(json: Json): Promise<Tokenizer> {
+  const tokenizer = await readTokenizer(json);
+  if (tokenizer.kind === "words") return tokenizer;
+  throw new ConfigError(
+    `from: expected a checkpoint whose tokens are words, got ${tokenizer.kind}; start from a run of tag, or of classify with words`,
+  );
+}
+
 const charactersOf = (sentences: readonly TaggedSentence[]): string =>
   [...new Set(sentences.flatMap(({ words }) => words.flatMap((word) => [...word])))].sort().join("");
 
@@ -259,7 +268,7 @@ export const tag: Task<"tags", Sentence, typeof options, Column> = {
     const sentences = await readSentences(source, chosen);
     const labels = tagsOfTypes(chosen.tags, typesOf(sentences, source.name));
     const vectors = known ? undefined : await learnVectors(sentences, chosen, watch);
-    const tokenizer = known ? await readTokenizer(known) : learnWords(sentences, vectors, chosen.vocab);
+    const tokenizer = known ? await knownWords(known) : learnWords(sentences, vectors, chosen.vocab);
     const characters = typeof base?.characters === "string" ? base.characters : charactersOf(sentences);
     return problem(new Encoding(new Spelling(tokenizer, characters), labels, chosen), vectors);
   },

@@ -272,6 +272,12 @@ describe("what does not fit is refused in one line", () => {
       ShapeError,
       /\[2, 4, 3\] and \[2, 5\]/,
     ],
+    [
+      "no step at all",
+      () => CRF(3)(input("e", [2, 0, 3]), input("y", [2, 0], "i32"), lengths),
+      ShapeError,
+      /^crf: expected at least one step, got emissions \[2, 0, 3\]/,
+    ],
     ["tags of floats", () => CRF(3)(e, input("y", [2, 4]), lengths), DTypeError, /got f32 and f32; cast them$/],
     [
       "too few lengths",

@@ -205,6 +205,23 @@ describe("a run", () => {
   });
 });
 
+test("starts from a classifier of words, and not from a model of characters", async () => {
+  const rows = learned.map(({ words }) => ({ text: words.join(" "), label: words.length % 2 }));
+  const sizes = { embedding_dim: 8, hidden_size: 12 };
+  const base = memory();
+  await train("gru", { task: "classify", data: { name: "r", rows }, config: sizes, steps: 1, threads: 1, store: base });
+  const store = memory();
+  const plain = { char_embedding_dim: 0, bidirectional: false };
+  await train("gru", { ...options, from: base, config: plain, steps: 1, lr: 1e-9, store });
+  expect(store.files["tokenizer.json"]).toEqual(base.files["tokenizer.json"]);
+  const [before, after] = [base, store].map(({ weights }) => weights.get("last")?.get("gru.weight_hh_l0"));
+  expect(after?.shape).toEqual(before?.shape);
+  const letters = memory();
+  await train("gru", { data, config: sizes, steps: 1, threads: 1, context: 8, tokenizer: "char", store: letters });
+  const attempt = Promise.resolve(train("gru", { ...options, from: letters, config: plain, steps: 1 }));
+  await expect(attempt).rejects.toThrow(/^from: expected a checkpoint whose tokens are words, got char; [^\n]+$/);
+});
+
 describe("words of a running text", () => {
   const known = new Set(["inc.", "yahoo!"]);
   const split = (text: string) => wordsOf(text, (word) => known.has(word.toLowerCase()));
