@@ -1,5 +1,6 @@
 /** Examples: where they come from, in which order they are seen, how they become batches. */
 
+export { type CaseOptions, readCases } from "./cases.ts";
 export { type ConllColumns, readConll, readWords, type TaggedSentence } from "./conll.ts";
 export { type Dataset, divided, listed, spread } from "./dataset.ts";
 export { later, seasonOf, type TimeStep } from "./dates.ts";
@@ -11,7 +12,18 @@ export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order, streams 
 export { bucket, padded } from "./padding.ts";
 export { readParallel, type SentencePair } from "./parallel.ts";
 export { resample } from "./resample.ts";
-export { readSeries, type Series, type SeriesOptions, seriesOptions, type Times } from "./series.ts";
+export {
+  type Grid,
+  isMissing,
+  numberIn,
+  placeOf,
+  readGrid,
+  readSeries,
+  type Series,
+  type SeriesOptions,
+  seriesOptions,
+  type Times,
+} from "./series.ts";
 export { asSource, bytesOf, type DataGiven, formatOf, linesOf, type Row, type Source } from "./source.ts";
 export {
   column,

@@ -53,9 +53,11 @@ export const isMissing = (cell: string): boolean => MISSING.test(cell.trim());
 export const numberIn = (cell: string): number => (cell.trim() === "" ? Number.NaN : Number(cell));
 
 /** Cells by line, under the names of their columns. */
-interface Grid {
+export interface Grid {
   readonly name: string;
+  /** Their numbers from 1 where the file has no header. */
   readonly columns: readonly string[];
+  readonly named: boolean;
   readonly records: readonly CellRecord[];
 }
 
@@ -77,14 +79,14 @@ function gridOf(text: string, source: Source, header: SeriesOptions["header"]): 
   const first = records[0]?.cells ?? [];
   const names =
     header === "auto" ? first.some(isName) && !first.some((cell) => Number.isFinite(numberIn(cell))) : header === "yes";
-  if (!names) return { name, columns: first.map((_, i) => String(i + 1)), records };
+  if (!names) return { name, columns: first.map((_, i) => String(i + 1)), named: false, records };
   const columns = first.map((cell) => cell.trim());
   const twice = columns.find((column, i) => columns.indexOf(column) !== i);
   if (twice !== undefined)
     throw new DataError(
       `series ${name}, line ${records[0]?.line}: expected every column once, got ${quoted(twice)} twice; rename one`,
     );
-  return { name, columns, records: records.slice(1) };
+  return { name, columns, named: true, records: records.slice(1) };
 }
 
 const spelledCell = (value: unknown): string => (value === undefined || value === null ? "" : String(value));
@@ -95,11 +97,11 @@ function gridOfLines(text: string, { name }: Source): Grid {
     .flatMap((line, i) => (line.trim() ? [{ row: parseRow(line, `series ${name}, line ${i + 1}`), line: i + 1 }] : []));
   const columns = Object.keys(rows[0]?.row ?? {});
   const records = rows.map(({ row, line }) => ({ cells: columns.map((column) => spelledCell(row[column])), line }));
-  return { name, columns, records };
+  return { name, columns, named: true, records };
 }
 
 /** The place of a column by its name or its number from 1. Throws DataError that lists the columns. */
-function placeOf({ name, columns }: Grid, asked: string): number {
+export function placeOf({ name, columns }: Grid, asked: string): number {
   const named = columns.indexOf(asked);
   const place = named >= 0 ? named : /^\d+$/.test(asked) ? Number(asked) - 1 : -1;
   if (place >= 0 && place < columns.length) return place;
@@ -152,8 +154,8 @@ function isNumeric(cells: readonly string[]): boolean {
   return there.length > 0 && there.filter((cell) => !Number.isNaN(numberIn(cell))).length * 2 > there.length;
 }
 
-function channelPlaces(grid: Grid, asked: string | undefined, time: number | undefined): number[] {
-  if (asked !== undefined) return asked.split(",").map((name) => placeOf(grid, name.trim()));
+function channelPlaces(grid: Grid, asked: readonly string[] | undefined, time: number | undefined): number[] {
+  if (asked) return asked.map((name) => placeOf(grid, name.trim()));
   const found = grid.columns.map((_, i) => i).filter((i) => i !== time && isNumeric(cellsOf(grid, i)));
   if (found.length > 0) return found;
   throw new DataError(
@@ -183,19 +185,31 @@ function numbersOf(grid: Grid, place: number, missing: SeriesOptions["missing"])
   });
 }
 
-/** The series in a table. Throws DataError naming file and line. */
-export async function readSeries(source: Source, given: Partial<SeriesOptions> = {}): Promise<Series> {
-  const { time, columns, header, missing } = checked(schema, given, "series");
+/** The cells of a table of numbers. Throws DataError where a row is longer than another, or there is none. */
+export async function readGrid(source: Source, header: SeriesOptions["header"]): Promise<Grid> {
   const text = (await source.text()).replace(/^\uFEFF/, "");
   const grid = /^(jsonl|ndjson|json)$/.test(source.format) ? gridOfLines(text, source) : gridOf(text, source, header);
-  if (grid.records.length === 0)
-    throw new DataError(`series ${source.name}: expected rows of numbers, got none; the file is blank`);
+  if (grid.records.length > 0) return grid;
+  throw new DataError(`series ${source.name}: expected rows of numbers, got none; the file is blank`);
+}
+
+/**
+ * The series in a table: the channels that `options` name, or those called `channels`. Throws DataError naming file and
+ * line.
+ */
+export async function readSeries(
+  source: Source,
+  given: Partial<SeriesOptions> = {},
+  channels?: readonly string[],
+): Promise<Series> {
+  const { time, columns, header, missing } = checked(schema, given, "series");
+  const grid = await readGrid(source, header);
   const when = timePlace(grid, time);
-  const places = channelPlaces(grid, columns, when);
-  const channels = places.map((place) => numbersOf(grid, place, missing));
+  const places = channelPlaces(grid, channels ?? columns?.split(","), when);
+  const numbers = places.map((place) => numbersOf(grid, place, missing));
   const [N, C] = [grid.records.length, places.length];
   const values = new Float64Array(N * C);
-  for (const [c, numbers] of channels.entries()) for (const [n, value] of numbers.entries()) values[n * C + c] = value;
+  for (const [c, column] of numbers.entries()) for (const [n, value] of column.entries()) values[n * C + c] = value;
   return {
     name: source.name,
     channels: places.map((place) => grid.columns[place] ?? ""),

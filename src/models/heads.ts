@@ -79,8 +79,8 @@ export interface ForecastModel extends Model<"values", "forecast"> {
   readonly horizon: number;
   /** C. */
   readonly channels: number;
-  /** The share of what comes that intervals shall hold; undefined where there are none. */
-  readonly intervals: number | undefined;
+  /** The share of what comes that intervals shall hold; 0 where there are none. */
+  readonly intervals: number;
 }
 
 /** values [B, T, C], of which the first lengths [B] steps of each row are meant -> logits [B, K]. */

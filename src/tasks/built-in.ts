@@ -1,6 +1,9 @@
 /** The tasks that come with the library, and what their models become when they are opened. */
 import { type Classifier, classify } from "./classify.ts";
+import { forecast } from "./forecast.ts";
+import type { Forecaster } from "./forecaster.ts";
 import { language, type TextGenerator } from "./language.ts";
+import { type SeriesClassifier, series } from "./series.ts";
 import { type Tagger, tag } from "./tag.ts";
 import type { Predictor, Task } from "./task.ts";
 import { transcribe } from "./transcribe.ts";
@@ -9,7 +12,10 @@ import { translate } from "./translate.ts";
 import type { Translator } from "./translator.ts";
 
 /** By name. */
-export const builtIn = { language, classify, tag, translate, transcribe } satisfies Record<string, Task>;
+export const builtIn = { language, classify, tag, translate, transcribe, forecast, series } satisfies Record<
+  string,
+  Task
+>;
 
 /** The tasks that come with the library, by name. */
 export type Tasks = typeof builtIn;
@@ -21,5 +27,7 @@ export interface Predictors {
   tag: Tagger;
   translate: Translator;
   transcribe: Transcriber;
+  forecast: Forecaster;
+  series: SeriesClassifier;
 }
 export type PredictorOf<T extends string> = T extends keyof Predictors ? Predictors[T] : Predictor;

@@ -52,7 +52,7 @@ export class ClassTally {
 }
 
 /** Scores of logits [B, K], and a picture of which labels are taken for which. */
-export function classScorer(labels: readonly string[]): Scorer<Labelled> {
+export function classScorer<E extends Pick<Labelled, "label"> = Labelled>(labels: readonly string[]): Scorer<E> {
   const found = new ClassTally(labels.length);
   return {
     add(examples, { logits }) {

@@ -153,7 +153,7 @@ function labelsOf(rows: readonly Told[], name: string, known: readonly string[])
 }
 
 /** The labels that a configuration names. */
-function namedLabels({ id2label }: Json): string[] | undefined {
+export function namedLabels({ id2label }: Json): string[] | undefined {
   const names = id2label as Readonly<Record<string, unknown>> | null | undefined;
   return names ? Object.keys(names).map((_, i) => String(names[i] ?? i)) : undefined;
 }

@@ -49,14 +49,14 @@ const forecasts = {
     .describe("steps that are read at a time (default: half of the window at most, 48 at most)"),
   decoding: z
     .enum(["parallel", "recurrent"])
-    .default("parallel")
-    .describe("segments of a forecast at once, or each after the one before"),
+    .optional()
+    .describe("segments of a forecast at once or one by one (default: parallel)"),
   normalisation: z
     .enum(["last", "standard", "none"])
-    .default("last")
-    .describe("what is taken off a window: its last value, its mean and deviation, nothing"),
-  channel_independence: z.boolean().default(true).describe("reads every channel on its own, with the same weights"),
-  intervals: real(0.01, 0.999).optional().describe("share of what comes that intervals shall hold"),
+    .optional()
+    .describe("what is taken off a window: its last value, or its mean and deviation (default: last)"),
+  channel_independence: z.boolean().optional().describe("reads every channel on its own (default: true)"),
+  intervals: real(0, 0.999).optional().describe("share of what comes that intervals shall hold; 0 for none"),
 };
 
 const encoderDecoder = {

@@ -33,7 +33,7 @@ function defaultSegment(window: number): number {
 /** What a configuration means. Throws ConfigError where it cannot be. */
 function planOf(config: RecurrentConfig) {
   const { window: W, horizon: H } = forecastSizes(config);
-  const { segment: S = defaultSegment(W), decoding, channel_independence, bidirectional } = config;
+  const { segment: S = defaultSegment(W), decoding = "parallel", channel_independence = true, bidirectional } = config;
   if (W % S !== 0)
     throw new ConfigError(
       `config: segment: expected a divisor of the window of ${W}, got ${S}; take ${defaultSegment(W)}`,
@@ -42,11 +42,14 @@ function planOf(config: RecurrentConfig) {
   const C = channelCount(config);
   const m = Math.ceil(H / S);
   const G = channel_independence ? C : 1;
-  return { W, H, C, S, m, G, width: C / G, length: decoding === "recurrent" ? S : Math.ceil(H / m) };
+  return { W, H, C, S, m, G, decoding, width: C / G, length: decoding === "recurrent" ? S : Math.ceil(H / m) };
 }
 
 /** What is taken off a window [B, W, C], as a function that puts it on again. */
-function normalised(values: Tensor, how: RecurrentConfig["normalisation"]): [Tensor, (scaled: Tensor) => Tensor] {
+function normalised(
+  values: Tensor,
+  how: RecurrentConfig["normalisation"] = "last",
+): [Tensor, (scaled: Tensor) => Tensor] {
   if (how === "none") return [values, (scaled) => scaled];
   if (how === "last") {
     const last = values.slice(1, -1);
@@ -122,8 +125,8 @@ function oneByOne<S>({ layers, embedded, readOut }: Making<S>, { m, S, width }: 
 export function forecast<S>(recurrence: Recurrence<S>, config: RecurrentConfig): ForecastModel {
   const plan = planOf(config);
   const { W, H, C, S, G, width, length } = plan;
-  const { embedding_dim: I, dropout, normalisation, intervals } = config;
-  const ends = intervals === undefined ? 1 : 3; // the forecast, and what lies between it and both ends of the interval
+  const { embedding_dim: I, dropout, normalisation, intervals = 0 } = config;
+  const ends = intervals === 0 ? 1 : 3; // the forecast, and what lies between it and both ends of the interval
   const segments = Linear(S * width, I);
   const layers = recurrence.layers(I, config);
   const decoder = Linear(stateWidth(config), length * width * ends);
@@ -134,7 +137,7 @@ export function forecast<S>(recurrence: Recurrence<S>, config: RecurrentConfig):
     embedded: (xs) => segments(xs).relu(),
     readOut: (hs) => decoder(drop(hs)),
   };
-  const { parts, decode } = config.decoding === "parallel" ? parallel(making, plan, I) : oneByOne(making, plan);
+  const { parts, decode } = plan.decoding === "parallel" ? parallel(making, plan, I) : oneByOne(making, plan);
   const unfolded = (ys: Tensor) => ys.rearrange("(b g) m (s w) -> b (m s) (g w)", { g: G, w: width }).slice(1, 0, H);
   return guarded<"values", ForecastModel>({
     parts: { segments, [recurrence.modelType]: layers, ...parts, decoder },
