@@ -23,6 +23,7 @@ const ROWS = [
   "mingru",
   "mingru-parallel",
   "minlstm",
+  "ctc",
   "lstm-forward",
   "lstm-forward-32",
   "gpt-4x128",

@@ -12,6 +12,7 @@ import { gpt as gptArchitecture } from "../src/models/gpt.ts";
 import { build } from "../src/models/index.ts";
 import {
   crossEntropy,
+  ctcLoss,
   GRUCell,
   Linear,
   LSTM,
@@ -220,6 +221,34 @@ function minimalRow(kind: keyof typeof minimal, sizes: Sizes, parallel: boolean)
   };
 }
 
+/** A linear layer and the CTC loss over its logits, of which α needs 2L + 1 numbers a step. */
+function ctc(): Row {
+  const { B, T, I, K, L } = shared.CTC;
+  const layer = Linear(I, K);
+  const whole = (data: Int32Array, shape = [B]) => host(data, shape);
+  const feeds = {
+    x: uniform([B, T, I], X),
+    labels: whole(
+      shared.integers([B, L], Y, K - 1).map((label) => label + 1),
+      [B, L],
+    ),
+    lengths: whole(new Int32Array(B).fill(T)),
+    labelLengths: whole(new Int32Array(B).fill(L)),
+  };
+  const weights = values(shared.fill(shared.ctcShapes()));
+  const loss: StepOptions["loss"] = (fed) =>
+    ctcLoss(layer(get(fed, "x")), get(fed, "labels"), get(fed, "lengths"), get(fed, "labelLengths"));
+  return {
+    options: { parameters: namedParameters(layer), batch: specs(feeds), loss, optimizer: sgd() },
+    values: weights,
+    feeds,
+    lr: 0.01,
+    flops: 2 * 2 * B * T * I * K,
+    numbers: 3 * countOf(weights) + B * T * (I + 2 * K + 2 * L + 1),
+    tokens: B * T,
+  };
+}
+
 /** The mean of all squared outputs of an LSTM, without a gradient. */
 function forward(own: shared.RecurrentSizes, changed: Sizes): Row {
   const { B, T, I, H } = { ...own, ...changed };
@@ -315,6 +344,7 @@ export const rows: Readonly<Record<string, (sizes: Sizes) => Row>> = {
   mingru: (sizes) => minimalRow("mingru", sizes, false),
   "mingru-parallel": (sizes) => minimalRow("mingru", sizes, true),
   minlstm: (sizes) => minimalRow("minlstm", sizes, false),
+  ctc,
   "lstm-forward": (sizes) => forward(shared.FORWARD["lstm-forward"], sizes),
   "lstm-forward-32": (sizes) => forward(shared.FORWARD["lstm-forward-32"], sizes),
   "gpt-4x128": (sizes) => gpt(shared.GPT["gpt-4x128"], sizes),

@@ -27,6 +27,13 @@ export const Y: number;
 export const MLP: { readonly B: number; readonly widths: readonly number[] };
 export const CONV: { readonly B: number };
 export const RECURRENT: RecurrentSizes;
+export const CTC: {
+  readonly B: number;
+  readonly T: number;
+  readonly I: number;
+  readonly K: number;
+  readonly L: number;
+};
 export const FORWARD: Readonly<Record<"lstm-forward" | "lstm-forward-32", RecurrentSizes>>;
 export const GPT: { readonly "gpt-4x128": GPTSizes; readonly "gpt-6x384": GPTSizes };
 export const GPT2: { readonly sizes: Omit<GPTSizes, "B">; readonly PROMPT: number; readonly TOKENS: number };
@@ -41,6 +48,7 @@ export function mlpShapes(): Shapes;
 export function convShapes(): Shapes;
 export function recurrentShapes(gates: number, sizes?: RecurrentSizes): Shapes;
 export function minimalShapes(gates: number, sizes?: RecurrentSizes): Shapes;
+export function ctcShapes(): Shapes;
 export function gptShapes(sizes: GPTSizes): Shapes;
 export function gpt2Shapes(sizes?: Omit<GPTSizes, "B">): Shapes;
 

@@ -60,6 +60,8 @@ export const parameterCount = (shapes) => Object.values(shapes).reduce((sum, sha
 export const MLP = { B: 64, widths: [784, 512, 512, 10] };
 export const CONV = { B: 32 };
 export const RECURRENT = { B: 32, T: 64, I: 128, H: 256 };
+/** A linear layer under the CTC loss: L letters of K - 1 kinds in T steps. */
+export const CTC = { B: 32, T: 150, I: 64, K: 29, L: 30 };
 /** Forward passes of an LSTM. */
 export const FORWARD = {
   "lstm-forward": { B: 1, T: 1024, I: 256, H: 256 },
@@ -99,6 +101,8 @@ export const minimalShapes = (gates, { I, H } = RECURRENT) => ({
   weight_ih_l0: [gates * H, I],
   bias_ih_l0: [gates * H],
 });
+
+export const ctcShapes = () => ({ weight: [CTC.K, CTC.I], bias: [CTC.K] });
 
 export function gptShapes({ layers, C, T, V }) {
   const block = (i) => ({

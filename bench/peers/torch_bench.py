@@ -100,6 +100,14 @@ def recurrent(make):
     return model, loss, sgd(model)
 
 
+def ctc(B=32, T=150, I=64, K=29, L=30):
+    """x [32, 150, 64] -> logits [32, 150, 29] and the CTC loss of 30 letters each."""
+    model = fill(nn.Linear(I, K))
+    x, labels = uniform((B, T, I), X), integers((B, L), Y, K - 1) + 1
+    lengths, label_lengths = torch.full((B,), T), torch.full((B,), L)
+    return model, lambda: F.ctc_loss(model(x).log_softmax(-1).transpose(0, 1), labels, lengths, label_lengths), sgd(model)
+
+
 class Minimal(nn.Module):
     """minGRU (2 rows) and minLSTM (3) as the paper has them (arXiv 2410.01201, appendix B): a parallel scan in logarithms."""
 
@@ -212,6 +220,7 @@ ROWS = {
     "mingru": lambda _: minimal(2),
     "mingru-parallel": lambda _: minimal(2),
     "minlstm": lambda _: minimal(3),
+    "ctc": lambda _: ctc(),
     "lstm-forward": lambda _: forward(1),
     "lstm-forward-32": lambda _: forward(32),
     "gpt2-prefill": lambda _: gpt2(1, "prefill"),
