@@ -220,11 +220,13 @@ export type {
   EntityCounts,
   EntityScores,
   Metric,
+  NabOptions,
   Numbers,
   Running,
   ScoreOptions,
   TagLists,
   Tally,
+  Windows,
 } from "./metrics/index.ts";
 export { metrics };
 

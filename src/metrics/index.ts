@@ -21,4 +21,5 @@ export {
   type TagLists,
 } from "./entities.ts";
 export type { Metric, Numbers, Running, Tally } from "./metric.ts";
+export { type NabOptions, nab, nabThreshold, pointF1, type Windows } from "./nab.ts";
 export { meanAbsoluteError, perplexity, r2, rootMeanSquaredError } from "./numbers.ts";
