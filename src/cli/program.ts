@@ -72,7 +72,7 @@ const predict: Verb = {
       .argument("<run>", "folder of a run, of its best/, or of a checkpoint")
       .argument(
         "[inputs...]",
-        "files of lines, JSON Lines, .csv or .tsv, or what the task reads; - is standard input, the default",
+        "files of lines, JSON Lines, .csv, .tsv or .conll, or what the task reads; - is standard input, the default",
       )
       .addOption(threads())
       .option(...DEVICE)
