@@ -100,7 +100,7 @@ function candidatesOf(
   count: number,
   never: readonly number[],
 ): Candidate[] {
-  const logits = Float64Array.from(given);
+  const logits = new Float64Array(given);
   const total = logTotal(logits);
   for (const id of never) if (id < logits.length) logits[id] = Number.NEGATIVE_INFINITY;
   return Array.from(first(logits, count), (id) => ({

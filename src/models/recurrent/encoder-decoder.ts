@@ -24,15 +24,13 @@ import {
   GeneralAttention,
   isTraining,
   Linear,
+  uniformInit,
 } from "../../nn/index.ts";
 import { noise, ones, type Tensor, zeros } from "../../tensor/index.ts";
 import { type Carried, type EncoderDecoderModel, encoderDecoderInputs, guardedEncoderDecoder } from "../heads.ts";
 import { targetVocabularySize, vocabularySize } from "../sizes.ts";
 import { overTokens, type Recurrence, stateWidths } from "./body.ts";
 import { directions, drawsEachStep, outputWidth, type RecurrentConfig, stateWidth } from "./config.ts";
-
-/** Initial embeddings are small, so that a word that is hardly ever seen says little. */
-const WORD_DEVIATION = 0.1;
 
 /** What a step saw last, which input feeding hands on. */
 const FED = "attentional";
@@ -60,7 +58,8 @@ function looking(config: RecurrentConfig): Looking {
       "config: attention: dot compares vectors of one width, and an encoder that reads both ways gives twice the decoder's; choose general or leave out bidirectional",
     );
   const attention = { additive: AdditiveAttention, general: GeneralAttention, dot: DotAttention }[kind](H, M);
-  const combine = Linear(M + H, H, { bias: false });
+  // Glorot & Bengio 2010: with the smaller values of Linear, what is seen hardly reaches the logits at first.
+  const combine = Linear(M + H, H, { bias: false, weightInit: uniformInit(Math.sqrt(6 / (M + H + H))) });
   return {
     parts: { attention, combine },
     memory: { values: ["B", "S", M], ...(kind !== "dot" && { keys: ["B", "S", H] }), lengths: ["B"] },
@@ -105,7 +104,7 @@ type Decode = (target: Tensor, memory: Carried, carried: Carried) => Tensor;
 function decoding<S>(recurrence: Recurrence<S>, config: RecurrentConfig, V: number, { parts, look }: Looking) {
   const { embedding_dim: I, dropout, input_feeding: feeding = false } = config;
   const { modelType, toRecord, fromRecord } = recurrence;
-  const embedding = Embedding(V, I, WORD_DEVIATION);
+  const embedding = Embedding(V, I);
   const layers = recurrence.layers(feeding ? I + stateWidth(config) : I, {
     ...config,
     bidirectional: false,
@@ -159,7 +158,7 @@ const sampledDecoding =
 function encoding<S>(recurrence: Recurrence<S>, config: RecurrentConfig, { remember }: Looking) {
   const { input_feeding: feeding = false } = config;
   const H = stateWidth(config);
-  const { embedding, layers } = overTokens(recurrence, config, WORD_DEVIATION);
+  const { embedding, layers } = overTokens(recurrence, config);
   const bridge = bridging(recurrence, config);
   const drop = Dropout(config.dropout);
   const encode = (source: Tensor, lengths: Tensor) => {
