@@ -89,6 +89,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
       /^blocks\.0\.norm\.weight blocks\.0\.norm\.bias blocks\.0\.up\.weight .* head\.bias\nTensor\(f32\[B, 2\], \w+\)$/,
     fit: /^true\ntrue\n0\.weight 0\.bias 2\.weight 2\.bias$/,
     scan: /^states 1 1\.5 1\.75 1\.875\n∂ last \/ ∂ x 0\.125 0\.25 0\.5 1$/,
+    cell: /^outputs B,T,4, last states 2,B,4\nW_l0\.weight W_l0\.bias U_l0\.weight V_l0\.weight V_l0\.bias W_l0_reverse\.weight /,
     recompute: /^-?[\d.]+ -?[\d.]+$/,
     step: /^true true body\nbody\.weight body\.bias head\.weight head\.bias$/,
     add: /^true$/,

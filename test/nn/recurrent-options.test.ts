@@ -255,6 +255,20 @@ describe("the engine's operator and the scan agree", () => {
     }
   });
 
+  test("peepholes in WebAssembly", async () => {
+    const layer = LSTM(I, H, { peepholes: true, bidirectional: true, layers: 2 });
+    const [x, n] = [input("x", [4, 5, I]), input("n", [4], "i32")];
+    const [ys, { c }] = layer(x, { lengths: n });
+    const values = initialValues(namedParameters(layer), 1);
+    const run = async (fused: boolean) => {
+      const model = lower({ x, n, ...namedParameters(layer) }, { ys, c }, values, fused);
+      const program = await compileModel(model, { device: "wasm", threads: 1 });
+      return program.run({ x: uniform(1, [4, 5, I], -2, 2, "f32"), n: host([5, 0, 2, 1], [4], "i32") });
+    };
+    const [fused, plain] = [await run(true), await run(false)];
+    for (const key of ["ys", "c"] as const) requireClose(key, fused[key], plain[key] as HostTensor, reordered);
+  });
+
   test("NaN in a peephole is NaN everywhere", async () => {
     const layer = LSTM(I, H, { peepholes: true });
     const values = initialValues(namedParameters(layer), 1);
