@@ -46,6 +46,16 @@ function normalised({ data, frames, width }: Features, { mean, deviation }: Norm
   return { data: out, frames, width };
 }
 
+/** Root mean square of a sound that is heard. */
+const LEVEL = 0.1;
+
+/** Samples with that root mean square: how near a microphone was says nothing of what is said. */
+function levelled(samples: Float32Array): Float32Array {
+  const power = samples.reduce((sum, x) => sum + x * x, 0) / samples.length;
+  const gain = power > 0 ? LEVEL / Math.sqrt(power) : 1;
+  return samples.map((x) => x * gain);
+}
+
 /** n windows side by side, the last filled up with 0: [T, F] -> [⌈T/n⌉, n·F]. */
 function stacked({ data, frames, width }: Features, n: number): Features {
   const steps = Math.ceil(frames / n);
@@ -75,11 +85,12 @@ export class Hearing {
   samples({ samples, rate }: Sound): Float32Array {
     return resample(samples, rate, this.settings.rate);
   }
+  /** Log mel spectra of a sound as loud as any other. */
   spectra(samples: Float32Array): Features {
-    return this.#spectra(samples);
+    return this.#spectra(levelled(samples));
   }
   features(samples: Float32Array): Features {
-    const spectra = this.#spectra(samples);
+    const spectra = this.spectra(samples);
     return stacked(normalised(spectra, this.settings.norm ?? normOf([spectra])), this.settings.stack);
   }
 }

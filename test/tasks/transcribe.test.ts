@@ -132,6 +132,18 @@ describe("what does not change a result", () => {
     expect(other.transcript).toBe(answers[0]?.transcript);
     await model.release();
   });
+  test("how loud it is", async () => {
+    const model = await open1();
+    const samples = Float32Array.from(speak("bca", 5));
+    const inputs = [1, 0.25, 2 ** -9].map((gain) => ({ samples: samples.map((x) => x * gain), rate: RATE }));
+    const answers = (await listOf(model.predict(inputs, { batch: 1 }))) as Transcription[];
+    for (const { confidence } of answers) expect(confidence).toBe(answers[0]?.confidence); // powers of 2 round nothing
+    const [silence] = (await listOf(
+      model.predict([{ samples: new Float32Array(900), rate: RATE }]),
+    )) as Transcription[];
+    expect(Number.isFinite(silence?.confidence)).toBe(true);
+    await model.release();
+  });
   test("a wide beam is at least as sure as the likeliest path", async () => {
     const model = await open1();
     const [greedy, beam] = await Promise.all(
