@@ -357,9 +357,11 @@ export {
 export type { Classification, Classifier } from "./tasks/classify.ts";
 export { type Evaluated, type EvaluateOptions, evaluate } from "./tasks/evaluate.ts";
 export { exportForward, exportTraining } from "./tasks/export.ts";
+export type { ChannelForecast, Forecast, Forecaster } from "./tasks/forecaster.ts";
 export { addTask, loadTask, type Predictor, type Problem, type Task, taskNames } from "./tasks/index.ts";
 export type { Continuation, TextGenerator } from "./tasks/language.ts";
 export { loadModel, type Opened, open } from "./tasks/open.ts";
+export type { SeriesClass, SeriesClassifier } from "./tasks/series.ts";
 export type { Tagged, TaggedEntity, Tagger } from "./tasks/tag.ts";
 export { type ResumeOptions, resume, type Trained, type TrainOptions, train } from "./tasks/train.ts";
 export type { SpokenCharacter, Transcriber, Transcription } from "./tasks/transcriber.ts";

@@ -95,7 +95,7 @@ function gridOfLines(text: string, { name }: Source): Grid {
   const rows = text
     .split("\n")
     .flatMap((line, i) => (line.trim() ? [{ row: parseRow(line, `series ${name}, line ${i + 1}`), line: i + 1 }] : []));
-  const columns = Object.keys(rows[0]?.row ?? {});
+  const columns = [...new Set(rows.flatMap(({ row }) => Object.keys(row)))];
   const records = rows.map(({ row, line }) => ({ cells: columns.map((column) => spelledCell(row[column])), line }));
   return { name, columns, named: true, records };
 }

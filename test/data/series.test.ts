@@ -39,6 +39,10 @@ describe("channels", () => {
     expect([...(await read("t;x\n1;2,5\n".replace(",", "."))).values]).toEqual([1, 2.5]);
     expect([...(await read("time\tx\n1\t2\n", {}, "a.tsv")).values]).toEqual([2]);
     expect([...(await read('"Month","Passengers"\n"1949-01",112\n')).values]).toEqual([112]);
+    const later = '{"x":1}\n{"x":2,"y":3}\n';
+    await expect(read(later, {}, "a.jsonl")).rejects.toThrow(
+      "series a.jsonl, line 1: expected a number in column y, got nothing",
+    );
     const lines = '{"time":"2020-01-01","x":1,"y":2}\n\n{"time":"2020-01-02","x":3,"y":4}\n';
     expect(await read(lines, {}, "a.jsonl")).toMatchObject({
       channels: ["x", "y"],
