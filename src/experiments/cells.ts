@@ -62,9 +62,9 @@ export function cellOf(name: CellName, I: number, H: number, { nonlinearity, for
 export const parameterCount = (parts: object): number =>
   Object.values(namedParameters(parts)).reduce((sum, { shape }) => sum + Number(sizeOf(shape)), 0);
 
-/** The width at which a model made by `make` has about `parameters` of them. */
-export function widthFor(parameters: number, make: (H: number) => object): number {
-  let [low, high] = [1, 4096];
+/** The width, at most `most`, at which a model made by `make` has about `parameters` of them. */
+export function widthFor(parameters: number, make: (H: number) => object, most = 4096): number {
+  let [low, high] = [1, most];
   while (low < high) {
     const middle = (low + high) >> 1;
     if (parameterCount(make(middle)) < parameters) low = middle + 1;

@@ -9,6 +9,10 @@ const registry = new Map<string, () => Promise<Experiment>>([
   ["vanishing-gradient", async () => (await import("./vanishing-gradient.ts")).vanishingGradient as Experiment],
   ["exploding-gradient", async () => (await import("./exploding-gradient.ts")).explodingGradient as Experiment],
   ["adding-problem", async () => (await import("./adding-problem.ts")).addingProblem as Experiment],
+  ["lstm-vs-gru", async () => (await import("./lstm-vs-gru.ts")).lstmVsGru as Experiment],
+  ["overfitting", async () => (await import("./overfitting.ts")).overfitting as Experiment],
+  ["sequential-cost", async () => (await import("./sequential-cost.ts")).sequentialCost as Experiment],
+  ["bottleneck", async () => (await import("./bottleneck.ts")).bottleneck as Experiment],
   ["copy-memory", async () => (await import("./copy-memory.ts")).copyMemory as Experiment],
 ]);
 

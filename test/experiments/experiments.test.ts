@@ -2,14 +2,17 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
 import { addingBatch } from "../../src/experiments/adding-problem.ts";
+import { sentences } from "../../src/experiments/bottleneck.ts";
 import { CELLS, parameterCount, widthFor } from "../../src/experiments/cells.ts";
 import { copyBatch } from "../../src/experiments/copy-memory.ts";
 import { reader } from "../../src/experiments/fitting.ts";
 import { factorPerStep, gradientFlow } from "../../src/experiments/gradient-flow.ts";
 import { addExperiment, experimentNames, loadExperiment, runExperiment } from "../../src/experiments/index.ts";
+import { type Course, sized } from "../../src/experiments/language.ts";
 import { scaleToRadius, spectralRadius } from "../../src/experiments/radius.ts";
 import { namedParameters, RNNCell } from "../../src/nn/index.ts";
-import { initialValues, stream } from "../../src/runtime/index.ts";
+import { type HostTensor, initialValues, stream } from "../../src/runtime/index.ts";
+import { builtInText } from "../../src/stories/index.ts";
 import { numbersOf } from "../support/numbers.ts";
 
 describe("the spectral radius", () => {
@@ -169,6 +172,73 @@ describe("expected bands", () => {
     expect(summary).toBe(
       "recall falls under 20 %, where guessing has 12.5 %: rnn at lag 1, lstm at lag 1, gru at lag 1",
     );
+  }, 60_000);
+});
+
+describe("language models that are compared", () => {
+  test("have about the parameters that are asked for", async () => {
+    for (const name of ["rnn", "lstm", "gru", "mingru", "gpt"])
+      expect((await sized(name, 60_000, { vocabulary: 80, context: 32 })).parameters / 60_000).toBeCloseTo(1, 0);
+  });
+
+  test("lstm-vs-gru: every one of them is better than knowing how often each character occurs", async () => {
+    const options = { threads, steps: 60, seeds: 1, parameters: 10_000, context: 16 };
+    const { table } = await runExperiment("lstm-vs-gru", options);
+    const counts = new Map<string, number>();
+    const text = builtInText();
+    for (const letter of text) counts.set(letter, (counts.get(letter) ?? 0) + 1 / text.length);
+    const entropy = [...counts.values()].reduce((sum, p) => sum - p * Math.log(p), 0);
+    for (const row of table) expect(row["nats per character"]).toBeLessThan(entropy);
+  }, 60_000);
+
+  test("overfitting: on a little text the loss on other text rises again, on more text it does not", async () => {
+    const options = { threads, characters: 600, hidden: 48, steps: 160, context: 16, lr: 0.02, more: 100 };
+    const { values } = await runExperiment("overfitting", options);
+    const courses = values.courses as Record<string, Course>;
+    const risen = (name: string) => {
+      const points = courses[name]?.validation ?? [];
+      return (points.at(-1)?.[1] ?? 0) - Math.min(...points.map(([, loss]) => loss));
+    };
+    expect(risen("little text")).toBeGreaterThan(0.2);
+    expect(risen("more text")).toBeLessThan(0.05);
+    expect(courses["little text"]?.training.at(-1)?.[1]).toBeLessThan(1.5);
+  }, 120_000);
+
+  test("sequential-cost: a time for every model and length", async () => {
+    const { table, values } = await runExperiment("sequential-cost", {
+      threads,
+      lengths: "8,4",
+      repeats: 1,
+      parameters: 3000,
+    });
+    expect(table.map(Object.keys)).toEqual(Array(5).fill(["model", "ms at 4", "ms at 8"]));
+    for (const { ms } of values.times as { ms: number }[]) expect(ms).toBeGreaterThan(0);
+  }, 60_000);
+});
+
+describe("the bottleneck", () => {
+  test("a translation says the counterpart of each word, the last one first; what is behind does not count", () => {
+    const { source, sourceLengths, target, said, counts } = sentences([3, 1], 4, 5, 0, 1);
+    const row = (tensor: HostTensor, b: number) => numbersOf(tensor.data).slice(b * 4, (b + 1) * 4);
+    expect(numbersOf(sourceLengths.data)).toEqual([3, 1]);
+    for (const [b, length] of [3, 1].entries()) {
+      const words = row(source, b).slice(0, length);
+      const expected = words.map((word) => (word % 5) + 1).reverse();
+      expect(words.every((word) => word >= 1 && word <= 5)).toBe(true);
+      expect(row(said, b)).toEqual([...expected, ...Array(4 - length).fill(0)]);
+      expect(row(target, b)).toEqual([0, ...expected.slice(0, -1), ...Array(4 - length).fill(0)]);
+      expect(row(counts, b)).toEqual([...Array(length).fill(1), ...Array(4 - length).fill(0)]);
+      expect(row(source, b).slice(length)).toEqual(Array(4 - length).fill(0));
+    }
+  });
+
+  test("without attention long sentences are translated worse than short ones, and worse than with it", async () => {
+    const options = { threads, lengths: "3,14", words: 8, hidden: 32, steps: 400, lr: 0.01 };
+    const { table } = await runExperiment("bottleneck", options);
+    const [short, long] = table as Record<string, number>[];
+    expect(short?.["without attention"]).toBeGreaterThan(0.8);
+    expect(long?.["without attention"]).toBeLessThan((short?.["without attention"] ?? 0) - 0.2);
+    expect(long?.["with attention"]).toBeGreaterThan((long?.["without attention"] ?? 1) + 0.2);
   }, 60_000);
 });
 
