@@ -123,7 +123,7 @@ const products: readonly (readonly [Shape, Shape, boolean, boolean])[] = [
   [[2, 0], [0, 3], false, false],
   [[2, 3, 0], [2, 4, 0], false, true],
   [[2, 0, 3], [2, 0, 4], true, false],
-  [[4, 2, 3, 2], [2, 2, 3], false, true],
+  [[4, 2, 3, 2], [2, 3, 2], false, true],
   [[3, 2, 2, 1, 2], [2, 1, 2, 3], false, false],
   [[2, 3, 2], [1, 2, 2], false, false],
 ];
