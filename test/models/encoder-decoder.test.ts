@@ -6,8 +6,10 @@ import type { ScanAttrs } from "../../src/graph/ops/scan.ts";
 import { simplify } from "../../src/graph/simplify.ts";
 import { build, type EncoderDecoderModel, encoderDecoderInputs, loadArchitecture } from "../../src/models/index.ts";
 import { crossEntropy, namedParameters, traceTraining } from "../../src/nn/index.ts";
+import { adamW } from "../../src/optim/index.ts";
 import { compile, type Feeds, fillNoise, type HostTensor, initialValues } from "../../src/runtime/index.ts";
 import { input, inputsOf, type Tensor } from "../../src/tensor/index.ts";
+import { createStep } from "../../src/train/index.ts";
 import { encoderDecoderNames, type Fixture, loadEncoderDecoder } from "../support/fixtures.ts";
 import { host, numbersOf, requireClose } from "../support/numbers.ts";
 import { model as tolerance } from "../tolerances.ts";
@@ -223,6 +225,58 @@ describe("scheduled sampling", () => {
     expect(await own(1)).toEqual(await own(1));
     expect(numbersOf((await own(1)).data)).not.toEqual(numbersOf((await own(2)).data));
   });
+});
+
+test.each([
+  ["rnn", { attention: "additive" }],
+  ["lstm", { attention: "general", bidirectional: true }],
+  ["gru", { attention: "dot", scheduled_sampling: 0.1 }],
+  ["mingru", { attention: "general" }],
+  ["minlstm", { attention: "none" }],
+] as const)("%s in two layers with dropout and input feeding learns a batch by heart (%j)", async (name, config) => {
+  const model = await make({ ...config, input_feeding: true, num_layers: 2, dropout: 0.05, hidden_size: 16 }, name);
+  const parameters = namedParameters(model.parts);
+  const spec = (...shape: number[]) => ({ shape, dtype: "i32" }) as const;
+  const step = await createStep(
+    {
+      parameters,
+      batch: { source: spec(2, 3), sourceLengths: spec(2), target: spec(2, 3), labels: spec(2, 3) },
+      loss: ({ labels, ...given }) => crossEntropy(model.forward(given).logits, labels),
+      optimizer: adamW(),
+    },
+    { weights: initialValues(parameters, 1) },
+    { threads: 1 },
+  );
+  const batch = {
+    source: host([1, 2, 3, 4, 0, 0], [2, 3], "i32"),
+    sourceLengths: host([3, 1], [2], "i32"),
+    target: host([0, 5, 6, 0, 7, 8], [2, 3], "i32"),
+    labels: host([5, 6, 9, 7, 8, 9], [2, 3], "i32"),
+  };
+  const losses: number[] = [];
+  for (let n = 1; n <= 100; n++) losses.push((await step.run([batch], { step: n, lr: 0.02, seed: 1 })).loss);
+  expect(losses[0]).toBeGreaterThan(2); // ln 13 = 2.56 is a guess
+  expect(losses.at(-1)).toBeLessThan(0.3);
+  await step.release();
+});
+
+test("a source without a token gives finite logits", async () => {
+  for (const config of [{}, { attention: "additive", input_feeding: true }, { attention: "none" }]) {
+    const model = await make({ ...config, bidirectional: true });
+    const given = fixed(2, 3, 2);
+    const parameters = namedParameters(model.parts);
+    const { logits } = await run(
+      { ...given, ...parameters },
+      { ...model.forward(given) },
+      {
+        source: host([0, 0, 0, 1, 2, 3], [2, 3], "i32"),
+        sourceLengths: host([0, 3], [2], "i32"),
+        target: host([1, 2, 3, 4], [2, 2], "i32"),
+        ...initialValues(parameters, 2),
+      },
+    );
+    expect(numbersOf(logits?.data ?? new Float32Array([Number.NaN])).every(Number.isFinite)).toBe(true);
+  }
 });
 
 test("what cannot be built says why", async () => {
