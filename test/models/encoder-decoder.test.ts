@@ -174,6 +174,7 @@ describe("what stays in the loop of the decoder", () => {
     const ops = await decoderLoop({ attention, input_feeding: true });
     expect(products(ops)).toBe(expected);
     expect(count(ops, "gather")).toBe(0); // no embedding
+    expect(count(ops, "concat")).toBe(attention === "none" ? 0 : 1); // [c; h]; [y; h̃] is divided, so that W y can leave
     expect(count(ops, "softmax")).toBe(attention === "none" ? 0 : 1);
   });
 });
