@@ -370,8 +370,8 @@ export async function writePictures(folder: string, pictures: Readonly<Record<st
     await writeAtomic(safeJoin(folder, `${name}.svg`), [new TextEncoder().encode(svg)]);
 }
 
-function weightsIn(folder: string, kind: "last" | "best"): string {
-  if (kind === "last" || kind === "best") return join(folder, kind === "best" ? kind : "", WEIGHTS);
+function placeOf(folder: string, kind: "last" | "best"): string {
+  if (kind === "last" || kind === "best") return join(folder, kind === "best" ? kind : "");
   throw new CheckpointError(`run ${folder}: expected "last" or "best" weights, got ${shown(kind)}`);
 }
 
@@ -392,7 +392,9 @@ export function folder(path: string): Store {
       requireRecord(state, `run ${path}`);
       await saveState(path, state, await description());
     },
-    saveWeights: async (kind, entries) => writeTensors(weightsIn(path, kind), entries, await description()),
+    saveWeights: async (kind, entries) =>
+      writeTensors(join(placeOf(path, kind), WEIGHTS), entries, await description()),
+    saveFile: (kind, name, content) => writeAtomic(safeJoin(placeOf(path, kind), name), text(name, content)),
     log: async (event) => append(join(path, LOG), `${json("log", event)}\n`),
     readLog: () => readLog(path),
     savePictures: (pictures) => writePictures(path, pictures),

@@ -33,6 +33,8 @@ export interface Store {
   saveState(state: SavedState): Promise<void>;
   /** Replaces the weights, the last or the best, as a whole. */
   saveWeights(kind: "last" | "best", entries: readonly (readonly [string, StoredTensor])[]): Promise<void>;
+  /** Keeps a JSON file that was found later beside the last or the best weights, or replaces it. */
+  saveFile?(kind: "last" | "best", name: string, content: Json): Promise<void>;
   log(event: object): Promise<void>;
   /** What was logged, in order. */
   readLog?(): Promise<readonly Json[]>;

@@ -3,7 +3,7 @@
 export { type CaseOptions, readCases } from "./cases.ts";
 export { type ConllColumns, readConll, readWords, type TaggedSentence } from "./conll.ts";
 export { type Dataset, divided, listed, spread } from "./dataset.ts";
-export { later, seasonOf, type TimeStep } from "./dates.ts";
+export { clockOf, later, seasonOf, type TimeStep } from "./dates.ts";
 export { digest, textDigest } from "./digest.ts";
 export { gunzipped } from "./gzip.ts";
 export { parseIdx } from "./idx.ts";

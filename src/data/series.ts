@@ -21,11 +21,15 @@ export const seriesOptions = {
   missing: z.enum(["refuse", "previous"]).default("refuse").describe("what stands for a missing value: the one before"),
 };
 const schema = z.object(seriesOptions);
+const reading = schema.extend({
+  /** Whether times may come again, or go back by an hour at most, as where a clock is set back. */
+  setBack: z.boolean().default(false),
+});
 export type SeriesOptions = z.output<typeof schema>;
 
 /** When the rows of a series are. */
 export interface Times {
-  /** Rising, in milliseconds since 1970 or as plain numbers: [N]. */
+  /** Rising, but where clocks may be set back, in milliseconds since 1970 or as plain numbers: [N]. */
   readonly at: readonly number[];
   /** What most of them are apart. */
   readonly step: TimeStep;
@@ -120,15 +124,27 @@ function timePlace(grid: Grid, asked: string | undefined): number | undefined {
   return isDate(cellsOf(grid, 0)[0] ?? "") ? 0 : undefined;
 }
 
-/** Throws DataError at the first time that no clock reads, or that is not after the one before. */
-function timesOf(grid: Grid, place: number): Times {
+const HOUR = 3_600_000;
+
+/** The first of `times` that is not after the one before; with `setBack`, that is more than an hour before another. */
+function firstBack(times: readonly number[], calendar: boolean, setBack: boolean): number {
+  if (!setBack) return times.findIndex((time, i) => i > 0 && time <= (times[i - 1] ?? time));
+  let latest = Number.NEGATIVE_INFINITY;
+  return times.findIndex((time) => {
+    latest = Math.max(latest, time);
+    return time < latest - (calendar ? HOUR : 0);
+  });
+}
+
+/** Throws DataError at the first time that no clock reads, or that goes back. */
+function timesOf(grid: Grid, place: number, setBack: boolean): Times {
   const column = `column ${grid.columns[place]}`;
   const at = (i: number) => `series ${grid.name}, line ${grid.records[i]?.line}`;
   const cells = cellsOf(grid, place);
   const clock = clockOf(cells, `series ${grid.name}, ${column}`);
   if (!clock) throw unreadable(cells, at, column);
   const times = cells.map((cell) => clock.read(cell) ?? 0);
-  const back = times.findIndex((time, i) => i > 0 && time <= (times[i - 1] ?? time));
+  const back = firstBack(times, clock.calendar, setBack);
   if (back > 0)
     throw new DataError(
       `${at(back)}: expected a time after ${quoted(cells[back - 1] ?? "")} in ${column}, got ${quoted(cells[back] ?? "")}; sort the rows, and leave out what comes twice`,
@@ -199,10 +215,10 @@ export async function readGrid(source: Source, header: SeriesOptions["header"]):
  */
 export async function readSeries(
   source: Source,
-  given: Partial<SeriesOptions> = {},
+  given: Partial<z.output<typeof reading>> = {},
   channels?: readonly string[],
 ): Promise<Series> {
-  const { time, columns, header, missing } = checked(schema, given, "series");
+  const { time, columns, header, missing, setBack } = checked(reading, given, "series");
   const grid = await readGrid(source, header);
   const when = timePlace(grid, time);
   const places = channelPlaces(grid, channels ?? columns?.split(","), when);
@@ -215,6 +231,6 @@ export async function readSeries(
     channels: places.map((place) => grid.columns[place] ?? ""),
     values,
     size: N,
-    times: when === undefined ? undefined : timesOf(grid, when),
+    times: when === undefined ? undefined : timesOf(grid, when, setBack),
   };
 }

@@ -3,6 +3,7 @@ export { alignment } from "./alignment.ts";
 export { type Bar, bars } from "./bars.ts";
 export { confusion, MOST_LABELS } from "./confusion.ts";
 export { type Curve, curves, type Labels } from "./curves.ts";
+export { type Detected, detections } from "./detections.ts";
 export { forecasts, type Panel } from "./forecasts.ts";
 export { type Heard, speech } from "./speech.ts";
 export { digits } from "./svg.ts";

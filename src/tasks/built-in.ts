@@ -1,5 +1,7 @@
 /** The tasks that come with the library, and what their models become when they are opened. */
 import { type Classifier, classify } from "./classify.ts";
+import { detect } from "./detect.ts";
+import type { Detector } from "./detector.ts";
 import { forecast } from "./forecast.ts";
 import type { Forecaster } from "./forecaster.ts";
 import { language, type TextGenerator } from "./language.ts";
@@ -12,7 +14,7 @@ import { translate } from "./translate.ts";
 import type { Translator } from "./translator.ts";
 
 /** By name. */
-export const builtIn = { language, classify, tag, translate, transcribe, forecast, series } satisfies Record<
+export const builtIn = { language, classify, tag, translate, transcribe, forecast, series, detect } satisfies Record<
   string,
   Task
 >;
@@ -29,5 +31,6 @@ export interface Predictors {
   transcribe: Transcriber;
   forecast: Forecaster;
   series: SeriesClassifier;
+  detect: Detector;
 }
 export type PredictorOf<T extends string> = T extends keyof Predictors ? Predictors[T] : Predictor;

@@ -28,16 +28,21 @@ function recordOf(plan: Plan, run: RunOptions, step: number, best: Best | undefi
   };
 }
 
+/** The file of what a measurement found that answers need. */
+export const CALIBRATION = "calibration.json";
+
 /** Saves a run: what resuming needs, unless it is the best that is saved, then the weights for others. */
 export type Save = (kind: "last" | "best", step: number, best: Best | undefined) => Promise<void>;
 
 export const saver =
-  (store: Store, plan: Plan, run: RunOptions, stepper: Stepper): Save =>
+  (store: Store, plan: Plan, run: RunOptions, stepper: Stepper, calibration: () => Json | undefined): Save =>
   async (kind, step, best) => {
     const { weights, buffers, slots, averages } = stepper;
     const trainer = recordOf(plan, run, step, best);
     if (kind === "last") await store.saveState({ weights, buffers, slots, averages, trainer });
     await store.saveWeights(kind, toFile(valuesOf(plan, stepper), plan.architecture.files));
+    const found = calibration();
+    if (found) await store.saveFile?.(kind, CALIBRATION, found);
   };
 
 /** Loss and deciding score over all steps, those before a resumption included, as the log has them. */

@@ -84,7 +84,11 @@ export async function measurement<H extends Head>(
         program.run({ ...problem.collate(examples), ...state }, values);
       const reading = { data, scorer, most, run: each };
       await (problem.order === "streams" ? inStreams(reading, carried) : inBatches(reading, batch));
-      return { scores: scorer.scores(), pictures: scorer.pictures?.() ?? {} };
+      return {
+        scores: scorer.scores(),
+        pictures: scorer.pictures?.() ?? {},
+        calibration: scorer.calibration?.(),
+      };
     },
     release: () => program.release(),
   };

@@ -7,9 +7,17 @@ import { namedState } from "../nn/index.ts";
 import { type Feeds, type RunOptions, requireRunOptions, type Weights } from "../runtime/index.ts";
 import { checked, requireRecord } from "../schema.ts";
 import { defaultTask, loadTask, type PredictorOf } from "./index.ts";
+import { CALIBRATION } from "./keep.ts";
 import type { Description, Problem, Task } from "./task.ts";
 
-const FILES = ["config.json", "task.json", "tokenizer.json", "source_tokenizer.json", "generation_config.json"];
+const FILES = [
+  "config.json",
+  "task.json",
+  "tokenizer.json",
+  "source_tokenizer.json",
+  "generation_config.json",
+  CALIBRATION,
+];
 
 /** The files that describe what is in `store`. Throws CheckpointError where there is no config.json. */
 export async function readDescription(store: Store): Promise<Description> {

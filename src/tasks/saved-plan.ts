@@ -7,10 +7,12 @@ import { loadArchitecture } from "../models/index.ts";
 import type { RunOptions } from "../runtime/index.ts";
 import { checked } from "../schema.ts";
 import { loadTask } from "./index.ts";
+import { CALIBRATION } from "./keep.ts";
 import { readDescription } from "./open.ts";
 import { type Plan, type Planned, plan } from "./plan.ts";
 import { parseRecord, recorded, type TrainerRecord } from "./record.ts";
 import { sourceFor } from "./sources.ts";
+import type { Description } from "./task.ts";
 
 /** What may differ when a training is resumed. */
 export interface ResumeOptions extends FindOptions {
@@ -20,6 +22,9 @@ export interface ResumeOptions extends FindOptions {
   /** Steps in all, to train for longer. */
   readonly steps?: number | undefined;
 }
+
+/** What is trained on is measured anew. */
+const uncalibrated = ({ [CALIBRATION]: _, ...others }: Description): Description => others;
 
 const withoutNulls = (values: object): Json =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
@@ -46,7 +51,7 @@ export async function planSaved(store: Store, options: ResumeOptions): Promise<P
     architecture,
     task,
     options: chosen as Json,
-    problem: await task.reopen(found, chosen),
+    problem: await task.reopen(uncalibrated(found), chosen),
     sources: {
       train: sourceFor(task, options.data ?? recorded(was.train), options),
       validation: was.validation.given ? sourceFor(task, options.val ?? recorded(was.validation), options) : undefined,

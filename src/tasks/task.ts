@@ -116,6 +116,8 @@ export interface Problem<H extends Head = Head, E = unknown, B extends string = 
 export interface Measured {
   readonly scores: Scores;
   readonly pictures: Pictures;
+  /** What answers need to know of it; it is kept beside the weights that were measured, as calibration.json. */
+  readonly calibration?: Json | undefined;
 }
 
 /** SVG texts by name, without an ending. */
@@ -132,6 +134,8 @@ export interface Scorer<E> {
   scores(): Scores;
   /** What can be drawn of it: SVG by name. */
   pictures?(): Pictures;
+  /** What answers need to know of it, such as a threshold; nothing where too little was measured. */
+  calibration?(): Json | undefined;
 }
 
 /** A model that answers. */

@@ -2,10 +2,10 @@
  * Training any architecture for any task. `train` makes a plan from options, `resume` from what a run has saved. The rest
  * is the same: compile, save the beginning, loop, draw the curves.
  */
-import type { Store } from "../checkpoint/index.ts";
+import type { Json, Store } from "../checkpoint/index.ts";
 import { asStore } from "../files/index.ts";
 import { settle } from "../runtime/index.ts";
-import { requireRecord } from "../schema.ts";
+import { checked, requireRecord } from "../schema.ts";
 import {
   countOf,
   createStep,
@@ -18,12 +18,12 @@ import {
   type TrainingEvent,
 } from "../train/index.ts";
 import type { PredictorOf } from "./index.ts";
-import { drawCurves, logged, saver } from "./keep.ts";
+import { CALIBRATION, drawCurves, logged, saver } from "./keep.ts";
 import { type Measurement, measurement } from "./measure.ts";
 import { planNew, type TrainOptions } from "./new-plan.ts";
 import { loopSettings, type Plan, type Planned, stepOptions, valuesOf } from "./plan.ts";
 import { planSaved, type ResumeOptions } from "./saved-plan.ts";
-import type { Pictures } from "./task.ts";
+import type { Measured, Pictures, Problem } from "./task.ts";
 
 export type { ResumeOptions, TrainOptions };
 
@@ -92,8 +92,9 @@ async function* steps(
   { stepper, measure, compileSeconds }: Compiled,
   store: Store | undefined,
 ): AsyncGenerator<TrainingEvent, Trained> {
-  const { settings, task, problem, model } = plan;
-  const save = store && saver(store, plan, run, stepper);
+  const { settings, task, model } = plan;
+  let [pictures, calibration]: [Pictures, Json | undefined] = [{}, undefined];
+  const save = store && saver(store, plan, run, stepper, () => calibration);
   if (store && !before) {
     await store.create(plan.files);
     await save?.("last", 0, undefined);
@@ -113,13 +114,12 @@ async function* steps(
     chosen,
   };
 
-  let pictures: Pictures = {};
   const events = loop(stepper, {
     ...loopSettings(plan),
     from,
     best,
-    evaluate: evaluation(plan, stepper, measure, (drawn) => {
-      pictures = drawn;
+    evaluate: evaluation(plan, stepper, measure, (found) => {
+      ({ pictures, calibration } = found);
     }),
     save: save && { every: settings.saveEvery, run: save },
     signal,
@@ -128,7 +128,14 @@ async function* steps(
   const history = yield* logged(store, events);
   await store?.savePictures?.({ ...pictures, ...(await drawCurves(store, task)) });
   const values = valuesOf(plan, stepper);
-  return { ...history, open: () => problem.open(model, values, run) };
+  return { ...history, open: async () => (await calibrated(plan, calibration)).open(model, values, run) };
+}
+
+/** The problem of a plan with what was found when its model was measured. */
+async function calibrated({ task, problem, files }: Plan, found: Json | undefined): Promise<Problem> {
+  if (!found) return problem;
+  const options = checked(task.options, files["task.json"]?.options as Json, "task.json");
+  return task.reopen({ ...files, [CALIBRATION]: found }, options);
 }
 
 /** Examples that decide which weights are the best, by the order in which they come; at the end all are measured. */
@@ -138,14 +145,14 @@ function evaluation(
   plan: Plan,
   stepper: Stepper,
   measure: Measurement,
-  draw: (pictures: Pictures) => void,
+  note: (measured: Measured) => void,
 ): Evaluation {
   const { problem, task, settings, data } = plan;
   const most = QUICK_EVALUATION[problem.order];
   const run = async (some?: number) => {
-    const { scores, pictures } = await measure.run(valuesOf(plan, stepper), data.validation, some);
-    draw(pictures);
-    return scores;
+    const measured = await measure.run(valuesOf(plan, stepper), data.validation, some);
+    note(measured);
+    return measured.scores;
   };
   return {
     every: settings.evalEvery,

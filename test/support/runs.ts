@@ -53,6 +53,9 @@ export function memory(): Memory {
       const kept = entries.map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }] as const);
       store.weights.set(kind, new Map(kept));
     },
+    async saveFile(kind, name, content) {
+      if (kind === "last") store.files = { ...store.files, [name]: plain(content) };
+    },
     async log(event) {
       store.logged.push(plain(event));
     },
