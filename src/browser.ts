@@ -355,6 +355,7 @@ export {
   type Piece,
 } from "./models/index.ts";
 export type { Classification, Classifier } from "./tasks/classify.ts";
+export type { DetectedRow, Detection, Detector } from "./tasks/detector.ts";
 export { type Evaluated, type EvaluateOptions, evaluate } from "./tasks/evaluate.ts";
 export { exportForward, exportTraining } from "./tasks/export.ts";
 export type { ChannelForecast, Forecast, Forecaster } from "./tasks/forecaster.ts";

@@ -106,6 +106,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
     truncate: /^after 200 steps of each row: 0\.[1-9]\d+\nafter 400 .*\nafter 600 steps of each row: 0\.0\d+$/,
   },
   "docs/tasks/classify.md": { classify: /^accuracy 1\nbad: the whole thing was badly made\ngood: a joy\nf1 1$/ },
+  "docs/tasks/detect.md": { detect: /^2026-01-13T12:00\nNAB \d+\.\d$/ },
   "docs/tasks/forecast.md": { forecast: /^2026-01-13T12:00 3[2-8]\.\d+\nMASE [01]\.\d+$/ },
   "docs/tasks/language.md": { generate: /^40 true$/ },
   "docs/tasks/series.md": { series: /^accuracy 1\nup 0\.9\d+$/ },
