@@ -355,18 +355,18 @@ export {
   type Piece,
 } from "./models/index.ts";
 export type { Classification, Classifier } from "./tasks/classify.ts";
-export type { DetectedRow, Detection, Detector } from "./tasks/detector.ts";
+export type { DetectedRow, Detection, Detector } from "./tasks/detect/detector.ts";
 export { type Evaluated, type EvaluateOptions, evaluate } from "./tasks/evaluate.ts";
 export { exportForward, exportTraining } from "./tasks/export.ts";
-export type { ChannelForecast, Forecast, Forecaster } from "./tasks/forecaster.ts";
+export type { ChannelForecast, Forecast, Forecaster } from "./tasks/forecast/forecaster.ts";
 export { addTask, loadTask, type Predictor, type Problem, type Task, taskNames } from "./tasks/index.ts";
 export type { Continuation, TextGenerator } from "./tasks/language.ts";
 export { loadModel, type Opened, open } from "./tasks/open.ts";
 export type { SeriesClass, SeriesClassifier } from "./tasks/series.ts";
 export type { Tagged, TaggedEntity, Tagger } from "./tasks/tag.ts";
 export { type ResumeOptions, resume, type Trained, type TrainOptions, train } from "./tasks/train.ts";
-export type { SpokenCharacter, Transcriber, Transcription } from "./tasks/transcriber.ts";
-export type { Translation, Translator } from "./tasks/translator.ts";
+export type { SpokenCharacter, Transcriber, Transcription } from "./tasks/transcribe/transcriber.ts";
+export type { Translation, Translator } from "./tasks/translate/translator.ts";
 
 // Computing in a Worker
 

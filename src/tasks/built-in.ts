@@ -1,17 +1,17 @@
 /** The tasks that come with the library, and what their models become when they are opened. */
 import { type Classifier, classify } from "./classify.ts";
+import type { Detector } from "./detect/detector.ts";
 import { detect } from "./detect.ts";
-import type { Detector } from "./detector.ts";
+import type { Forecaster } from "./forecast/forecaster.ts";
 import { forecast } from "./forecast.ts";
-import type { Forecaster } from "./forecaster.ts";
 import { language, type TextGenerator } from "./language.ts";
 import { type SeriesClassifier, series } from "./series.ts";
 import { type Tagger, tag } from "./tag.ts";
 import type { Predictor, Task } from "./task.ts";
+import type { Transcriber } from "./transcribe/transcriber.ts";
 import { transcribe } from "./transcribe.ts";
-import type { Transcriber } from "./transcriber.ts";
+import type { Translator } from "./translate/translator.ts";
 import { translate } from "./translate.ts";
-import type { Translator } from "./translator.ts";
 
 /** By name. */
 export const builtIn = { language, classify, tag, translate, transcribe, forecast, series, detect } satisfies Record<

@@ -11,10 +11,10 @@ import { probation } from "../metrics/nab.ts";
 import type { ForecastModel } from "../models/index.ts";
 import { meanAbsoluteError } from "../nn/index.ts";
 import { checked, real, whole } from "../schema.ts";
-import { detectBaselines } from "./detect-baselines.ts";
-import { detectScorer } from "./detect-scores.ts";
-import { type Point, pointFeeds, pointsOf, readAll, seriesOf } from "./detect-series.ts";
-import { Detector } from "./detector.ts";
+import { detectBaselines } from "./detect/baselines.ts";
+import { Detector } from "./detect/detector.ts";
+import { detectScorer } from "./detect/scores.ts";
+import { type Point, pointFeeds, pointsOf, readAll, seriesOf } from "./detect/series.ts";
 import type { Problem, Task } from "./task.ts";
 
 const options = z.strictObject({

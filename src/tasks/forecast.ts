@@ -10,8 +10,9 @@ import type { ForecastModel } from "../models/index.ts";
 import { meanAbsoluteError } from "../nn/index.ts";
 import { checked, real, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { forecastBaselines } from "./forecast-baselines.ts";
-import { forecastScorer } from "./forecast-scores.ts";
+import { forecastBaselines } from "./forecast/baselines.ts";
+import { Forecaster } from "./forecast/forecaster.ts";
+import { forecastScorer } from "./forecast/scores.ts";
 import {
   naiveErrors,
   type Parts,
@@ -22,8 +23,7 @@ import {
   type Window,
   windowFeeds,
   windowsIn,
-} from "./forecast-windows.ts";
-import { Forecaster } from "./forecaster.ts";
+} from "./forecast/windows.ts";
 import type { Problem, Task } from "./task.ts";
 
 const options = z.strictObject({

@@ -26,6 +26,8 @@ import type { Feeds, HostTensor, RunOptions, Weights } from "../runtime/index.ts
 import { checked, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar } from "../tokenizers/index.ts";
+import { grouped, requireWatch, several } from "./batched.ts";
+import { endIds } from "./end.ts";
 import {
   carriedAlong,
   logitsAlong,
@@ -35,9 +37,7 @@ import {
   startsSpec,
   type Truncation,
   truncation,
-} from "./along.ts";
-import { grouped, requireWatch, several } from "./batched.ts";
-import { endIds } from "./end.ts";
+} from "./language/along.ts";
 import type { Description, Predictor, Problem, Scorer, Task, Watch } from "./task.ts";
 import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
 

@@ -24,9 +24,9 @@ import { crossEntropy } from "../nn/index.ts";
 import { type HostTensor, type RunOptions, stream, type Weights } from "../runtime/index.ts";
 import { checked, real, whole } from "../schema.ts";
 import { grouped, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
+import { classScorer, softmax } from "./classify/scores.ts";
 import { namedLabels } from "./classify.ts";
-import { classScorer, softmax } from "./classify-scores.ts";
-import { nearestNeighbours, type Sequence } from "./series-baselines.ts";
+import { nearestNeighbours, type Sequence } from "./series/baselines.ts";
 import type { Predictor, Problem, Task, Watch } from "./task.ts";
 
 const options = z.strictObject({

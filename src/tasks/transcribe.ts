@@ -12,12 +12,12 @@ import { ctcLoss } from "../nn/index.ts";
 import type { HostTensor } from "../runtime/index.ts";
 import { real, whole } from "../schema.ts";
 import type { Description, Problem, Task, Watch } from "./task.ts";
-import { Hearing, type Norm, normOf } from "./transcribe-features.ts";
-import { masked } from "./transcribe-masks.ts";
-import { type Recording, readRecordings } from "./transcribe-recordings.ts";
-import { Alphabet, baselines, transcriptScorer } from "./transcribe-scores.ts";
-import { fixedParts, parseJoin, partsOf, type Utterance, utterances } from "./transcribe-strings.ts";
-import { Transcriber, transcriberOptions } from "./transcriber.ts";
+import { Hearing, type Norm, normOf } from "./transcribe/features.ts";
+import { masked } from "./transcribe/masks.ts";
+import { type Recording, readRecordings } from "./transcribe/recordings.ts";
+import { Alphabet, baselines, transcriptScorer } from "./transcribe/scores.ts";
+import { fixedParts, parseJoin, partsOf, type Utterance, utterances } from "./transcribe/strings.ts";
+import { Transcriber, transcriberOptions } from "./transcribe/transcriber.ts";
 
 const options = z.strictObject({
   path: z

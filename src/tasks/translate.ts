@@ -20,9 +20,9 @@ import { crossEntropy } from "../nn/index.ts";
 import { type HostTensor, stream } from "../runtime/index.ts";
 import { real, whole } from "../schema.ts";
 import type { Problem, Task } from "./task.ts";
-import { Languages } from "./translate-languages.ts";
-import { copied, judge, lossScorer, type TranslationExample } from "./translate-scores.ts";
-import { prediction, Translator } from "./translator.ts";
+import { Languages } from "./translate/languages.ts";
+import { copied, judge, lossScorer, type TranslationExample } from "./translate/scores.ts";
+import { prediction, Translator } from "./translate/translator.ts";
 import { requireVocabulary } from "./vocabulary.ts";
 
 const options = z.strictObject({

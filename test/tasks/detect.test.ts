@@ -2,11 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { DataError } from "../../src/errors.ts";
 import { stream } from "../../src/runtime/index.ts";
-import { detectBaselines, windowedGaussian } from "../../src/tasks/detect-baselines.ts";
-import { oddness, raised, surprise, tail } from "../../src/tasks/detect-likelihood.ts";
-import { thresholdFor } from "../../src/tasks/detect-scores.ts";
-import { pastOf, pointFeeds, pointsOf, readAll, type Watched } from "../../src/tasks/detect-series.ts";
-import type { Detection } from "../../src/tasks/detector.ts";
+import { detectBaselines, windowedGaussian } from "../../src/tasks/detect/baselines.ts";
+import type { Detection } from "../../src/tasks/detect/detector.ts";
+import { oddness, raised, surprise, tail } from "../../src/tasks/detect/likelihood.ts";
+import { thresholdFor } from "../../src/tasks/detect/scores.ts";
+import { pastOf, pointFeeds, pointsOf, readAll, type Watched } from "../../src/tasks/detect/series.ts";
 import { evaluate } from "../../src/tasks/evaluate.ts";
 import { open } from "../../src/tasks/open.ts";
 import { resume, type TrainOptions, train } from "../../src/tasks/train.ts";

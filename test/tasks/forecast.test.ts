@@ -4,9 +4,9 @@ import { type DataGiven, type Dataset, readSeries } from "../../src/data/index.t
 import { CheckpointError, ConfigError, DataError } from "../../src/errors.ts";
 import { stream } from "../../src/runtime/index.ts";
 import { evaluate } from "../../src/tasks/evaluate.ts";
-import { forecast } from "../../src/tasks/forecast.ts";
-import { averaging, forecastBaselines } from "../../src/tasks/forecast-baselines.ts";
-import { ForecastTally } from "../../src/tasks/forecast-scores.ts";
+import { averaging, forecastBaselines } from "../../src/tasks/forecast/baselines.ts";
+import type { Forecast } from "../../src/tasks/forecast/forecaster.ts";
+import { ForecastTally } from "../../src/tasks/forecast/scores.ts";
 import {
   naiveErrors,
   partsOf,
@@ -16,8 +16,8 @@ import {
   type Window,
   windowFeeds,
   windowsIn,
-} from "../../src/tasks/forecast-windows.ts";
-import type { Forecast } from "../../src/tasks/forecaster.ts";
+} from "../../src/tasks/forecast/windows.ts";
+import { forecast } from "../../src/tasks/forecast.ts";
 import { open } from "../../src/tasks/open.ts";
 import { resume, type TrainOptions, train } from "../../src/tasks/train.ts";
 import { numbersOf } from "../support/numbers.ts";

@@ -8,8 +8,8 @@ import { evaluate } from "../../src/tasks/evaluate.ts";
 import { exportForward } from "../../src/tasks/export.ts";
 import { open } from "../../src/tasks/open.ts";
 import { resume, type TrainOptions, train } from "../../src/tasks/train.ts";
+import { Transcriber, type Transcription } from "../../src/tasks/transcribe/transcriber.ts";
 import { transcribe } from "../../src/tasks/transcribe.ts";
-import { Transcriber, type Transcription } from "../../src/tasks/transcriber.ts";
 import { bytes, listOf, memory } from "../support/runs.ts";
 import { wav } from "../support/wav.ts";
 

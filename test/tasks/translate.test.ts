@@ -8,8 +8,8 @@ import { stream } from "../../src/runtime/index.ts";
 import { evaluate } from "../../src/tasks/evaluate.ts";
 import { open } from "../../src/tasks/open.ts";
 import { resume, type TrainOptions, train } from "../../src/tasks/train.ts";
-import { joinedWords } from "../../src/tasks/translate-languages.ts";
-import type { Translation, Translator } from "../../src/tasks/translator.ts";
+import { joinedWords } from "../../src/tasks/translate/languages.ts";
+import type { Translation, Translator } from "../../src/tasks/translate/translator.ts";
 import { bytes, listOf, type Memory, memory } from "../support/runs.ts";
 
 const NUMBERS = ["one", "two", "three", "four", "five", "six", "seven"];

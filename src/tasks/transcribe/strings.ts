@@ -1,9 +1,9 @@
 /** What is learned from: recordings one by one, or several of one speaker in a row; and which of them are only measured. */
-import { type Dataset, digest, divided, type Features, listed, textDigest } from "../data/index.ts";
-import { ConfigError, DataError, nearest, quoted } from "../errors.ts";
-import { stream } from "../runtime/index.ts";
-import type { Hearing } from "./transcribe-features.ts";
-import type { Recording } from "./transcribe-recordings.ts";
+import { type Dataset, digest, divided, type Features, listed, textDigest } from "../../data/index.ts";
+import { ConfigError, DataError, nearest, quoted } from "../../errors.ts";
+import { stream } from "../../runtime/index.ts";
+import type { Hearing } from "./features.ts";
+import type { Recording } from "./recordings.ts";
 
 /** A sound as numbers, and what is said. */
 export interface Utterance {

@@ -3,9 +3,9 @@
  *
  * N rows · C channels · W window · H horizon · B windows
  */
-import { type Dataset, digest, type Series, type Times } from "../data/index.ts";
-import { ConfigError, DataError } from "../errors.ts";
-import type { HostTensor } from "../runtime/index.ts";
+import { type Dataset, digest, type Series, type Times } from "../../data/index.ts";
+import { ConfigError, DataError } from "../../errors.ts";
+import type { HostTensor } from "../../runtime/index.ts";
 
 /** How many rows are trained on, validated on, and tested on. */
 export interface Parts {

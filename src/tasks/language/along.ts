@@ -9,13 +9,13 @@
  *
  * B streams · T = max(k1, k2) ids in a window · V vocabulary
  */
-import { ConfigError } from "../errors.ts";
-import type { CausalModel } from "../models/index.ts";
-import { crossEntropy } from "../nn/index.ts";
-import { isRecord, such, whole } from "../schema.ts";
-import { arange, type Tensor } from "../tensor/index.ts";
-import type { BatchSpecs } from "../train/index.ts";
-import type { Carry, Tensors } from "./task.ts";
+import { ConfigError } from "../../errors.ts";
+import type { CausalModel } from "../../models/index.ts";
+import { crossEntropy } from "../../nn/index.ts";
+import { isRecord, such, whole } from "../../schema.ts";
+import { arange, type Tensor } from "../../tensor/index.ts";
+import type { BatchSpecs } from "../../train/index.ts";
+import type { Carry, Tensors } from "../task.ts";
 
 /** Tokens from one update to the next, and tokens that its gradient goes back. */
 export interface Truncation {

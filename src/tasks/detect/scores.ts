@@ -1,12 +1,12 @@
 /** Scores of a detector over whole series, and pictures of some. */
-import { nab, nabThreshold, pointF1, type Windows } from "../metrics/index.ts";
-import { type Detected, detections } from "../pictures/index.ts";
-import type { Feeds } from "../runtime/index.ts";
-import type { Scores } from "../train/index.ts";
-import { benchmark, isLabelled } from "./detect-baselines.ts";
-import { type Likelihood, oddness, raised } from "./detect-likelihood.ts";
-import { deviations, type Point, timeOf, type Watched } from "./detect-series.ts";
-import type { Pictures, Scorer } from "./task.ts";
+import { nab, nabThreshold, pointF1, type Windows } from "../../metrics/index.ts";
+import { type Detected, detections } from "../../pictures/index.ts";
+import type { Feeds } from "../../runtime/index.ts";
+import type { Scores } from "../../train/index.ts";
+import type { Pictures, Scorer } from "../task.ts";
+import { benchmark, isLabelled } from "./baselines.ts";
+import { type Likelihood, oddness, raised } from "./likelihood.ts";
+import { deviations, type Point, timeOf, type Watched } from "./series.ts";
 
 /** How alarms are made of errors. */
 export interface Alarming extends Likelihood {

@@ -4,7 +4,7 @@
  *
  * B recordings · T steps · C = n·F numbers of a step, n spectra of F bands
  */
-import { arange, noise, type Tensor } from "../tensor/index.ts";
+import { arange, noise, type Tensor } from "../../tensor/index.ts";
 
 /** True where none of `count` random stretches lies: of each at most `share` of `size` [B, 1], among places [.., N]. */
 function outside(places: Tensor, size: Tensor, share: number, count: number): Tensor {

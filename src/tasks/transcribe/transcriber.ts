@@ -1,19 +1,19 @@
 /** A model that writes down what is said, with when each letter is said and how sure it is. */
 import { z } from "zod";
-import type { Json } from "../checkpoint/index.ts";
-import { bucket, type DataGiven, type Features, type Sound, type Source } from "../data/index.ts";
-import { CheckpointError, DataError, shown } from "../errors.ts";
-import { openSource } from "../files/index.ts";
-import { ctcAlign, ctcBeam, ctcGreedy, type Emissions } from "../generate/index.ts";
-import type { FramesModel } from "../models/index.ts";
-import { type Heard, speech } from "../pictures/index.ts";
-import type { RunOptions, Weights } from "../runtime/index.ts";
-import { checked, whole } from "../schema.ts";
-import { grouped, RowProgram, requireWatch, several } from "./batched.ts";
-import type { Predictor, Watch } from "./task.ts";
-import type { Hearing } from "./transcribe-features.ts";
-import { soundOf } from "./transcribe-recordings.ts";
-import { type Alphabet, emissionsOf } from "./transcribe-scores.ts";
+import type { Json } from "../../checkpoint/index.ts";
+import { bucket, type DataGiven, type Features, type Sound, type Source } from "../../data/index.ts";
+import { CheckpointError, DataError, shown } from "../../errors.ts";
+import { openSource } from "../../files/index.ts";
+import { ctcAlign, ctcBeam, ctcGreedy, type Emissions } from "../../generate/index.ts";
+import type { FramesModel } from "../../models/index.ts";
+import { type Heard, speech } from "../../pictures/index.ts";
+import type { RunOptions, Weights } from "../../runtime/index.ts";
+import { checked, whole } from "../../schema.ts";
+import { grouped, RowProgram, requireWatch, several } from "../batched.ts";
+import type { Predictor, Watch } from "../task.ts";
+import type { Hearing } from "./features.ts";
+import { soundOf } from "./recordings.ts";
+import { type Alphabet, emissionsOf } from "./scores.ts";
 
 export const transcriberOptions = z.strictObject({
   beam: whole(1, 1024)

@@ -3,15 +3,15 @@
  *
  * Reference of the linear one: Zeng et al. 2023, DLinear (arXiv 2205.13504), one pair of weights for all channels.
  */
-import { type Dataset, epochs } from "../data/index.ts";
-import { Linear, meanSquaredError, module, namedState } from "../nn/index.ts";
-import { adam, linearDecay } from "../optim/index.ts";
-import { initialValues } from "../runtime/index.ts";
-import { type Tensor, tensor } from "../tensor/index.ts";
-import { createStep, type Scores } from "../train/index.ts";
-import { ForecastTally, type Foretold } from "./forecast-scores.ts";
-import { type Sizes, type Window, windowFeeds } from "./forecast-windows.ts";
-import type { Watch } from "./task.ts";
+import { type Dataset, epochs } from "../../data/index.ts";
+import { Linear, meanSquaredError, module, namedState } from "../../nn/index.ts";
+import { adam, linearDecay } from "../../optim/index.ts";
+import { initialValues } from "../../runtime/index.ts";
+import { type Tensor, tensor } from "../../tensor/index.ts";
+import { createStep, type Scores } from "../../train/index.ts";
+import type { Watch } from "../task.ts";
+import { ForecastTally, type Foretold } from "./scores.ts";
+import { type Sizes, type Window, windowFeeds } from "./windows.ts";
 
 /** The row that stands for each of H rows to come, given how many rows there are before: counted from the start of the series. */
 type Chosen = (at: number, h: number) => number;

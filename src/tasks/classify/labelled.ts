@@ -1,6 +1,6 @@
 /** Labelled texts as numbers, and batches of them. B texts · T ids of the longest */
-import { padded } from "../data/index.ts";
-import type { HostTensor } from "../runtime/index.ts";
+import { padded } from "../../data/index.ts";
+import type { HostTensor } from "../../runtime/index.ts";
 
 /** A text as ids and the number of its label. */
 export interface Labelled {

@@ -1,9 +1,9 @@
 /** Scores of translations: what the model thinks of the right ones, and BLEU of its own. */
-import type { Dataset } from "../data/index.ts";
-import { bleu } from "../metrics/index.ts";
-import { type Bar, bars } from "../pictures/index.ts";
-import type { Scores } from "../train/index.ts";
-import type { Measured, Scorer, Watch } from "./task.ts";
+import type { Dataset } from "../../data/index.ts";
+import { bleu } from "../../metrics/index.ts";
+import { type Bar, bars } from "../../pictures/index.ts";
+import type { Scores } from "../../train/index.ts";
+import type { Measured, Scorer, Watch } from "../task.ts";
 import type { Translator } from "./translator.ts";
 
 /** A pair as numbers, and as it was written. */

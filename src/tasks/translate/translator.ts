@@ -1,15 +1,15 @@
 /** Translations of any sentence by an encoder-decoder. */
 import { z } from "zod";
-import type { Json } from "../checkpoint/index.ts";
-import { DataError, spelled } from "../errors.ts";
-import { lengthPenalty, perToken, SequenceWriter, type Written } from "../generate/index.ts";
-import type { EncoderDecoderModel } from "../models/index.ts";
-import { alignment } from "../pictures/index.ts";
-import type { RunOptions, Weights } from "../runtime/index.ts";
-import { checked, real, whole } from "../schema.ts";
-import { grouped, requireWatch, several } from "./batched.ts";
-import type { Predictor, Watch } from "./task.ts";
-import type { Languages } from "./translate-languages.ts";
+import type { Json } from "../../checkpoint/index.ts";
+import { DataError, spelled } from "../../errors.ts";
+import { lengthPenalty, perToken, SequenceWriter, type Written } from "../../generate/index.ts";
+import type { EncoderDecoderModel } from "../../models/index.ts";
+import { alignment } from "../../pictures/index.ts";
+import type { RunOptions, Weights } from "../../runtime/index.ts";
+import { checked, real, whole } from "../../schema.ts";
+import { grouped, requireWatch, several } from "../batched.ts";
+import type { Predictor, Watch } from "../task.ts";
+import type { Languages } from "./languages.ts";
 
 export const prediction = z.strictObject({
   beam: whole(1, 1000).default(4).describe("hypotheses of each sentence; 1 takes the likeliest token each time"),

@@ -1,13 +1,13 @@
 /** How well texts are classified without a network. V words · K labels · B texts · T ids of the longest */
-import { type Dataset, epochs } from "../data/index.ts";
-import { constantInit, crossEntropy, module, namedState } from "../nn/index.ts";
-import { adam, linearDecay } from "../optim/index.ts";
-import { initialValues } from "../runtime/index.ts";
-import { arange, parameter, type Tensor } from "../tensor/index.ts";
-import { createStep, type Scores } from "../train/index.ts";
-import { ClassTally, softmax } from "./classify-scores.ts";
+import { type Dataset, epochs } from "../../data/index.ts";
+import { constantInit, crossEntropy, module, namedState } from "../../nn/index.ts";
+import { adam, linearDecay } from "../../optim/index.ts";
+import { initialValues } from "../../runtime/index.ts";
+import { arange, parameter, type Tensor } from "../../tensor/index.ts";
+import { createStep, type Scores } from "../../train/index.ts";
+import type { Watch } from "../task.ts";
 import { type Labelled, labelledBatch, labelledFeeds } from "./labelled.ts";
-import type { Watch } from "./task.ts";
+import { ClassTally, softmax } from "./scores.ts";
 
 const all = <E>(data: Dataset<E>): E[] => Array.from({ length: data.size }, (_, i) => data.at(i));
 

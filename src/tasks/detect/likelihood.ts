@@ -9,7 +9,7 @@
  *
  * A score that is not above all of the last few is 0: an alarm is raised once.
  */
-import { pastOf } from "./detect-series.ts";
+import { pastOf } from "./series.ts";
 
 /** Coefficients of erfc's rational approximation, relative error below 1.2e-7 (Press et al., Numerical Recipes, §6.2). */
 const ERFC = [

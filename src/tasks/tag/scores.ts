@@ -1,14 +1,14 @@
 /** Scores of a tagger: entities as conlleval counts them. K tags */
-import { type Dataset, legalScores } from "../data/index.ts";
-import { type Entity, entitiesOf } from "../metrics/entities.ts";
-import { accuracy, type EntityScores, entityScores } from "../metrics/index.ts";
-import { type ChainScores, viterbi } from "../nn/index.ts";
-import { bars, confusion } from "../pictures/index.ts";
-import type { Feeds, HostTensor } from "../runtime/index.ts";
-import type { Scores } from "../train/index.ts";
-import { rowOf } from "./batched.ts";
-import type { Sentence } from "./tag-words.ts";
-import type { Pictures, Scorer } from "./task.ts";
+import { type Dataset, legalScores } from "../../data/index.ts";
+import { type Entity, entitiesOf } from "../../metrics/entities.ts";
+import { accuracy, type EntityScores, entityScores } from "../../metrics/index.ts";
+import { type ChainScores, viterbi } from "../../nn/index.ts";
+import { bars, confusion } from "../../pictures/index.ts";
+import type { Feeds, HostTensor } from "../../runtime/index.ts";
+import type { Scores } from "../../train/index.ts";
+import { rowOf } from "../batched.ts";
+import type { Pictures, Scorer } from "../task.ts";
+import type { Sentence } from "./words.ts";
 
 /** Tags by number, and which may follow which. */
 export class TagSet {

@@ -1,10 +1,10 @@
 /** The two languages of a translation: their tokenizers, and sentences as ids and back. */
-import type { Json } from "../checkpoint/index.ts";
-import type { SentencePair } from "../data/index.ts";
-import { CheckpointError } from "../errors.ts";
-import { readTokenizer, type Tokenizer, trainBpe, trainWords } from "../tokenizers/index.ts";
-import type { Description, Watch } from "./task.ts";
-import { keptTokenizer } from "./vocabulary.ts";
+import type { Json } from "../../checkpoint/index.ts";
+import type { SentencePair } from "../../data/index.ts";
+import { CheckpointError } from "../../errors.ts";
+import { readTokenizer, type Tokenizer, trainBpe, trainWords } from "../../tokenizers/index.ts";
+import type { Description, Watch } from "../task.ts";
+import { keptTokenizer } from "../vocabulary.ts";
 
 /** How sentences become tokens. */
 export interface Spelling {

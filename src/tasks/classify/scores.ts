@@ -1,10 +1,10 @@
 /** Scores of a classifier. K labels */
-import { accuracy, confusionMatrix, f1, type Numbers, type Running } from "../metrics/index.ts";
-import { confusion, MOST_LABELS } from "../pictures/index.ts";
-import type { Scores } from "../train/index.ts";
-import { rowOf } from "./batched.ts";
+import { accuracy, confusionMatrix, f1, type Numbers, type Running } from "../../metrics/index.ts";
+import { confusion, MOST_LABELS } from "../../pictures/index.ts";
+import type { Scores } from "../../train/index.ts";
+import { rowOf } from "../batched.ts";
+import type { Pictures, Scorer } from "../task.ts";
 import type { Labelled } from "./labelled.ts";
-import type { Pictures, Scorer } from "./task.ts";
 
 /** Probabilities in double precision. */
 export function softmax(logits: ArrayLike<number>): number[] {

@@ -1,9 +1,9 @@
 /** Detectors that know no model: what a detector has to beat. */
-import { nab, nabThreshold, pointF1 } from "../metrics/index.ts";
-import { stream } from "../runtime/index.ts";
-import type { Scores } from "../train/index.ts";
-import { raised, tail } from "./detect-likelihood.ts";
-import type { Watched } from "./detect-series.ts";
+import { nab, nabThreshold, pointF1 } from "../../metrics/index.ts";
+import { stream } from "../../runtime/index.ts";
+import type { Scores } from "../../train/index.ts";
+import { raised, tail } from "./likelihood.ts";
+import type { Watched } from "./series.ts";
 
 const WINDOW = 6400;
 const STEP = 100;

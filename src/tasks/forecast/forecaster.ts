@@ -1,14 +1,14 @@
 /** A model that foretells what comes after the last row of a file. W window · H horizon · C channels */
-import type { Json } from "../checkpoint/index.ts";
-import { type DataGiven, later, readSeries, type Series, type SeriesOptions } from "../data/index.ts";
-import { CheckpointError, DataError } from "../errors.ts";
-import { openSource } from "../files/index.ts";
-import type { ForecastModel } from "../models/index.ts";
-import { forecasts } from "../pictures/index.ts";
-import type { Feeds, RunOptions, Weights } from "../runtime/index.ts";
-import { RowProgram, requireWatch, several } from "./batched.ts";
-import { pastOf, type Scale, scaled, timeAt, unscaled } from "./forecast-windows.ts";
-import type { Predictor, Watch } from "./task.ts";
+import type { Json } from "../../checkpoint/index.ts";
+import { type DataGiven, later, readSeries, type Series, type SeriesOptions } from "../../data/index.ts";
+import { CheckpointError, DataError } from "../../errors.ts";
+import { openSource } from "../../files/index.ts";
+import type { ForecastModel } from "../../models/index.ts";
+import { forecasts } from "../../pictures/index.ts";
+import type { Feeds, RunOptions, Weights } from "../../runtime/index.ts";
+import { RowProgram, requireWatch, several } from "../batched.ts";
+import type { Predictor, Watch } from "../task.ts";
+import { pastOf, type Scale, scaled, timeAt, unscaled } from "./windows.ts";
 
 /** One channel: what was seen, and what is foretold. */
 export interface ChannelForecast {

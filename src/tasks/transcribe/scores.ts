@@ -1,12 +1,12 @@
 /** Scores of transcripts, and what is reached by those who do not listen. */
-import type { Dataset } from "../data/index.ts";
-import { ctcGreedy, type Emissions } from "../generate/index.ts";
-import { characterErrorRate, wordErrorRate } from "../metrics/index.ts";
-import type { Feeds } from "../runtime/index.ts";
-import type { Scores } from "../train/index.ts";
-import { rowOf } from "./batched.ts";
-import type { Scorer } from "./task.ts";
-import type { Utterance } from "./transcribe-strings.ts";
+import type { Dataset } from "../../data/index.ts";
+import { ctcGreedy, type Emissions } from "../../generate/index.ts";
+import { characterErrorRate, wordErrorRate } from "../../metrics/index.ts";
+import type { Feeds } from "../../runtime/index.ts";
+import type { Scores } from "../../train/index.ts";
+import { rowOf } from "../batched.ts";
+import type { Scorer } from "../task.ts";
+import type { Utterance } from "./strings.ts";
 
 /** Which class is which character. */
 export class Alphabet {

@@ -1,15 +1,15 @@
 /** A model that watches series and raises alarms. */
-import type { Json } from "../checkpoint/index.ts";
-import type { DataGiven, SeriesOptions } from "../data/index.ts";
-import { CheckpointError } from "../errors.ts";
-import { openSource } from "../files/index.ts";
-import type { ForecastModel } from "../models/index.ts";
-import { detections } from "../pictures/index.ts";
-import type { RunOptions, Weights } from "../runtime/index.ts";
-import { RowProgram, requireWatch, several } from "./batched.ts";
-import { type Alarming, detectedOf, type Judged, judgedOf } from "./detect-scores.ts";
-import { deviations, pointFeeds, readAll, timeOf, type Watched } from "./detect-series.ts";
-import type { Predictor, Watch } from "./task.ts";
+import type { Json } from "../../checkpoint/index.ts";
+import type { DataGiven, SeriesOptions } from "../../data/index.ts";
+import { CheckpointError } from "../../errors.ts";
+import { openSource } from "../../files/index.ts";
+import type { ForecastModel } from "../../models/index.ts";
+import { detections } from "../../pictures/index.ts";
+import type { RunOptions, Weights } from "../../runtime/index.ts";
+import { RowProgram, requireWatch, several } from "../batched.ts";
+import type { Predictor, Watch } from "../task.ts";
+import { type Alarming, detectedOf, type Judged, judgedOf } from "./scores.ts";
+import { deviations, pointFeeds, readAll, timeOf, type Watched } from "./series.ts";
 
 /** One row of a series. */
 export interface DetectedRow {

@@ -5,10 +5,10 @@
  *   DTW          the least Σ |x_i - y_j|² along a path from (0, 0) to the ends that advances i, j or both
  *                (Sakoe & Chiba 1978), within a band of a tenth of the longer one
  */
-import type { Dataset } from "../data/index.ts";
-import { accuracy, f1 } from "../metrics/index.ts";
-import type { Scores } from "../train/index.ts";
-import type { Watch } from "./task.ts";
+import type { Dataset } from "../../data/index.ts";
+import { accuracy, f1 } from "../../metrics/index.ts";
+import type { Scores } from "../../train/index.ts";
+import type { Watch } from "../task.ts";
 
 /** A sequence in units of deviations, and the number of its class. */
 export interface Sequence {

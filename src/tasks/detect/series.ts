@@ -16,12 +16,12 @@ import {
   type Source,
   type Times,
   textDigest,
-} from "../data/index.ts";
-import { DataError, quoted, shown } from "../errors.ts";
-import { openSource } from "../files/index.ts";
-import type { Windows } from "../metrics/index.ts";
-import type { HostTensor } from "../runtime/index.ts";
-import { isRecord } from "../schema.ts";
+} from "../../data/index.ts";
+import { DataError, quoted, shown } from "../../errors.ts";
+import { openSource } from "../../files/index.ts";
+import type { Windows } from "../../metrics/index.ts";
+import type { HostTensor } from "../../runtime/index.ts";
+import { isRecord } from "../../schema.ts";
 
 /** Mean and deviation of the rows before each: [N]. */
 export interface Past {

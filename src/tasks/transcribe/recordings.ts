@@ -9,9 +9,9 @@ import {
   type Sound,
   type Source,
   usualName,
-} from "../data/index.ts";
-import { DataError, quoted } from "../errors.ts";
-import type { Watch } from "./task.ts";
+} from "../../data/index.ts";
+import { DataError, quoted } from "../../errors.ts";
+import type { Watch } from "../task.ts";
 
 /** What somebody said. */
 export interface Recording extends Sound {

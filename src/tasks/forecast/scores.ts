@@ -4,12 +4,12 @@
  *   MSE = Σ (y - ŷ)²/N      MAE = Σ |y - ŷ|/N      coverage = share of y from low to high
  *   MASE = mean over channels of MAE_c / (mean of |x_t - x_t-period| over the training rows)      Hyndman & Koehler 2006
  */
-import { type Curve, curves, forecasts, type Panel } from "../pictures/index.ts";
-import type { Feeds } from "../runtime/index.ts";
-import type { Scores } from "../train/index.ts";
-import { rowOf } from "./batched.ts";
-import { type Sizes, timeAt, unscaled, type Window } from "./forecast-windows.ts";
-import type { Pictures, Scorer } from "./task.ts";
+import { type Curve, curves, forecasts, type Panel } from "../../pictures/index.ts";
+import type { Feeds } from "../../runtime/index.ts";
+import type { Scores } from "../../train/index.ts";
+import { rowOf } from "../batched.ts";
+import type { Pictures, Scorer } from "../task.ts";
+import { type Sizes, timeAt, unscaled, type Window } from "./windows.ts";
 
 /** Forecasts of one window: [H, C], row by row. */
 export interface Foretold {

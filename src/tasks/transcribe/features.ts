@@ -3,7 +3,7 @@
  *
  * T windows · F bands · n windows in one step
  */
-import { type Features, logMel, type MelSettings, resample, type Sound } from "../data/index.ts";
+import { type Features, logMel, type MelSettings, resample, type Sound } from "../../data/index.ts";
 
 /** Mean and deviation of each band. */
 export interface Norm {

@@ -1,9 +1,9 @@
 /** Words of a sentence as numbers: ids, characters and shapes; and where the words of a running text are. */
 
-import { padded } from "../data/index.ts";
-import { CHARACTERS, spelledInputs } from "../models/index.ts";
-import type { HostTensor } from "../runtime/index.ts";
-import type { Tokenizer } from "../tokenizers/index.ts";
+import { padded } from "../../data/index.ts";
+import { CHARACTERS, spelledInputs } from "../../models/index.ts";
+import type { HostTensor } from "../../runtime/index.ts";
+import type { Tokenizer } from "../../tokenizers/index.ts";
 
 /** Ids of what is no character, and of one that training did not have. */
 const SPECIAL = 2;
