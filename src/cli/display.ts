@@ -54,6 +54,7 @@ class Progress {
   /** Mean loss of the steps since the last evaluation. */
   #sum = 0;
   #count = 0;
+  #mean = "-";
   readonly #deciding: string;
   constructor(deciding: string) {
     this.#deciding = deciding;
@@ -72,11 +73,11 @@ class Progress {
   #takeScores({ scores }: Evaluation): void {
     [this.before, this.now, this.scores] = [this.now, scores[this.#deciding], scores];
   }
-  /** The mean loss since it was asked for last. */
+  /** The mean loss since it was asked for last; the same again where no step came in between. */
   trainLoss(): string {
-    const mean = this.#count ? (this.#sum / this.#count).toFixed(4) : "-";
+    if (this.#count) this.#mean = (this.#sum / this.#count).toFixed(4);
     [this.#sum, this.#count] = [0, 0];
-    return mean;
+    return this.#mean;
   }
   /** Where the deciding score went; after a resumption, from the best one before. */
   arrow(): "▼" | "▲" | " " {
