@@ -27,9 +27,10 @@ const options = z.strictObject({
     .string()
     .optional()
     .describe("JSON of labelled windows by file (default: combined_windows.json in or beside the folder)"),
-  average: whole(1, 1e6).default(5).describe("errors that are averaged"),
-  history: whole(2, 1e9).default(1000).describe("errors before, that they are compared with"),
-  levels: whole(0, 1e9).default(8000).describe("values before, that a value is compared with; 0 for none"),
+  average: whole(1, 1e6).default(10).describe("errors that are averaged"),
+  errors: real(0, 1)
+    .default(1 / 3)
+    .describe("how much errors of the forecast count; the rest is the level of the value"),
   pause: whole(0, 1e9).default(400).describe("rows after an alarm during which only an odder one raises another"),
   threshold: real(0, 1e6)
     .optional()

@@ -46,7 +46,13 @@ test("measures beside four others, with labels inside the folder or beside it", 
   const { scores, baselines, examples } = JSON.parse((await run("eval d --data nab --json")).out);
   expect(examples).toBe(398);
   expect(scores.nab).toBeGreaterThan(90);
-  expect(Object.keys(baselines)).toEqual(["windowed Gaussian", "windowed Gaussian, raised once", "random", "null"]);
+  expect(Object.keys(baselines)).toEqual([
+    "windowed Gaussian",
+    "windowed Gaussian, raised once",
+    "level alone",
+    "random",
+    "null",
+  ]);
   expect(baselines.null.nab).toBe(0);
   expect(JSON.parse((await run("eval d --data nab/data --json")).out).scores).toEqual(scores);
 });

@@ -4,7 +4,7 @@ import { DataError } from "../../src/errors.ts";
 import { stream } from "../../src/runtime/index.ts";
 import { detectBaselines, windowedGaussian } from "../../src/tasks/detect/baselines.ts";
 import type { Detection } from "../../src/tasks/detect/detector.ts";
-import { oddness, raised, surprise, tail } from "../../src/tasks/detect/likelihood.ts";
+import { oddness, raised, tail, unlikely, unlikelyLevels } from "../../src/tasks/detect/likelihood.ts";
 import { thresholdFor } from "../../src/tasks/detect/scores.ts";
 import { pastOf, pointFeeds, pointsOf, readAll, type Watched } from "../../src/tasks/detect/series.ts";
 import { evaluate } from "../../src/tasks/evaluate.ts";
@@ -141,15 +141,12 @@ describe("a detector", () => {
 
 describe("scores", () => {
   test("tails of a normal, near and far", () => {
-    // scipy.stats.norm.sf, and -log10 of it
+    // scipy.stats.norm.sf
     expect(tail(0)).toBeCloseTo(0.5, 6);
     expect(tail(1.959963984540054)).toBeCloseTo(0.025, 8);
     expect(tail(-1)).toBeCloseTo(0.8413447460685429, 6);
-    expect(surprise(3)).toBeCloseTo(2.8696991, 6);
-    expect(surprise(6)).toBeCloseTo(9.0058643, 6);
-    expect(surprise(40)).toBe(10);
-    expect(surprise(Number.POSITIVE_INFINITY)).toBe(10);
-    expect(surprise(-40)).toBeCloseTo(0, 12);
+    expect(tail(6) / 9.865876450376946e-10).toBeCloseTo(1, 6);
+    expect([tail(40), tail(Number.POSITIVE_INFINITY)]).toEqual([0, 0]);
   });
 
   test("mean and deviation of the rows before, none of them later", () => {
@@ -161,18 +158,36 @@ describe("scores", () => {
     expect(pastOf(values, 10).mean[3]).toBe(4);
   });
 
-  test("an error is compared with those before it, a value with values before it", () => {
-    const errors = Float64Array.from({ length: 40 }, (_, n) => (n === 0 ? 0 : n % 2 ? 1 : -3));
-    errors[39] = 5;
-    const how = { average: 1, history: 100, levels: 0, pause: 0 };
-    const odd = oddness(new Float64Array(40), errors, how);
-    // |e| of rows 1 .. 38: 19 times 1 and 19 times 3, mean 2, deviation 1; 5 is 3 deviations above
-    expect(odd[39]).toBeCloseTo(surprise(3), 10);
-    expect(odd.subarray(0, 21).every((score) => score === 0)).toBe(true);
-    const values = errors.map(Math.abs);
-    values[0] = 2;
-    const both = oddness(values, errors, { ...how, levels: 38 });
-    expect(both[39]).toBeCloseTo(2 * surprise(3), 10);
+  test("how unlikely a number is, is counted among those before it; beyond them all a power continues", () => {
+    const before = Array.from({ length: 100 }, (_, n) => ((37 * n) % 100) + 1); // 1 .. 100 in another order
+    const odd = unlikely(Float64Array.from([...before, 50.5, 51, 200, 1e9, 0]));
+    expect(odd.subarray(0, 100).every((score) => score === 0)).toBe(true);
+    expect(odd[100]).toBeCloseTo(Math.log10(101 / 51), 12);
+    expect(odd[101]).toBeCloseTo(Math.log10(102 / 51), 12); // 51 itself is no less
+    expect(odd[102]).toBeCloseTo(Math.log10(103) + 4 * Math.log10(2), 12);
+    expect(odd[103]).toBeCloseTo(Math.log10(104) + 3, 12);
+    expect(odd[104]).toBeCloseTo(0, 12);
+  });
+
+  test("p-values of numbers that could change places are even: as many are below 1/10 as that", () => {
+    const odd = unlikely(noise("even", 5100).map(Math.abs)).subarray(100);
+    const share = (decades: number) => odd.filter((score) => score >= decades).length / odd.length;
+    expect(Math.abs(share(1) - 0.1)).toBeLessThan(0.013); // three deviations of a share of 5000
+    expect(Math.abs(share(Math.log10(2)) - 0.5)).toBeLessThan(0.022);
+  });
+
+  test("levels and means of errors are weighed, and no row depends on a later one", () => {
+    const [values, errors] = [noise("values", 300), noise("errors", 300)];
+    errors[0] = 0;
+    const how = { average: 3, errors: 0.25, pause: 0 };
+    const means = errors.map((_, n) => {
+      const own = errors.subarray(Math.max(0, n - 2), n + 1);
+      return own.reduce((sum, error) => sum + Math.abs(error), 0) / own.length;
+    });
+    const [level, error] = [unlikelyLevels(values), unlikely(means)];
+    const odd = oddness(values, errors, how);
+    for (const n of [100, 200, 299]) expect(odd[n]).toBeCloseTo(0.75 * (level[n] ?? 0) + 0.25 * (error[n] ?? 0), 9);
+    expect(oddness(values.subarray(0, 200), errors.subarray(0, 200), how)).toEqual(odd.subarray(0, 200));
   });
 
   test("a score counts where it is above all of the rows before it", () => {
@@ -219,7 +234,13 @@ describe("scores", () => {
       undefined,
     );
     const baselines = detectBaselines(all, 40);
-    expect(Object.keys(baselines)).toEqual(["windowed Gaussian", "windowed Gaussian, raised once", "random", "null"]);
+    expect(Object.keys(baselines)).toEqual([
+      "windowed Gaussian",
+      "windowed Gaussian, raised once",
+      "level alone",
+      "random",
+      "null",
+    ]);
     expect(baselines.null).toEqual({ nab: 0, nab_low_fp: 0, nab_low_fn: 0, f1: 0 });
     expect(detectBaselines([await readOne(csv(first))], 40)).toEqual({});
   });

@@ -2,7 +2,7 @@
 import { nab, nabThreshold, pointF1 } from "../../metrics/index.ts";
 import { stream } from "../../runtime/index.ts";
 import type { Scores } from "../../train/index.ts";
-import { raised, tail } from "./likelihood.ts";
+import { raised, tail, unlikelyLevels } from "./likelihood.ts";
 import type { Watched } from "./series.ts";
 
 const WINDOW = 6400;
@@ -51,7 +51,10 @@ export function benchmark(all: readonly Watched[], scores: readonly Float64Array
 /** Whether something is labelled, so that there is something to be found. */
 export const isLabelled = (all: readonly Watched[]): boolean => all.some(({ windows }) => windows?.length);
 
-/** The windowed Gaussian, also with alarms that are raised once, numbers drawn at random, and never an alarm. */
+/**
+ * The windowed Gaussian, also with alarms that are raised once; what is left of a detector whose errors do not count; numbers
+ * drawn at random; and never an alarm.
+ */
 export function detectBaselines(all: readonly Watched[], pause: number): Readonly<Record<string, Scores>> {
   if (!isLabelled(all)) return {};
   const gaussians = all.map(({ values }) => windowedGaussian(values));
@@ -63,6 +66,10 @@ export function detectBaselines(all: readonly Watched[], pause: number): Readonl
     "windowed Gaussian, raised once": benchmark(
       all,
       gaussians.map((scores) => raised(scores, pause)),
+    ),
+    "level alone": benchmark(
+      all,
+      all.map(({ values }) => raised(unlikelyLevels(values), pause)),
     ),
     random: benchmark(all, drawn),
     null: benchmark(

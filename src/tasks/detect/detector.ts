@@ -16,7 +16,7 @@ export interface DetectedRow {
   /** As the file spells it; the number of the row where it has no times. */
   readonly time: string;
   readonly value: number;
-  /** How odd it is, 0 to 20: minus the decimal logarithm of how likely. */
+  /** How odd it is: minus the decimal logarithm of how likely. */
   readonly score: number;
   /** Whether an alarm is raised. */
   readonly alarm: boolean;
@@ -31,8 +31,8 @@ export interface Detection {
   readonly rows: readonly DetectedRow[];
 }
 
-/** Where no threshold was found: one row in a million would reach it by chance. */
-export const USUAL_THRESHOLD = 6;
+/** Where no threshold was found: about one row in 300 reaches it. */
+const USUAL_THRESHOLD = 2.5;
 const ROWS = 1024;
 
 const cell = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);

@@ -1,52 +1,90 @@
 /**
- * From errors of a forecast to scores of anomalies, row by row, from the past alone (Ahmad et al. 2017, Unsupervised
- * real-time anomaly detection for streaming data: the anomaly likelihood).
+ * From errors of a forecast to how odd each row is, from the rows before it alone: conformal p-values (Laxhammar & Falkman
+ * 2014), which need no distribution.
  *
- *   Q(z) = P(Z > z) of a normal Z
- *   error:   z = (mean of the last few |e| - mean of |e| before)/(their deviation)        how unlikely the recent errors are
- *   level:   z = |x - mean of x before|/(their deviation)                                 how unlikely the value itself is
- *   score = -log10 Q(z of error) - log10 Q(z of level), each 10 at most
+ *   p of a = (1 + how many before are no less)/(1 + how many are before)
+ *            beyond the farthest one so far, f:   · (f/a)^4, a thousandth at least      a tail that falls by a power
+ *   level:   p of |x_t - mean of x_0 .. x_t-1|
+ *   error:   p of the mean of the last few |e|
+ *   score = -log10 p, weighed: (1 - w)·level + w·error                  3 is one in a thousand, as seen so far
  *
- * A score that is not above all of the last few is 0: an alarm is raised once.
+ * An alarm is raised once: a score that is not above all of the last few counts as 0.
  */
 import { pastOf } from "./series.ts";
 
-/** Coefficients of erfc's rational approximation, relative error below 1.2e-7 (Press et al., Numerical Recipes, §6.2). */
+/** ln of the coefficients of erfc's rational approximation, relative error below 1.2e-7 (Press et al., Numerical Recipes, §6.2). */
 const ERFC = [
   -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223,
   0.17087277,
 ] as const;
 
-/** ln Q(z) of z ≥ 0, however small Q is. */
-function logTail(z: number): number {
+/** Q(z) = P(Z > z) of a normal Z. */
+export function tail(z: number): number {
+  if (z < 0) return 1 - tail(-z);
   const x = z / Math.SQRT2;
   const t = 1 / (1 + x / 2);
-  return Math.log(t / 2) - x * x + ERFC.reduceRight<number>((sum, c) => sum * t + c, 0);
+  return (t / 2) * Math.exp(ERFC.reduceRight<number>((sum, c) => sum * t + c, 0) - x * x);
 }
-
-/** P(Z > z). */
-export const tail = (z: number): number => (z >= 0 ? Math.exp(logTail(z)) : 1 - Math.exp(logTail(-z)));
-
-const MOST = 10;
-/** -log10 Q(z): 0.3 of what is usual, 3 of one in a thousand, 10 at most. */
-export const surprise = (z: number): number =>
-  Math.min(MOST, (z >= 0 ? -logTail(z) : -Math.log1p(-Math.exp(logTail(-z)))) / Math.LN10);
 
 /** How scores are made. */
 export interface Likelihood {
   /** Errors that are averaged. */
   readonly average: number;
-  /** Errors before, that they are compared with. */
-  readonly history: number;
-  /** Values before, that a value is compared with; 0 leaves it out. */
-  readonly levels: number;
+  /** How much errors count, 0 to 1; the rest is the level. */
+  readonly errors: number;
   /** Rows after one score during which only a higher one counts. */
   readonly pause: number;
 }
 
-/** Rows of which there must be as many before one is scored. */
-const FEWEST = 20;
-const LEAST = 1e-6;
+/** Counts of numbers by rank, which are added to and summed in log time (Fenwick 1994). */
+class Counts {
+  readonly #sums: Int32Array;
+  constructor(ranks: number) {
+    this.#sums = new Int32Array(ranks + 1);
+  }
+  add(rank: number): void {
+    for (let i = rank + 1; i < this.#sums.length; i += i & -i) this.#sums[i] = (this.#sums[i] ?? 0) + 1;
+  }
+  /** How many have a lower rank. */
+  below(rank: number): number {
+    let sum = 0;
+    for (let i = rank; i > 0; i -= i & -i) sum += this.#sums[i] ?? 0;
+    return sum;
+  }
+}
+
+/** The place of each number among all different ones. */
+function ranksOf(numbers: Float64Array): { ranks: Int32Array; count: number } {
+  const rising = [...new Set(numbers)].sort((a, b) => a - b);
+  const places = new Map(rising.map((number, rank) => [number, rank]));
+  return { ranks: Int32Array.from(numbers, (number) => places.get(number) ?? 0), count: rising.length };
+}
+
+/** Numbers of which there must be as many before one is judged. */
+const FEWEST = 100;
+const POWER = 4;
+const BEYOND = 3;
+
+/** -log10 p of each number among those before it: [N]. Later ones only say where a rank stands, not what is counted. */
+export function unlikely(numbers: Float64Array): Float64Array {
+  const { ranks, count } = ranksOf(numbers);
+  const counts = new Counts(count);
+  let farthest = 0;
+  return numbers.map((number, n) => {
+    const rank = ranks[n] ?? 0;
+    const above = n - counts.below(rank);
+    const beyond = above === 0 && number > farthest ? Math.min(BEYOND, POWER * Math.log10(number / farthest)) : 0;
+    counts.add(rank);
+    farthest = Math.max(farthest, number);
+    return n < FEWEST ? 0 : Math.log10((n + 1) / (above + 1)) + beyond;
+  });
+}
+
+/** How far each value is from the mean of those before it, and how unlikely that is: [N]. */
+export function unlikelyLevels(values: Float64Array): Float64Array {
+  const { mean } = pastOf(values, Number.POSITIVE_INFINITY);
+  return unlikely(values.map((value, n) => (n === 0 ? 0 : Math.abs(value - (mean[n] ?? 0)))));
+}
 
 /** Means of the last `length` numbers up to each. */
 function movingMean(numbers: Float64Array, length: number): Float64Array {
@@ -54,30 +92,11 @@ function movingMean(numbers: Float64Array, length: number): Float64Array {
   return mean.subarray(1);
 }
 
-/** How unlikely the errors of late are: [N]. `errors` are of all rows but the first. */
-function unlikelyErrors(errors: Float64Array, { average, history }: Likelihood): Float64Array {
-  const sizes = errors.map(Math.abs);
-  const recent = movingMean(sizes, average);
-  const { mean, deviation } = pastOf(sizes, history);
-  return recent.map((own, n) =>
-    n < FEWEST ? 0 : surprise((own - (mean[n] ?? 0)) / Math.max(deviation[n] ?? 0, LEAST)),
-  );
-}
-
-/** How unlikely each value is among those before: [N]. */
-function unlikelyLevels(values: Float64Array, levels: number): Float64Array {
-  const { mean, deviation } = pastOf(values, levels);
-  return values.map((value, n) => {
-    const least = Math.max(deviation[n] ?? 0, LEAST * Math.abs(mean[n] ?? 0), Number.MIN_VALUE);
-    return n < FEWEST ? 0 : surprise(Math.abs(value - (mean[n] ?? 0)) / least);
-  });
-}
-
-/** Both together: how odd each row is, 0 to 20: [N]. `errors` are of all rows, the first one's 0. */
+/** How odd each row is: [N]. `errors` are of all rows, the first one's 0. */
 export function oddness(values: Float64Array, errors: Float64Array, how: Likelihood): Float64Array {
-  const own = unlikelyErrors(errors.subarray(1), how);
-  const level = how.levels > 0 ? unlikelyLevels(values, how.levels) : new Float64Array(values.length);
-  return level.map((odd, n) => odd + (n > 0 ? (own[n - 1] ?? 0) : 0));
+  const level = unlikelyLevels(values);
+  const error = unlikely(movingMean(errors.map(Math.abs), how.average));
+  return level.map((odd, n) => (1 - how.errors) * odd + how.errors * (error[n] ?? 0));
 }
 
 /** Scores of which each is above those of the `pause` rows before; what is not is 0. */
