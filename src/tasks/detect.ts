@@ -27,9 +27,9 @@ const options = z.strictObject({
     .string()
     .optional()
     .describe("JSON of labelled windows by file (default: combined_windows.json in or beside the folder)"),
-  average: whole(1, 1e6).default(10).describe("errors that are averaged"),
+  recent: whole(1, 1e6).default(10).describe("errors that are averaged"),
   errors: real(0, 1)
-    .default(1 / 3)
+    .default(0.33)
     .describe("how much errors of the forecast count; the rest is the level of the value"),
   pause: whole(0, 1e9).default(400).describe("rows after an alarm during which only an odder one raises another"),
   threshold: real(0, 1e6)

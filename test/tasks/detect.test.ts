@@ -96,6 +96,23 @@ describe("a detector", () => {
     await model.release();
   });
 
+  test("values that are ordinary, at a time that is not, are found by errors and not by levels", async () => {
+    const flat = wave("flat", 1000).map((value, n) => (n >= 207 && n < 222 ? 20 : value)); // as high as the mean
+    const unlabelled = { name: "flat.csv", text: csv(flat) };
+    const oddest = async (errors: number) => {
+      const model = await (await trainOn("lstm", { data: unlabelled, errors, recent: 2 })).open();
+      const [answer] = await listOf(model.predict([unlabelled]));
+      await model.release();
+      const scores = answer?.rows.map(({ score }) => score) ?? [];
+      return scores.indexOf(Math.max(...scores));
+    };
+    const found = await oddest(1);
+    expect(found).toBeGreaterThanOrEqual(207);
+    expect(found).toBeLessThan(224);
+    const missed = await oddest(0);
+    expect(missed < 207 || missed > 221).toBe(true);
+  }, 60_000);
+
   test("its units do not matter", async () => {
     const model = await open(store, { task: "detect", threads: 1 });
     const given = [first, first.map((value) => 4096 * value)].map((values) => ({ name: "a.csv", text: csv(values) }));
@@ -179,7 +196,7 @@ describe("scores", () => {
   test("levels and means of errors are weighed, and no row depends on a later one", () => {
     const [values, errors] = [noise("values", 300), noise("errors", 300)];
     errors[0] = 0;
-    const how = { average: 3, errors: 0.25, pause: 0 };
+    const how = { recent: 3, errors: 0.25, pause: 0 };
     const means = errors.map((_, n) => {
       const own = errors.subarray(Math.max(0, n - 2), n + 1);
       return own.reduce((sum, error) => sum + Math.abs(error), 0) / own.length;

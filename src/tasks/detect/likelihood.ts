@@ -29,7 +29,7 @@ export function tail(z: number): number {
 /** How scores are made. */
 export interface Likelihood {
   /** Errors that are averaged. */
-  readonly average: number;
+  readonly recent: number;
   /** How much errors count, 0 to 1; the rest is the level. */
   readonly errors: number;
   /** Rows after one score during which only a higher one counts. */
@@ -95,7 +95,7 @@ function movingMean(numbers: Float64Array, length: number): Float64Array {
 /** How odd each row is: [N]. `errors` are of all rows, the first one's 0. */
 export function oddness(values: Float64Array, errors: Float64Array, how: Likelihood): Float64Array {
   const level = unlikelyLevels(values);
-  const error = unlikely(movingMean(errors.map(Math.abs), how.average));
+  const error = unlikely(movingMean(errors.map(Math.abs), how.recent));
   return level.map((odd, n) => (1 - how.errors) * odd + how.errors * (error[n] ?? 0));
 }
 
