@@ -147,7 +147,7 @@ function timesOf(grid: Grid, place: number, setBack: boolean): Times {
   const back = firstBack(times, clock.calendar, setBack);
   if (back > 0)
     throw new DataError(
-      `${at(back)}: expected a time after ${quoted(cells[back - 1] ?? "")} in ${column}, got ${quoted(cells[back] ?? "")}; sort the rows, and leave out what comes twice`,
+      `${at(back)}: expected a time after ${quoted(cells[back - 1] ?? "")} in ${column}, got ${quoted(cells[back] ?? "")}; sort the rows${setBack ? "" : ", and leave out what comes twice"}`,
     );
   return { at: times, step: stepOf(times, clock.calendar), write: clock.write };
 }

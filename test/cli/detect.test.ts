@@ -55,6 +55,8 @@ test("measures beside four others, with labels inside the folder or beside it", 
   ]);
   expect(baselines.null.nab).toBe(0);
   expect(JSON.parse((await run("eval d --data nab/data --json")).out).scores).toEqual(scores);
+  expect(JSON.parse((await run("eval d --data nab/data/one --json")).out).scores).toEqual(scores);
+  expect(JSON.parse((await run("eval d --data nab/data/one/a.csv --json")).out).scores.nab).toBeGreaterThan(90);
 });
 
 test("predicts from a file and from standard input, as a table and as JSON, with a picture", async () => {
@@ -76,9 +78,10 @@ test("goes on, says what it is, and is exported", async () => {
 });
 
 test("one file without labels", async () => {
-  const { err } = await run(`train gru --task detect --data nab/data/one/a.csv ${SMALL} --alarms 5 --steps 5 --out f`);
+  writeFileSync("alone.csv", series(100));
+  const { err } = await run(`train gru --task detect --data alone.csv ${SMALL} --alarms 5 --steps 5 --out f`);
   expect(err).toMatch(/alarms 5\.0000/);
-  expect((await run("eval f --data nab/data/one/a.csv --json")).out).not.toContain("windowed");
+  expect((await run("eval f --data alone.csv --json")).out).not.toContain("windowed");
 });
 
 test("says in one line what is wrong", async () => {

@@ -192,23 +192,40 @@ function withLabels(all: readonly Watched[], { name, byFile }: Labels): Watched[
   });
 }
 
-/** Names of files of labels that are found by themselves, inside a folder or beside it. */
-const LABELS = ["combined_windows.json", "labels/combined_windows.json", "labels.json"];
+/** Names of files of labels that are found by themselves inside a folder, and where else they may be as seen from it. */
+const LABELS = ["combined_windows.json", "labels.json"];
+const BESIDE = [
+  ...LABELS,
+  ...["labels", "../labels", "../../labels"].map((folder) => `${folder}/combined_windows.json`),
+];
 
-/** The labels asked for, or those that lie in or beside the data; undefined where there are none. */
-async function findLabels(source: Source, files: readonly Source[], asked: string | undefined) {
-  if (asked !== undefined) return parseLabels(await openSource(asked, {}).text(), asked);
-  for (const known of LABELS) {
-    const inside = files.find(({ name }) => isAt(name, known));
-    if (inside) return parseLabels(await inside.text(), inside.name);
-  }
-  for (const known of LABELS) {
+const names = ({ byFile }: Labels, all: readonly Watched[]): boolean =>
+  [...byFile.keys()].some((key) => all.some((series) => isAt(series.name, slashed(key))));
+
+/** Labels that lie beside the data or above it and are of it. */
+async function labelsBeside({ beside }: Source, all: readonly Watched[]): Promise<Labels | undefined> {
+  for (const path of BESIDE) {
     const text = await Promise.resolve()
-      .then(() => source.beside?.(known).text())
-      .catch(() => undefined);
-    if (text !== undefined) return parseLabels(text, source.beside?.(known).name ?? known);
+      .then(() => beside?.(path).text())
+      .catch(() => undefined); // there is no such file
+    const found = text === undefined ? undefined : parseLabels(text, path);
+    if (found && names(found, all)) return found;
   }
   return undefined;
+}
+
+/** The labels asked for, where they are of the data, else those that lie in it or beside it; undefined where there are none. */
+async function findLabels(
+  all: readonly Watched[],
+  source: Source,
+  files: readonly Source[],
+  asked: string | undefined,
+) {
+  const given = asked === undefined ? undefined : parseLabels(await openSource(asked, {}).text(), asked);
+  if (given && names(given, all)) return given;
+  const inside = LABELS.flatMap((known) => files.find(({ name }) => isAt(name, known)) ?? [])[0];
+  if (inside) return parseLabels(await inside.text(), inside.name);
+  return (await labelsBeside(source, all)) ?? given;
 }
 
 const TABLE = /^(csv|tsv|jsonl|ndjson)$/;
@@ -221,7 +238,7 @@ export async function readAll(source: Source, options: SeriesOptions, labels: st
     throw new DataError(`data ${source.name}: expected .csv files with columns timestamp,value, got none`);
   const all: Watched[] = [];
   for (const table of tables) all.push(await readWatched(table, options));
-  const found = await findLabels(source, files ?? [], labels);
+  const found = await findLabels(all, source, files ?? [], labels);
   return found ? withLabels(all, found) : all;
 }
 
