@@ -5,7 +5,7 @@
  * T steps · K classes · L letters · S = 2L + 1 places: the letters with blanks around them
  */
 import { z } from "zod";
-import { ShapeError, shown } from "../errors.ts";
+import { CheckpointError, ShapeError, shown } from "../errors.ts";
 import { checked, whole } from "../schema.ts";
 
 /** Logits or log-probabilities [T, K] on the host. */
@@ -29,7 +29,7 @@ function logAdd(a: number, b: number): number {
   return low === NEGATIVE_INFINITY ? high : high + Math.log1p(Math.exp(low - high));
 }
 
-/** Log-probabilities of each step in double precision. Throws ShapeError. */
+/** Log-probabilities of each step in double precision. Throws ShapeError, and CheckpointError where they are none. */
 function logProbabilities(name: string, { data, shape }: Emissions): Float64Array[] {
   const [T = Number.NaN, K = Number.NaN] = shape;
   if (shape.length !== 2 || !(K > 0) || data.length !== T * K)
@@ -39,7 +39,10 @@ function logProbabilities(name: string, { data, shape }: Emissions): Float64Arra
   return Array.from({ length: T }, (_, t) => {
     const row = Float64Array.from({ length: K }, (_, k) => data[t * K + k] ?? 0);
     const total = row.reduce(logAdd, NEGATIVE_INFINITY);
-    return row.map((x) => x - total);
+    if (Number.isFinite(total)) return row.map((x) => x - total);
+    throw new CheckpointError(
+      `${name}: the model gives logits that are not finite at step ${t}; its weights are not finite, take another checkpoint`,
+    );
   });
 }
 

@@ -4,7 +4,7 @@
  *
  * T steps · K tags
  */
-import { ShapeError, shown } from "../errors.ts";
+import { DataError, ShapeError, shown } from "../errors.ts";
 import { requireRecord } from "../tensor/index.ts";
 
 /** What tags and pairs of tags score by themselves, as numbers; -Infinity forbids. */
@@ -27,6 +27,13 @@ function requireSizes(emissions: ArrayLike<number>, scores: ChainScores): void {
   );
 }
 
+const hasNaN = (scores: ArrayLike<number>): boolean => Array.prototype.some.call(scores, Number.isNaN);
+
+function requireComparable(emissions: ArrayLike<number>, { transitions, start, end }: ChainScores): void {
+  if ([emissions, transitions, start, end].some(hasNaN))
+    throw new DataError("viterbi: expected scores that can be compared, got NaN; look at what computed them");
+}
+
 /** The best way to each tag of the next step: its scores, and where it came from, written to `from`. */
 function advance(before: Float64Array, transitions: ArrayLike<number>, from: Int32Array): Float64Array<ArrayBuffer> {
   const K = before.length;
@@ -46,10 +53,11 @@ const highest = (scores: Float64Array): number =>
 
 /**
  * The tags whose scores sum highest, the first of equals: emissions of T·K numbers, row by row -> T tags.
- * Throws ShapeError where sizes do not fit.
+ * Throws ShapeError where sizes do not fit, and DataError where a score is NaN.
  */
 export function viterbi(emissions: ArrayLike<number>, scores: ChainScores): Int32Array {
   requireSizes(emissions, scores);
+  requireComparable(emissions, scores);
   const { transitions, start, end } = scores;
   const K = start.length;
   const T = emissions.length / K;

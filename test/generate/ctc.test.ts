@@ -1,6 +1,6 @@
 /** Decoding of what a CTC network says, by enumeration of all paths. */
 import { describe, expect, test } from "vitest";
-import { ConfigError, ShapeError } from "../../src/errors.ts";
+import { CheckpointError, ConfigError, ShapeError } from "../../src/errors.ts";
 import { ctcAlign, ctcBeam, ctcGreedy, type Emissions } from "../../src/generate/index.ts";
 import { numbersOf, uniform } from "../support/numbers.ts";
 
@@ -125,4 +125,20 @@ test("junk is refused in one line", () => {
   expect(() => ctcBeam({ data: [1, 2, 3], shape: [2, 2] })).toThrow(ShapeError);
   expect(() => ctcGreedy({ data: [1, 2, 3], shape: [3] })).toThrow(ShapeError);
   expect(() => ctcBeam(emissions(1, 2, 2), { width: 0 })).toThrow(ConfigError);
+});
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY])("a network that says %d is refused, not decoded", (odd) => {
+  const given = { data: [1, 0, 2, 0, odd, 2], shape: [2, 3] };
+  for (const decode of [ctcGreedy, ctcBeam, (broken: Emissions) => ctcAlign(broken, [1])]) {
+    expect(() => decode(given)).toThrow(CheckpointError);
+    expect(() => decode(given)).toThrow(/: the model gives logits that are not finite at step 1; /);
+  }
+});
+
+test("a class that is forbidden, -Infinity, is never said; where all are, nothing can be", () => {
+  const forbidden = { data: [1, Number.NEGATIVE_INFINITY, 2, 0, Number.NEGATIVE_INFINITY, 2], shape: [2, 3] };
+  expect(ctcGreedy(forbidden).labels).toEqual([2]);
+  expect(ctcBeam(forbidden).labels).toEqual([2]);
+  expect(ctcAlign(forbidden, [1])).toBeUndefined();
+  expect(() => ctcBeam({ data: [Number.NEGATIVE_INFINITY], shape: [1, 1] })).toThrow(CheckpointError);
 });
