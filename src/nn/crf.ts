@@ -79,8 +79,8 @@ function logPartition(emissions: Tensor, active: Tensor, scores: CRFScores): Ten
 function scoreOf(emissions: Tensor, tags: Tensor, lengths: Tensor, scores: CRFScores): Tensor {
   const [K = 0] = staticShape([emissions.dim(-1)], "crf");
   const places = arange(tags.dim(1), lengths.dtype === "i64" ? "i64" : "i32");
-  const last = places.equal(lengths.sub(1).unsqueeze(1)); // [B, T]
-  const counts = places.less(lengths.unsqueeze(1));
+  const counts = places.less(lengths.unsqueeze(1)); // [B, T]
+  const last = places.equal(counts.cast(lengths.dtype).sum(1, true).sub(1));
   const own = emissions.takeAlong(tags.unsqueeze(2), 2).squeeze(2);
   const ends = last.where(scores.end_transitions.gather(tags), 0);
   const starts = places.equal(0).where(scores.start_transitions.gather(tags), 0);
@@ -90,8 +90,8 @@ function scoreOf(emissions: Tensor, tags: Tensor, lengths: Tensor, scores: CRFSc
 }
 
 /**
- * -log p of the tags of each row: emissions [B, T, K], whole-number tags [B, T], of which the first lengths [B] count.
- * Mean over the rows, unless `reduction` says otherwise. A row of length 0 has one sequence of tags, whose loss is 0;
+ * -log p of the tags of each row: emissions [B, T, K], whole-number tags [B, T], of which the first lengths [B] count, T
+ * at most. Mean over the rows, unless `reduction` says otherwise. A row of length 0 has one sequence of tags, whose loss is 0;
  * what stands behind a row's length changes nothing; a tag outside 0 to K - 1 makes its row NaN. T is 1 or more.
  * Throws ShapeError or DTypeError where they do not belong together.
  */

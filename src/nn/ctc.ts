@@ -84,14 +84,17 @@ function lastSums(emissions: Tensor, skip: Tensor, active: Tensor): Tensor {
   return last;
 }
 
-/** -log of the probability of each row's text [B]; infinity where it has more letters than fit, NaN where one is no class. */
+/**
+ * -log of the probability of each row's text [B]; infinity where it has more letters than fit, NaN where one is no class or
+ * not there at all.
+ */
 function negativeLogs(logits: Tensor, labels: Tensor, lengths: Tensor, labelLengths: Tensor): Tensor {
   const [K = 0] = staticShape([logits.dim(2)], "ctcLoss");
   const active = activeSteps(logits, lengths);
   const logP = active.where(logits, 0).logSoftmax().maximum(IMPOSSIBLE);
   const read = arange(labels.dim(1)).less(labelLengths.cast("i32").unsqueeze(1)); // [B, L]
   const letters = read.where(labels.clamp(1, K - 1), 0);
-  const wrong = read.and(letters.equal(labels).not()).cast(logits.dtype).sum(1);
+  const known = read.and(letters.equal(labels)).cast("i32").sum(1);
   const places = withBlanks(letters);
   const last = lastSums(picked(logP, places, K), skips(places, logP), active);
   const ends = labelLengths
@@ -101,7 +104,7 @@ function negativeLogs(logits: Tensor, labels: Tensor, lengths: Tensor, labelLeng
     .sub(arange(places.dim(1))); // 0 at the last blank, 1 at the last letter
   const total = ends.equal(0).or(ends.equal(1)).where(last, IMPOSSIBLE).logSumExp(1);
   const loss = total.less(IMPOSSIBLE / 2).where(Number.POSITIVE_INFINITY, total.neg());
-  return wrong.greater(0).where(Number.NaN, loss);
+  return known.equal(labelLengths.cast("i32")).where(loss, Number.NaN);
 }
 
 /**
@@ -109,8 +112,8 @@ function negativeLogs(logits: Tensor, labels: Tensor, lengths: Tensor, labelLeng
  * which the first labelLengths [B] count, and lengths [B], the steps that count. As torch.nn.functional.ctc_loss, but
  * batch first and before the softmax: `"mean"` divides each row's loss by its number of letters, `"none"` gives [B]. What
  * stands behind the lengths changes nothing. A row with more letters than its steps can hold (letters, and one more step
- * between two that are alike) is infinite and has no gradient; a label of no class makes its row NaN. Throws ShapeError
- * or DTypeError on what does not fit together.
+ * between two that are alike) is infinite and has no gradient; a label of no class, or more of them than L,
+ * makes its row NaN. Throws ShapeError or DTypeError on what does not fit together.
  */
 export function ctcLoss(
   logits: Tensor,

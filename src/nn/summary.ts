@@ -3,20 +3,22 @@ import { arange, type Tensor } from "../tensor/index.ts";
 import { requireSizes, requireTensors } from "./arguments.ts";
 import { Linear } from "./linear.ts";
 import { module } from "./module.ts";
+import { activeSteps } from "./recurrence/reading.ts";
 
 /** Which of T positions come before lengths [B]: [B, T]. */
-const within = (x: Tensor, lengths: Tensor): Tensor => arange(x.dim(1)).less(lengths.unsqueeze(1));
+const within = (x: Tensor, lengths: Tensor): Tensor => activeSteps(x, lengths).squeeze(2);
 
 /** x [B, T, C] at the last position of each row -> [B, C]. A row of length 0 gives zeros. */
 export function atLast(x: Tensor, lengths: Tensor): Tensor {
-  const last = arange(x.dim(1)).equal(lengths.sub(1).unsqueeze(1)); // [B, T]
+  const count = within(x, lengths).cast("i32").sum(1, true); // [B, 1], T at most
+  const last = arange(x.dim(1)).equal(count.sub(1)); // [B, T]
   return last.unsqueeze(2).where(x, 0).sum(1);
 }
 
 /** The mean of x [B, T, C] over the positions of each row -> [B, C]. A row of length 0 gives zeros. */
 export function meanOf(x: Tensor, lengths: Tensor): Tensor {
-  const sum = within(x, lengths).unsqueeze(2).where(x, 0).sum(1);
-  return sum.div(lengths.maximum(1).cast(x.dtype).unsqueeze(1));
+  const active = activeSteps(x, lengths);
+  return active.where(x, 0).sum(1).div(active.cast(x.dtype).sum(1).maximum(1));
 }
 
 /** The largest of x [B, T, C] over the positions of each row -> [B, C]. A row of length 0 gives zeros. */

@@ -8,7 +8,7 @@ import { compile, type HostTensor } from "../../src/runtime/index.ts";
 import { input, type Tensor } from "../../src/tensor/index.ts";
 import { classesNames, type Fixture, loadClasses } from "../support/fixtures.ts";
 import { evaluate, host, numbersOf, requireClose } from "../support/numbers.ts";
-import { model as tolerance } from "../tolerances.ts";
+import { exact, model as tolerance } from "../tolerances.ts";
 
 /** Runs `forward` on a batch of any size. */
 async function logitsOf(
@@ -90,6 +90,16 @@ describe("from hidden states to one vector a row", () => {
     const [result] = await evaluate([x, lengths], ([x, lengths]) => [pool(x as Tensor, lengths as Tensor)]);
     return numbersOf(result?.data ?? new Float32Array());
   };
+
+  test.each(["i32", "i64"] as const)("a length above T, %s, is T", async (dtype) => {
+    for (const pool of [atLast, meanOf, maxOf]) {
+      const [long, whole] = await evaluate(
+        [x, host([9, 4], [2], dtype), host([3, 3], [2], dtype)],
+        ([x, long, whole]) => [pool(x as Tensor, long as Tensor), pool(x as Tensor, whole as Tensor)],
+      );
+      requireClose("rows", long, whole as HostTensor, exact);
+    }
+  });
 
   test("the last one", async () => expect(await of(atLast)).toEqual([3, -4, 0, 0]));
   test("their mean", async () => expect(await of(meanOf)).toEqual([2, -3, 0, 0]));

@@ -1,6 +1,6 @@
 /** The linear-chain CRF against the enumeration of all sequences of tags. */
 import { describe, expect, test } from "vitest";
-import { DTypeError, ShapeError } from "../../src/errors.ts";
+import { DataError, DTypeError, ShapeError } from "../../src/errors.ts";
 import { gradient } from "../../src/graph/index.ts";
 import { CRF, crfLoss, namedParameters, viterbi } from "../../src/nn/index.ts";
 import { compile, type HostTensor, initialValues } from "../../src/runtime/index.ts";
@@ -174,6 +174,17 @@ describe("padding", () => {
   });
 });
 
+test.each(["i32", "i64"] as const)("a length above T, %s, is T: the end counts as well", async (dtype) => {
+  const K = 3;
+  const given = [emissionsOf(K, 4), ...specs(chain(K, 9)), host(tagsOf(K), [rows.length, T], "i32")];
+  const [long, whole] = [T + 3, T].map((length) => host(Array(rows.length).fill(length), [rows.length], dtype));
+  const results = await evaluate([...given, long as HostTensor, whole as HostTensor], (inputs) => {
+    const [e, a, s, z, y, ...lengths] = inputs as [Tensor, Tensor, Tensor, Tensor, Tensor, ...Tensor[]];
+    return lengths.map((n) => losses(e, a, s, z, y, n));
+  });
+  requireClose("losses", results[0], results[1] as HostTensor, exact);
+});
+
 test("a tag that does not exist makes its row NaN, and no other", async () => {
   const K = 2;
   const [each] = await evaluate(
@@ -259,6 +270,11 @@ test("a layer of parts called as in pytorch-crf, uniform within 0.1; B and T kno
     const { loss: found } = await program.run({ ...feeds, ...zeros });
     requireClose(`${B} rows of ${n}`, found, host([n * Math.log(3)], []), forward); // all 3^n sequences alike
   }
+});
+
+test.each([0, 1, 5])("Viterbi compares no NaN, as emission %i of 6", (at) => {
+  const emissions = [0, 1, 2, 3, 4, 5].map((value) => (value === at ? Number.NaN : value));
+  expect(() => viterbi(emissions, chain(2, 1))).toThrow(DataError);
 });
 
 describe("what does not fit is refused in one line", () => {

@@ -144,6 +144,17 @@ describe("padding", () => {
     expect(numbersOf(loss?.data as Float32Array).map(Number.isNaN)).toEqual([true, false]);
   });
 
+  test.each([3, -1, 2 ** 30])(
+    "%i labels out of 2 make their row NaN, and are not ignored as infinite",
+    async (count) => {
+      const logits = uniform(7, [2, 5, 4], -2, 2, "f32");
+      const [loss] = await run([logits, whole([1, 2, 1, 2], [2, 2]), whole([5, 5]), whole([count, 2])], {
+        ...{ reduction: "none", zeroInfinity: true },
+      });
+      expect(numbersOf(loss?.data as Float32Array).map(Number.isNaN)).toEqual([true, false]);
+    },
+  );
+
   test("classes that a mask forbids", async () => {
     const logits = host([0, Number.NEGATIVE_INFINITY, 0, 0, Number.NEGATIVE_INFINITY, 0], [1, 2, 3]);
     const one = await run([logits, whole([2], [1, 1]), whole([2]), whole([1])], { reduction: "none" });
