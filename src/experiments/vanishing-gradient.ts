@@ -38,11 +38,11 @@ export const vanishingGradient: Experiment<typeof options> = {
     }
     const table = CELLS.map((cell) => {
       const found = norms[cell] ?? [];
-      const half = found.findIndex((norm) => norm < (found[0] ?? 0) / 1000);
+      const lag = found.findIndex((norm) => norm < (found[0] ?? 0) / 1000);
       return {
         cell,
         "factor per step": factorPerStep(found),
-        "lag to 1/1000": half < 0 ? `over ${chosen.length}` : half,
+        "lag to 1/1000": lag < 0 ? `over ${chosen.length}` : lag,
       };
     });
     const factors = table.map((row) => `${row.cell} ${row["factor per step"].toFixed(3)}`);

@@ -77,10 +77,10 @@ export function rowOf({ data, shape }: Feeds[string], i: number): Float32Array {
   return (data as Float32Array).subarray(i * width, (i + 1) * width);
 }
 
-/** Throws CheckpointError where a logit is not finite: weights that stay in their file are not looked through. */
-export function finite(logits: Float32Array): Float32Array {
-  if (logits.every(Number.isFinite)) return logits;
+/** Throws CheckpointError where a number is not finite: weights that stay in their file are not looked through. */
+export function finite<N extends ArrayLike<unknown>>(numbers: N, given = "gives logits"): N {
+  if (Array.prototype.every.call(numbers, Number.isFinite)) return numbers;
   throw new CheckpointError(
-    "predict: the model gives logits that are not finite; its weights are not finite, take another checkpoint",
+    `predict: the model ${given} that are not finite; its weights are not finite, take another checkpoint`,
   );
 }

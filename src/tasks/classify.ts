@@ -34,10 +34,10 @@ import { rankedWords, readTokenizer, type Tokenizer, trainBpe, trainChar, trainW
 import { finite, grouped, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
 import { bagOfWords, majority } from "./classify/baselines.ts";
 import { type Labelled, labelledBatch, labelledFeeds } from "./classify/labelled.ts";
-import { classScorer, softmax } from "./classify/scores.ts";
+import { classesLine, classScorer, namedClasses, softmax } from "./classify/scores.ts";
 import type { Predictor, Problem, Task, Tensors, Watch } from "./task.ts";
 import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
-import { startVectors, wordsWithVectors } from "./word-vectors.ts";
+import { embeddings, startVectors, wordsWithVectors } from "./word-vectors.ts";
 
 const options = z.strictObject({
   text: z
@@ -49,10 +49,7 @@ const options = z.strictObject({
   length: whole(1, 1e5).default(128).describe("tokens of a text that are read; the rest is cut off"),
   tokenizer: z.enum(["words", "bpe", "char"]).default("words").describe("what a token is"),
   vocab: whole(2, 1e6).optional().describe("tokens at most (default: 10000 words, 4096 byte pairs)"),
-  embeddings: z
-    .string()
-    .optional()
-    .describe("file of word vectors in GloVe's text format, from which words start; sets the width of the embedding"),
+  embeddings: embeddings(),
   holdout: real(0.001, 0.9).default(0.1).describe("share that is only measured, where no validation data is given"),
 });
 type Options = z.output<typeof options>;
@@ -342,12 +339,7 @@ export class Classifier implements Predictor<unknown, Classification> {
   }
 
   #answer(text: string, probabilities: readonly number[], top: number): Classification {
-    const order = probabilities.map((_, k) => k).sort((a, b) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0));
-    const named = order
-      .slice(0, top)
-      .map((k): [string, number] => [this.#encoding.labels[k] ?? "", probabilities[k] ?? 0]);
-    const [label, probability] = named[0] ?? ["", 0];
-    return { text, label, probability, labels: Object.fromEntries(named) };
+    return { text, ...namedClasses(probabilities, this.#encoding.labels, top) };
   }
 
   /** Tokens and their weights. */
@@ -362,9 +354,7 @@ export class Classifier implements Predictor<unknown, Classification> {
 
   line(answer: Classification): string {
     const { label, labels } = checked(answers, answer, "line");
-    const order = Object.entries(labels).sort(([, a], [, b]) => b - a); // keys that are numbers come first in a record
-    const shown = order.map(([name, probability]) => `${name}\t${probability.toFixed(4)}`);
-    return shown.length > 1 ? shown.join("\t") : (shown[0] ?? label);
+    return classesLine(labels) || label;
   }
 
   release(): Promise<void> {

@@ -6,7 +6,6 @@
  */
 import { z } from "zod";
 import { type SeriesOptions, type Source, seriesOptions } from "../data/index.ts";
-import { ConfigError } from "../errors.ts";
 import { probation } from "../metrics/nab.ts";
 import type { ForecastModel } from "../models/index.ts";
 import { meanAbsoluteError } from "../nn/index.ts";
@@ -15,6 +14,7 @@ import { detectBaselines } from "./detect/baselines.ts";
 import { Detector } from "./detect/detector.ts";
 import { detectScorer } from "./detect/scores.ts";
 import { type Point, pointFeeds, pointsOf, readAll, seriesOf } from "./detect/series.ts";
+import { requireForecasts } from "./forecast/forecaster.ts";
 import type { Problem, Task } from "./task.ts";
 
 const options = z.strictObject({
@@ -62,14 +62,7 @@ function problem(chosen: Options, found?: number): Problem<"forecast", Point, Co
   return {
     config: { input_size: 1, window, horizon: 1, intervals: 0, segment: segmentOf(window), ...SIZES },
     files: {},
-    accept(model: ForecastModel) {
-      const asked = { window, horizon: 1, channels: 1 };
-      for (const key of ["window", "horizon", "channels"] as const)
-        if (model[key] !== asked[key])
-          throw new ConfigError(
-            `${key}: expected ${asked[key]}, as the task says, got a model of ${model[key]}; leave it out of the configuration`,
-          );
-    },
+    accept: (model: ForecastModel) => requireForecasts(model, { window, horizon: 1, channels: 1 }),
     async split(source, validation) {
       const all = await read(source);
       const others = validation ? await read(validation) : all;

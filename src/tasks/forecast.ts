@@ -11,7 +11,7 @@ import { meanAbsoluteError } from "../nn/index.ts";
 import { checked, real, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { forecastBaselines } from "./forecast/baselines.ts";
-import { Forecaster } from "./forecast/forecaster.ts";
+import { Forecaster, requireForecasts } from "./forecast/forecaster.ts";
 import { forecastScorer } from "./forecast/scores.ts";
 import {
   naiveErrors,
@@ -104,14 +104,7 @@ function problem(known: Learned, chosen: Options): Problem<"forecast", Window, C
   return {
     config: { input_size: C, window, horizon, intervals, dropout: DROPOUT },
     files: { "task.json": { learned: known } },
-    accept(model: ForecastModel) {
-      const asked = { window, horizon, channels: C, intervals };
-      for (const key of ["window", "horizon", "channels", "intervals"] as const)
-        if (model[key] !== asked[key])
-          throw new ConfigError(
-            `${key}: expected ${asked[key]}, as the task says, got a model of ${model[key]}; leave it out of the configuration`,
-          );
-    },
+    accept: (model: ForecastModel) => requireForecasts(model, { window, horizon, channels: C, intervals }),
     async split(source, validation) {
       const found = await read(source);
       const { train, validation: rows } = found.parts();

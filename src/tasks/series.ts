@@ -23,8 +23,8 @@ import type { SeriesModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import { type HostTensor, type RunOptions, stream, type Weights } from "../runtime/index.ts";
 import { checked, real, whole } from "../schema.ts";
-import { grouped, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
-import { classScorer, softmax } from "./classify/scores.ts";
+import { finite, grouped, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
+import { classesLine, classScorer, namedClasses, softmax } from "./classify/scores.ts";
 import { namedLabels } from "./classify.ts";
 import { nearestNeighbours, type Sequence } from "./series/baselines.ts";
 import type { Predictor, Problem, Task, Watch } from "./task.ts";
@@ -282,22 +282,11 @@ export class SeriesClassifier implements Predictor<DataGiven, SeriesClass> {
   }
 
   #answer(file: string, number: number, logits: Float32Array, top: number): SeriesClass {
-    if (!logits.every(Number.isFinite))
-      throw new CheckpointError(
-        "predict: the model gives logits that are not finite; its weights are not finite, take another checkpoint",
-      );
-    const probabilities = softmax(logits);
-    const order = probabilities.map((_, k) => k).sort((a, b) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0));
-    const named = order
-      .slice(0, top)
-      .map((k): [string, number] => [this.#encoding.labels[k] ?? "", probabilities[k] ?? 0]);
-    const [label, probability] = named[0] ?? ["", 0];
-    return { file, case: number, label, probability, labels: Object.fromEntries(named) };
+    return { file, case: number, ...namedClasses(softmax(finite(logits)), this.#encoding.labels, top) };
   }
 
   line({ labels }: SeriesClass): string {
-    const order = Object.entries(labels).sort(([, a], [, b]) => b - a); // keys that are numbers come first in a record
-    return order.map(([name, probability]) => `${name}\t${probability.toFixed(4)}`).join("\t");
+    return classesLine(labels);
   }
 
   release(): Promise<void> {

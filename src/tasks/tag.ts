@@ -35,7 +35,7 @@ import { mostFrequentTags, TagSet, tagScorer } from "./tag/scores.ts";
 import { type Sentence, Spelling, sentenceBatch, sentenceFeeds, wordsFeeds, wordsOf } from "./tag/words.ts";
 import type { Description, Predictor, Problem, Task, Tensors, Watch } from "./task.ts";
 import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
-import { startVectors } from "./word-vectors.ts";
+import { embeddings, startVectors } from "./word-vectors.ts";
 
 const options = z.strictObject({
   word: whole(1, 1000).optional().describe("column of the word, by number (default: the first)"),
@@ -49,10 +49,7 @@ const options = z.strictObject({
     .default("BIOES")
     .describe("tags that the model learns, into which the files' are turned"),
   vocab: whole(2, 1e6).default(20_000).describe("words at most, of those that occur twice or have a vector"),
-  embeddings: z
-    .string()
-    .optional()
-    .describe("file of word vectors in GloVe's text format, from which words start; sets the width of the embedding"),
+  embeddings: embeddings(),
   length: whole(1, 1e5).default(200).describe("words of a sentence that are read together; longer ones are divided"),
   holdout: real(0.001, 0.9).default(0.1).describe("share that is only measured, where no validation data is given"),
 });

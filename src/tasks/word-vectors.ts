@@ -1,9 +1,17 @@
 /** Words that start from vectors of others. V words · C width */
+import { z } from "zod";
 import type { Vectors } from "../data/index.ts";
 import { ConfigError } from "../errors.ts";
 import type { ClassesModel } from "../models/index.ts";
 import type { Feeds, HostTensor } from "../runtime/index.ts";
 import { rankedWords, type Tokenizer, UNKNOWN, wordTokenizer } from "../tokenizers/index.ts";
+
+/** The option of tasks that read words. */
+export const embeddings = () =>
+  z
+    .string()
+    .optional()
+    .describe("file of word vectors in GloVe's text format, from which words start; sets the width of the embedding");
 
 /** The words of `texts` that are known anywhere, then others that have a vector, at most `most` with the unknown one. */
 export function wordsWithVectors(texts: readonly string[], vectors: Vectors, most: number): Tokenizer {

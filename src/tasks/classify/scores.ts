@@ -18,6 +18,20 @@ export function softmax(logits: ArrayLike<number>): number[] {
 /** Where the largest number stands; the first of equals. */
 export const likeliest = (numbers: readonly number[]): number => numbers.indexOf(Math.max(...numbers));
 
+/** The likeliest of `labels` and how likely it is, and the `top` likeliest with their probabilities. */
+export function namedClasses(probabilities: readonly number[], labels: readonly string[], top: number) {
+  const order = probabilities.map((_, k) => k).sort((a, b) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0));
+  const named = order.slice(0, top).map((k) => [labels[k] ?? "", probabilities[k] ?? 0] as const);
+  const [label, probability] = named[0] ?? ["", 0];
+  return { label, probability, labels: Object.fromEntries(named) };
+}
+
+/** Labels and their probabilities, the likeliest first, with tabs between them. */
+export function classesLine(labels: Readonly<Record<string, number>>): string {
+  const order = Object.entries(labels).sort(([, a], [, b]) => b - a); // keys that are numbers come first in a record
+  return order.map(([name, probability]) => `${name}\t${probability.toFixed(4)}`).join("\t");
+}
+
 /** Loss, accuracy and F1 of probabilities, one text after another. */
 export class ClassTally {
   /** Of few labels only: it grows with their square. */

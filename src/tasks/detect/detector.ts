@@ -1,12 +1,11 @@
 /** A model that watches series and raises alarms. */
 import type { Json } from "../../checkpoint/index.ts";
 import type { DataGiven, SeriesOptions } from "../../data/index.ts";
-import { CheckpointError } from "../../errors.ts";
 import { openSource } from "../../files/index.ts";
 import type { ForecastModel } from "../../models/index.ts";
 import { detections } from "../../pictures/index.ts";
 import type { RunOptions, Weights } from "../../runtime/index.ts";
-import { RowProgram, requireWatch, several } from "../batched.ts";
+import { finite, RowProgram, requireWatch, several } from "../batched.ts";
 import type { Predictor, Watch } from "../task.ts";
 import { type Alarming, detectedOf, type Judged, judgedOf } from "./scores.ts";
 import { deviations, pointFeeds, readAll, timeOf, type Watched } from "./series.ts";
@@ -95,14 +94,9 @@ export class Detector implements Predictor<DataGiven, Detection> {
       signal?.throwIfAborted();
       const points = Array.from({ length: Math.min(ROWS, errors.length - from) }, (_, i) => ({ series, at: from + i }));
       const { forecast } = await this.#program.run({ values: pointFeeds(points, this.#window).values });
-      for (const [b, point] of points.entries()) {
-        const foretold = Number(forecast?.data[b]);
-        if (!Number.isFinite(foretold))
-          throw new CheckpointError(
-            "predict: the model foretells numbers that are not finite; its weights are not finite, take another checkpoint",
-          );
-        errors[point.at] = deviations(point) - foretold;
-      }
+      if (!forecast) throw new Error("internal: a detector without forecasts");
+      const foretold = finite(forecast.data, "foretells numbers");
+      for (const [b, point] of points.entries()) errors[point.at] = deviations(point) - Number(foretold[b]);
     }
     return errors;
   }

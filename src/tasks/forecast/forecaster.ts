@@ -1,12 +1,12 @@
 /** A model that foretells what comes after the last row of a file. W window · H horizon · C channels */
 import type { Json } from "../../checkpoint/index.ts";
 import { type DataGiven, later, readSeries, type Series, type SeriesOptions } from "../../data/index.ts";
-import { CheckpointError, DataError } from "../../errors.ts";
+import { ConfigError, DataError } from "../../errors.ts";
 import { openSource } from "../../files/index.ts";
 import type { ForecastModel } from "../../models/index.ts";
 import { forecasts } from "../../pictures/index.ts";
-import type { Feeds, RunOptions, Weights } from "../../runtime/index.ts";
-import { RowProgram, requireWatch, several } from "../batched.ts";
+import type { RunOptions, Weights } from "../../runtime/index.ts";
+import { finite, RowProgram, requireWatch, several } from "../batched.ts";
 import type { Predictor, Watch } from "../task.ts";
 import { pastOf, type Scale, scaled, timeAt, unscaled } from "./windows.ts";
 
@@ -50,12 +50,12 @@ function timesAfter({ times, size }: Series, count: number): string[] {
   );
 }
 
-/** Throws CheckpointError where a number is not finite: weights that stay in their file are not looked through. */
-function requireFinite(measured: Feeds): void {
-  for (const { data } of Object.values(measured))
-    if (!(data as Float32Array).every(Number.isFinite))
-      throw new CheckpointError(
-        "predict: the model foretells numbers that are not finite; its weights are not finite, take another checkpoint",
+/** Throws ConfigError where `model` does not foretell what the task asks for. */
+export function requireForecasts(model: ForecastModel, asked: Partial<ForecastModel>): void {
+  for (const key of ["window", "horizon", "channels", "intervals"] as const)
+    if (asked[key] !== undefined && model[key] !== asked[key])
+      throw new ConfigError(
+        `${key}: expected ${asked[key]}, as the task says, got a model of ${model[key]}; leave it out of the configuration`,
       );
 }
 
@@ -96,7 +96,7 @@ export class Forecaster implements Predictor<DataGiven, Forecast> {
       );
     const seen = scaled(series, scale);
     const measured = await this.#program.run({ values: pastOf([{ series: seen, at: series.size }], { window: W }) });
-    requireFinite(measured);
+    for (const { data } of Object.values(measured)) finite(data, "foretells numbers");
     const C = channels.length;
     const of = (name: string, c: number) =>
       Array.from({ length: H }, (_, h) => unscaled(Number(measured[name]?.data[h * C + c]), scale, c));

@@ -2,14 +2,15 @@
 import { z } from "zod";
 import type { Json } from "../../checkpoint/index.ts";
 import { bucket, type DataGiven, type Features, type Sound, type Source } from "../../data/index.ts";
-import { CheckpointError, DataError, shown } from "../../errors.ts";
+import { DataError, shown } from "../../errors.ts";
 import { openSource } from "../../files/index.ts";
 import { ctcAlign, ctcBeam, ctcGreedy, type Emissions } from "../../generate/index.ts";
 import type { FramesModel } from "../../models/index.ts";
 import { type Heard, speech } from "../../pictures/index.ts";
 import type { RunOptions, Weights } from "../../runtime/index.ts";
 import { checked, whole } from "../../schema.ts";
-import { grouped, RowProgram, requireWatch, several } from "../batched.ts";
+import { finite, grouped, RowProgram, requireWatch, several } from "../batched.ts";
+import { softmax } from "../classify/scores.ts";
 import type { Predictor, Watch } from "../task.ts";
 import type { Hearing } from "./features.ts";
 import { soundOf } from "./recordings.ts";
@@ -70,21 +71,9 @@ async function soundFrom(input: unknown, i: number): Promise<Named> {
   return { name: source.name, ...(await soundOf(source)) };
 }
 
-/** Throws CheckpointError where a logit is not finite: weights that stay in their file are not looked through. */
-function finite(emissions: Emissions): Emissions {
-  if (Array.prototype.every.call(emissions.data, Number.isFinite)) return emissions;
-  throw new CheckpointError(
-    "predict: the model gives logits that are not finite; its weights are not finite, take another checkpoint",
-  );
-}
-
-/** Probabilities of a step. */
-function softmax({ data, shape: [, K = 0] }: Emissions, t: number): number[] {
-  const row = Array.from({ length: K }, (_, k) => data[t * K + k] ?? 0);
-  const top = Math.max(...row);
-  const total = row.reduce((sum, x) => sum + Math.exp(x - top), 0);
-  return row.map((x) => Math.exp(x - top) / total);
-}
+/** Probabilities [T][K] of the classes at each step. */
+const probabilitiesOf = ({ data, shape: [T = 0, K = 0] }: Emissions): number[][] =>
+  Array.from({ length: T }, (_, t) => softmax(Array.from({ length: K }, (_, k) => data[t * K + k] ?? 0)));
 
 /** Lowest and highest sample in each of at most `count` parts. */
 function envelope(samples: Float32Array, count: number): [number, number][] {
@@ -137,8 +126,11 @@ export class Transcriber implements Predictor<unknown, Transcription> {
       const features = sounds.map((sound) => hearing.features(hearing.samples(sound)));
       const { logits } = await this.#program.run(feedsOf(features, hearing.width));
       if (!logits) throw new Error("internal: a transcription without logits");
-      for (const [i, sound] of sounds.entries())
-        yield this.#answer(sound, finite(emissionsOf(logits, i, features[i]?.frames ?? 0)), beam);
+      for (const [i, sound] of sounds.entries()) {
+        const emissions = emissionsOf(logits, i, features[i]?.frames ?? 0);
+        finite(emissions.data);
+        yield this.#answer(sound, emissions, beam);
+      }
     }
   }
 
@@ -147,7 +139,7 @@ export class Transcriber implements Predictor<unknown, Transcription> {
     const { labels } = beam === 1 ? ctcGreedy(emissions) : ctcBeam(emissions, { width: beam });
     const aligned = ctcAlign(emissions, labels);
     const seconds = samples.length / rate;
-    const rows = Array.from({ length: emissions.shape[0] ?? 0 }, (_, t) => softmax(emissions, t));
+    const rows = probabilitiesOf(emissions);
     const at = (step: number) => Math.min(seconds, step * hearing.seconds);
     const characters = labels.map((label, l) => {
       const [from, to] = aligned?.spans[l] ?? [0, 0];
