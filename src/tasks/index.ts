@@ -6,6 +6,7 @@ import { z } from "zod";
 import { ConfigError, nearest, quoted, shown } from "../errors.ts";
 import { type Architecture, type Head, modelsWith } from "../models/index.ts";
 import { callable, checked, isRecord, isSchema, such } from "../schema.ts";
+import { trainingSchema } from "../train/index.ts";
 import { builtIn } from "./built-in.ts";
 import type { Task } from "./task.ts";
 
@@ -23,9 +24,15 @@ const tasks = z.object({
   reopen: callable("the files of a run"),
 });
 
-/** Adds a task of your own. Throws ConfigError for what is none, or names a best score that is not among its scores. */
+/**
+ * Adds a task of your own. Throws ConfigError for what is none, names a best score that is not among its scores, or has an
+ * option that is a setting of every training.
+ */
 export function addTask(task: Task): void {
   checked(tasks, task, "addTask");
+  const taken = Object.keys(task.options.shape).find((key) => Object.hasOwn(trainingSchema.shape, key));
+  if (taken !== undefined)
+    throw new ConfigError(`addTask: option ${quoted(taken)} is a setting of every training; give it another name`);
   if (!["higher", "lower"].includes(String(task.scores[task.best])))
     throw new ConfigError(`addTask: expected scores to say whether ${quoted(task.best)} is better "higher" or "lower"`);
   registry.set(task.name, task);

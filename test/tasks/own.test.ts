@@ -1,6 +1,7 @@
 /** An architecture and a task of your own, a file each: everything works without another line changed. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { ConfigError } from "../../src/errors.ts";
 import { addModel, loadArchitecture, modelNames, modelsWith } from "../../src/models/index.ts";
 import { compileModel, stream } from "../../src/runtime/index.ts";
@@ -9,6 +10,7 @@ import { exportForward, exportTraining } from "../../src/tasks/export.ts";
 import { addTask, defaultTask, loadTask, taskNames } from "../../src/tasks/index.ts";
 import { open } from "../../src/tasks/open.ts";
 import { resume, train } from "../../src/tasks/train.ts";
+import { trainingSchema } from "../../src/train/index.ts";
 import { descent, workIn } from "../cli/support.ts";
 import { host, numbersOf } from "../support/numbers.ts";
 import { bytes, listOf, memory } from "../support/runs.ts";
@@ -164,4 +166,14 @@ describe("in the command", () => {
       (await descent("train bilinear --task products --data pairs.csv --targte z --quiet".split(" "))).code,
     ).not.toBe(0);
   });
+});
+
+test("no option of a task has the name of a setting of the training", async () => {
+  const settings = Object.keys(trainingSchema.shape);
+  for (const name of taskNames())
+    expect(Object.keys((await loadTask(name)).options.shape).filter((key) => settings.includes(key))).toEqual([]);
+  const clash = { ...products, options: z.strictObject({ batch: z.number() }) };
+  expect(() => addTask(clash as never)).toThrow(
+    'addTask: option "batch" is a setting of every training; give it another name',
+  );
 });
