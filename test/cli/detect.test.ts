@@ -71,6 +71,19 @@ test("predicts from a file and from standard input, as a table and as JSON, with
   expect(alarms).toBeGreaterThan(0);
 });
 
+test("of a single file, labels of its neighbours say nothing, and a prediction reads none", async () => {
+  mkdirSync("alone");
+  writeFileSync("alone/a.csv", series(100));
+  const labels = (text: string) => writeFileSync("alone/labels.json", text);
+  labels(JSON.stringify({ "b.csv": [[minute(1), minute(2)]] }));
+  await run(`train gru --task detect --data alone/a.csv ${SMALL} --steps 2 --out a`);
+  expect((await run("eval a --data alone/a.csv --json")).out).not.toContain("nab");
+  const { out } = await run("predict d alone/a.csv");
+  labels("no JSON");
+  expect((await run("predict d alone/a.csv")).out).toBe(out);
+  expect(await fails("eval d --data alone/a.csv")).toMatch(/labels alone.labels\.json: expected JSON/);
+});
+
 test("goes on, says what it is, and is exported", async () => {
   await run("train --resume d --steps 45");
   expect((await run("info d")).out).toMatch(/detect/);

@@ -220,7 +220,17 @@ describe("scores", () => {
   test("a threshold that two of a thousand rows reach", () => {
     const scores = Float64Array.from({ length: 1000 }, (_, n) => n);
     expect(thresholdFor([scores], 2)).toBe(998);
-    expect(thresholdFor([new Float64Array(10)], 2)).toBeGreaterThan(0);
+    expect(thresholdFor([new Float64Array(10)], 2)).toBe(2.5);
+    expect(thresholdFor([Float64Array.of(0, 4, 0, 3)], 1000)).toBe(3); // the rest is not odd, whatever is asked for
+  });
+
+  test.each([0, 0.1, 1 / 3])("in a series that never changes nothing is odd, with an error of %d everywhere", (error) => {
+    const odd = oddness(new Float64Array(900).fill(5.3), new Float64Array(900).fill(error), {
+      recent: 5,
+      errors: 0.5,
+      pause: 9,
+    });
+    expect(odd).toEqual(new Float64Array(900));
   });
 
   test("the windowed Gaussian, as written down", () => {

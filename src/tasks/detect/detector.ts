@@ -7,8 +7,8 @@ import { detections } from "../../pictures/index.ts";
 import type { RunOptions, Weights } from "../../runtime/index.ts";
 import { finite, RowProgram, requireWatch, several } from "../batched.ts";
 import type { Predictor, Watch } from "../task.ts";
-import { type Alarming, detectedOf, type Judged, judgedOf } from "./scores.ts";
-import { deviations, pointFeeds, readAll, timeOf, type Watched } from "./series.ts";
+import { type Alarming, detectedOf, type Judged, judgedOf, USUAL_THRESHOLD } from "./scores.ts";
+import { deviations, pointFeeds, readTables, timeOf, type Watched } from "./series.ts";
 
 /** One row of a series. */
 export interface DetectedRow {
@@ -30,8 +30,6 @@ export interface Detection {
   readonly rows: readonly DetectedRow[];
 }
 
-/** Where no threshold was found: about one row in 300 reaches it. */
-const USUAL_THRESHOLD = 2.5;
 const ROWS = 1024;
 
 const cell = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
@@ -67,7 +65,7 @@ export class Detector implements Predictor<DataGiven, Detection> {
     const { signal } = options;
     for await (const given of several(inputs)) {
       const source = openSource(given, { signal });
-      for (const series of await readAll(source, this.#watching.options, undefined))
+      for (const series of await readTables(source, this.#watching.options))
         yield await this.#judge(series, signal);
     }
   }

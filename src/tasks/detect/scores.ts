@@ -29,13 +29,16 @@ export function judgedOf({ values }: Watched, errors: Float64Array, how: Likelih
   return { odd, scores: raised(odd, how.pause) };
 }
 
+/** Where no threshold was found: about one row in 300 reaches it. */
+export const USUAL_THRESHOLD = 2.5;
+
 /** The threshold that so many of 1000 rows reach. */
 export function thresholdFor(all: readonly Float64Array[], alarms: number): number {
   const falling = Float64Array.from(all.flatMap((scores) => [...scores]))
     .sort()
     .reverse();
   const count = Math.max(1, Math.round((alarms * falling.length) / 1000));
-  return falling[Math.min(count, falling.length) - 1] || Number.MIN_VALUE;
+  return falling.subarray(0, count).findLast((score) => score > 0) ?? USUAL_THRESHOLD;
 }
 
 /** Errors of the forecasts of one series; NaN where none came. */

@@ -230,15 +230,21 @@ async function findLabels(
 
 const TABLE = /^(csv|tsv|jsonl|ndjson)$/;
 
-/** All series of a file or folder. Throws DataError naming file and line. */
-export async function readAll(source: Source, options: SeriesOptions, labels: string | undefined): Promise<Watched[]> {
+/** All series of a file or folder, without labels. Throws DataError naming file and line. */
+export async function readTables(source: Source, options: SeriesOptions): Promise<Watched[]> {
   const files = await source.files?.();
   const tables = files ? files.filter(({ format }) => TABLE.test(format)) : [source];
   if (tables.length === 0)
     throw new DataError(`data ${source.name}: expected .csv files with columns timestamp,value, got none`);
   const all: Watched[] = [];
   for (const table of tables) all.push(await readWatched(table, options));
-  const found = await findLabels(all, source, files ?? [], labels);
+  return all;
+}
+
+/** The same with their labels, where there are any. Throws DataError naming file and line. */
+export async function readAll(source: Source, options: SeriesOptions, labels: string | undefined): Promise<Watched[]> {
+  const all = await readTables(source, options);
+  const found = await findLabels(all, source, (await source.files?.()) ?? [], labels);
   return found ? withLabels(all, found) : all;
 }
 
