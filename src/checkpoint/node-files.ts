@@ -195,6 +195,12 @@ export async function makeFolder(path: string): Promise<void> {
   });
 }
 
+/** The same for what the message calls `what`. Throws CheckpointError. */
+export const makeOutput = (what: string, path: string): Promise<void> =>
+  makeFolder(path).catch((cause: unknown) => {
+    throw new CheckpointError(`${what} ${path}: ${reason(cause)}; choose a folder you may write to`, { cause });
+  });
+
 const isFolder = (path: string): Promise<boolean> =>
   stat(path).then(
     (found) => found.isDirectory(),

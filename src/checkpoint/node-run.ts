@@ -22,6 +22,7 @@ import {
   append,
   exists,
   makeFolder,
+  makeOutput,
   readFileBounded,
   readStart,
   reason,
@@ -237,9 +238,7 @@ export async function requireFree(folder: string): Promise<void> {
 async function createRun(folder: string, files: Readonly<Record<string, Json>>): Promise<void> {
   requireRecord(files, `run ${folder}`);
   await requireFree(folder);
-  await makeFolder(folder).catch((cause: unknown) => {
-    throw new CheckpointError(`run ${folder}: ${reason(cause)}; choose a folder you may write to`, { cause });
-  });
+  await makeOutput("run", folder);
   await tidy(folder);
   await writeAtomic(join(folder, LOG), [MARK]);
   await makeFolder(join(folder, "best"));
@@ -365,7 +364,7 @@ export async function writePictures(folder: string, pictures: Readonly<Record<st
   const odd = isRecord(pictures) ? Object.values(pictures).find((svg) => typeof svg !== "string") : pictures;
   if (odd !== undefined || !isRecord(pictures))
     throw new CheckpointError(`pictures: expected SVG texts by name, got ${shown(odd)}`);
-  await makeFolder(folder);
+  await makeOutput("pictures", folder);
   for (const [name, svg] of Object.entries(pictures))
     await writeAtomic(safeJoin(folder, `${name}.svg`), [new TextEncoder().encode(svg)]);
 }

@@ -1,6 +1,6 @@
 /** `descent experiment`: a claim about models, measured. */
 import type { Json } from "../checkpoint/index.ts";
-import { makeFolder, safeJoin, writeAtomic } from "../checkpoint/node-files.ts";
+import { makeOutput, safeJoin, writeAtomic } from "../checkpoint/node-files.ts";
 import { experimentNames, type Findings, loadExperiment, type Result, runExperiment } from "../experiments/index.ts";
 import { digits } from "../pictures/index.ts";
 import { flagsOf } from "./flags.ts";
@@ -45,7 +45,7 @@ async function list(): Promise<string> {
 /** Writes the numbers as JSON and the picture beside them. */
 async function keep(folder: string, name: string, options: Json, { picture, ...found }: Findings): Promise<void> {
   const text = `${JSON.stringify({ experiment: name, options, ...found }, null, 2)}\n`;
-  await makeFolder(folder);
+  await makeOutput("experiment", folder);
   for (const [ending, content] of [
     ["json", text],
     ["svg", picture],

@@ -47,8 +47,10 @@ export async function addTrainFlags(command: Command, argv: readonly string[]): 
   addPartFlags(command, tasks, taken, true);
   for (const task of tasks) addFlags(command, task.options, `Options of task ${task.name}:`, taken);
   addFlags(command, trainingSchema, "Training:", taken, named?.defaults);
-  for (const task of await Promise.all(taskNames().map(loadTask)))
-    addPointers(command, task.options, taken, () => `it goes with --task ${task.name} only`);
+  const all = await Promise.all(taskNames().map(loadTask));
+  const having = (key: string) => all.filter(({ options }) => key in options.shape).map(({ name }) => name);
+  for (const task of all)
+    addPointers(command, task.options, taken, (key) => `it goes with --task ${having(key).join(" or ")} only`);
   if (architecture)
     addPointers(command, architecture.schema, taken, (key) => `a key of the model; write --set ${key}=VALUE`);
   if (["help", "--help", "-h"].some((word) => argv.includes(word)))

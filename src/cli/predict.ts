@@ -9,6 +9,7 @@ import { reason } from "../checkpoint/node-files.ts";
 import { folder, writePictures } from "../checkpoint/node-run.ts";
 import { formatOf, type Header, parseRow, readTable, readWords, type Source } from "../data/index.ts";
 import { DataError } from "../errors.ts";
+import { InputError } from "../tasks/batched.ts";
 import type { Predictor } from "../tasks/index.ts";
 import { describe, open } from "../tasks/open.ts";
 import { type DeviceFlags, place } from "./device.ts";
@@ -23,8 +24,23 @@ export interface PredictFlags extends DeviceFlags {
   readonly [option: string]: unknown;
 }
 
+/** Where records came from. */
+const places = new WeakMap<object, string>();
+
 /** A line that holds a JSON object is a record, any other is text. */
-const inputOf = (line: string, place: string): unknown => (line.startsWith("{") ? parseRow(line, place) : line);
+function inputOf(line: string, place: string): unknown {
+  if (!line.startsWith("{")) return line;
+  const record = parseRow(line, place);
+  places.set(record, place);
+  return record;
+}
+
+/** `error` with the place of the record that it is about. */
+function placed(error: unknown): unknown {
+  const input = error instanceof InputError ? error.input : undefined;
+  const place = typeof input === "object" && input !== null ? places.get(input) : undefined;
+  return place === undefined ? error : new DataError(`${place}: ${(error as Error).message}`, { cause: error });
+}
 
 /** Counts blank lines, which have no answer but an empty line in its place: line for line, answers stay beside inputs. */
 class BlankLines {
@@ -114,10 +130,11 @@ async function* inputsOf(
   }
 }
 
-/** Writes the picture of answer `number`, if it has one. */
-async function draw(predictor: Predictor, answer: unknown, folder: string, number: number): Promise<void> {
+/** Writes the picture of answer `number`, and says whether it has one. */
+async function draw(predictor: Predictor, answer: unknown, folder: string, number: number): Promise<boolean> {
   const picture = predictor.picture?.(answer);
   if (picture !== undefined) await writePictures(folder, { [number]: picture });
+  return picture !== undefined;
 }
 
 export async function predict(
@@ -135,16 +152,20 @@ export async function predict(
   const blank = new BlankLines();
   const names = inputs.length ? inputs : ["-"];
   const given = task.reads === "files" ? filesOf(names, io.stdin) : inputsOf(names, io.stdin, trained, blank);
-  let count = 0;
+  let [count, drawn] = [0, 0];
   try {
     for await (const answer of predictor.predict(given, options)) {
       if (signal.aborted) break;
       count++;
-      if (flags.pictures !== undefined) await draw(predictor, answer, flags.pictures, count);
+      if (flags.pictures !== undefined && (await draw(predictor, answer, flags.pictures, count))) drawn++;
       if (flags.json) emit(io, answer as object);
       else io.out(`${blank.above()}${predictor.line(answer)}\n`);
     }
     if (!flags.json && !signal.aborted) io.out(blank.below());
+    if (flags.pictures !== undefined && count > 0 && drawn === 0)
+      io.err(`--pictures: nothing was drawn, as the answers of this run have no pictures\n`);
+  } catch (error) {
+    throw placed(error);
   } finally {
     await predictor.release();
   }

@@ -51,6 +51,16 @@ export function requireWatch(options: Json & Watch): void {
   checked(watching, { signal, onProgress }, "predict");
 }
 
+/** What no answer can be given to. Whoever handed it in knows where it came from. */
+export class InputError extends DataError {
+  static override readonly name = "DataError";
+  readonly input: unknown;
+  constructor(message: string, input: unknown) {
+    super(message);
+    this.input = input;
+  }
+}
+
 /** `inputs`, where they come one by one. Throws DataError. */
 export function several<T>(inputs: Iterable<T> | AsyncIterable<T>): Iterable<T> | AsyncIterable<T> {
   const given: unknown = inputs;

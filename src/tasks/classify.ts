@@ -31,7 +31,7 @@ import type { RunOptions, Weights } from "../runtime/index.ts";
 import { stream } from "../runtime/index.ts";
 import { checked, real, whole } from "../schema.ts";
 import { rankedWords, readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "../tokenizers/index.ts";
-import { finite, grouped, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
+import { finite, grouped, InputError, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
 import { bagOfWords, majority } from "./classify/baselines.ts";
 import { type Labelled, labelledBatch, labelledFeeds } from "./classify/labelled.ts";
 import { classesLine, classScorer, namedClasses, softmax } from "./classify/scores.ts";
@@ -333,8 +333,9 @@ export class Classifier implements Predictor<unknown, Classification> {
     const first = asked === undefined && Object.hasOwn(record, "1") ? [record["1"]] : []; // a table without a header
     const value = [...named, ...first].find((found) => typeof found === "string" || typeof found === "number");
     if (value !== undefined) return String(value);
-    throw new DataError(
+    throw new InputError(
       `text: expected a string or a record with ${asked ?? TEXT_COLUMNS.slice(0, 3).join(", ")}, got ${spelled(input)}`,
+      input,
     );
   }
 

@@ -30,7 +30,7 @@ import { type Feeds, type RunOptions, stream, type Weights } from "../runtime/in
 import { checked, real, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { readTokenizer, type Tokenizer, UNKNOWN, wordTokenizer } from "../tokenizers/index.ts";
-import { finite, grouped, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
+import { finite, grouped, InputError, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
 import { mostFrequentTags, TagSet, tagScorer } from "./tag/scores.ts";
 import { type Sentence, Spelling, sentenceBatch, sentenceFeeds, wordsFeeds, wordsOf } from "./tag/words.ts";
 import type { Description, Predictor, Problem, Task, Tensors, Watch } from "./task.ts";
@@ -340,8 +340,9 @@ export class Tagger implements Predictor<unknown, Tagged> {
     const { words, text } = (typeof input === "object" && input !== null ? input : {}) as Record<string, unknown>;
     if (Array.isArray(words) && words.every((word) => typeof word === "string" && word.trim() !== "")) return words;
     if (words === undefined && typeof text === "string") return this.#words(text);
-    throw new DataError(
+    throw new InputError(
       `sentence: expected a text, or a record with a text or a list of words, got ${spelled(input)}; write {"words": ["Ada", "came"]}`,
+      input,
     );
   }
 

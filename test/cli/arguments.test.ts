@@ -25,6 +25,7 @@ const TABLES = {
   "header.csv": "text,label\n",
   "broken.jsonl": '{"text": "good day", "label": "yes"}\n{"text": "bad day"\n',
   "list.jsonl": '{"text": "good day", "label": "yes"}\n["bad day", "no"]\n',
+  "wordless.jsonl": '{"text": "good day"}\n{"word": 1}\n',
   "gap.jsonl": '{"text": "good day", "label": "yes"}\n{"text": "bad day"}\n',
 };
 beforeAll(async () => {
@@ -244,10 +245,14 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   ],
   "a beginning from nowhere": ["train gpt --from nowhere", /nowhere: expected a run or checkpoint/],
   "a beginning from another model": ["train lstm --from run", /from run: expected a model called lstm, got gpt;/],
-  "an option that another task has": ["train gpt --text a", /--text: it goes with --task classify only\n/],
+  "an option that another task has": [
+    "train gpt --text a",
+    /--text: it goes with --task classify or transcribe only\n/,
+  ],
+  "an option that several tasks have": ["train gpt --window 9", /--task transcribe or forecast or detect only\n/],
   "an option of another task, on with a run": [
     "train --resume run --holdout 0.2",
-    /--holdout: it goes with --task classify only/,
+    /--holdout: it goes with --task classify or .* or series only/,
   ],
   "a key of the model as an option": ["train lstm --hidden-size 5", /--hidden-size: .*write --set hidden_size=VALUE\n/],
   "a key of the model, as it is spelled": ["train gpt --n_layer=5", /--n_layer: .*write --set n_layer=VALUE\n/],
@@ -302,6 +307,14 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   "predict on a missing file": ["predict classes nowhere.txt", /input nowhere\.txt: no such file/],
   "predict on a missing table": ["predict classes nowhere.csv", /nowhere\.csv: no such file/],
   "predict on a folder": ["predict classes folder", /input folder: expected a file, got a folder/],
+  "predict on a record without a text": [
+    "predict classes gap.jsonl wordless.jsonl",
+    /^descent: wordless\.jsonl, line 2: text: expected a string or a record with text, sentence, review, got \{"word":1\}/,
+  ],
+  "pictures where a file is": [
+    "eval classes --data good.tsv --pictures file",
+    /^descent: pictures file: something else has that name; choose another \(EEXIST\); choose a folder/,
+  ],
   "predict on a ragged table": ["predict classes ragged.tsv", /expected 2 columns in every row, got 1 in row 2/],
   "eval without a run": ["eval --data good.tsv", /missing required argument 'run'/],
   "eval without data": ["eval classes", /--data/],

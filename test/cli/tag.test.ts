@@ -73,7 +73,7 @@ describe("predict", () => {
     const { code, out, err } = await run("predict run --batch 1", 'Ada came\n{"words": 3}\n');
     expect([code, out]).toEqual([2, "[PER Ada] came\n"]);
     expect(err).toMatch(
-      /^descent: sentence: expected a text, or a record with a text or a list of words, got \{"words":3\};[^\n]+\n$/,
+      /^descent: standard input, line 2: sentence: expected a text, or a record with a text or a list of words, got \{"words":3\};[^\n]+\n$/,
     );
   });
 });

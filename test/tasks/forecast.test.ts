@@ -264,19 +264,19 @@ describe("what is wrong is said in a line", () => {
       "one row",
       rows(1),
       {},
-      /^series x\.csv, training part: expected at least 3 rows after 6 to see, got 0 of rows in all; use a shorter window or horizon, or another split$/,
+      /^series x\.csv, training part: expected at least 3 rows after 6 to see, got 0 in all; use a shorter window or horizon, or another split$/,
     ],
     [
       "a window longer than the series",
       rows(40),
       { window: 96 },
-      /training part: expected at least 3 rows after 96 to see, got 28 of rows in all/,
+      /training part: expected at least 3 rows after 96 to see, got 28 in all/,
     ],
     [
       "a horizon longer than the validation part",
       rows(40),
       { horizon: 5, split: "30,4,6" },
-      /validation part: expected at least 5 rows after 6 to see, got 4 of rows from 31 on/,
+      /validation part: expected at least 5 rows after 6 to see, got 4 from row 31 on/,
     ],
     [
       "no test part",

@@ -233,6 +233,9 @@ describe("spoken digits by their names", () => {
     const given = digits([0, 1, 5], ["ann", "bob", "eve"]);
     const store = await start(given, { speakerHoldout: "eve" });
     expect((await evaluate(store, { data: given })).examples).toBe(6);
+    await expect(start(val, { speakerHoldout: "eve" })).rejects.toThrow(
+      "option: speakerHoldout: expected data that names its speakers, got none; give a column speaker",
+    );
     await expect(start(given, { speakerHoldout: "eva" })).rejects.toThrow(
       'option: speakerHoldout: expected one of several speakers, "ann", "bob", "eve", got "eva" (did you mean "eve"?); name one of them',
     );

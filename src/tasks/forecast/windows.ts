@@ -111,7 +111,7 @@ export function windowsIn(
   const size = to - H - first + 1;
   if (size < 1)
     throw new DataError(
-      `${name}: expected at least ${H} rows after ${W} to see, got ${to - from} of ${from ? `rows from ${from + 1} on` : "rows in all"}; use a shorter window or horizon, or another split`,
+      `${name}: expected at least ${H} rows after ${W} to see, got ${from ? `${to - from} from row ${from + 1} on` : `${to - from} in all`}; use a shorter window or horizon, or another split`,
     );
   return { size, digest: `${key}-${from}-${to}`, at: (index) => ({ series, at: first + index }) };
 }

@@ -142,6 +142,10 @@ function bySpeaker(all: readonly Recording[], speaker: string): Parts {
   const speakers = [...new Set(all.map((recording) => recording.speaker))];
   if (speakers.includes(speaker) && speakers.length > 1)
     return [all.filter((one) => one.speaker !== speaker), all.filter((one) => one.speaker === speaker)];
+  if (speakers.every((name) => name === ""))
+    throw new ConfigError(
+      "option: speakerHoldout: expected data that names its speakers, got none; give a column speaker",
+    );
   throw new ConfigError(
     `option: speakerHoldout: expected one of several speakers, ${speakers.slice(0, 20).map(quoted).join(", ")}, got ${quoted(speaker)}${nearest(speaker, speakers)}; name one of them`,
   );

@@ -1,13 +1,13 @@
 /** Translations of any sentence by an encoder-decoder. */
 import { z } from "zod";
 import type { Json } from "../../checkpoint/index.ts";
-import { DataError, spelled } from "../../errors.ts";
+import { spelled } from "../../errors.ts";
 import { lengthPenalty, perToken, SequenceWriter, type Written } from "../../generate/index.ts";
 import type { EncoderDecoderModel } from "../../models/index.ts";
 import { alignment } from "../../pictures/index.ts";
 import type { RunOptions, Weights } from "../../runtime/index.ts";
 import { checked, real, whole } from "../../schema.ts";
-import { grouped, requireWatch, several } from "../batched.ts";
+import { grouped, InputError, requireWatch, several } from "../batched.ts";
 import type { Predictor, Watch } from "../task.ts";
 import type { Languages } from "./languages.ts";
 
@@ -50,7 +50,7 @@ function sentenceOf(input: unknown): string {
   const record = typeof input === "object" && input !== null ? (input as Json) : { text: input };
   const text = record.text ?? record.source ?? record.sentence;
   if (typeof text === "string") return text.trim();
-  throw new DataError(`sentence: expected a text, or a record with text or source, got ${spelled(input)}`);
+  throw new InputError(`sentence: expected a text, or a record with text or source, got ${spelled(input)}`, input);
 }
 
 const answers = z.object({ translation: z.string() });
