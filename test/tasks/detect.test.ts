@@ -224,14 +224,17 @@ describe("scores", () => {
     expect(thresholdFor([Float64Array.of(0, 4, 0, 3)], 1000)).toBe(3); // the rest is not odd, whatever is asked for
   });
 
-  test.each([0, 0.1, 1 / 3])("in a series that never changes nothing is odd, with an error of %d everywhere", (error) => {
-    const odd = oddness(new Float64Array(900).fill(5.3), new Float64Array(900).fill(error), {
-      recent: 5,
-      errors: 0.5,
-      pause: 9,
-    });
-    expect(odd).toEqual(new Float64Array(900));
-  });
+  test.each([0, 0.1, 1 / 3])(
+    "in a series that never changes nothing is odd, with an error of %d everywhere",
+    (error) => {
+      const odd = oddness(new Float64Array(900).fill(5.3), new Float64Array(900).fill(error), {
+        recent: 5,
+        errors: 0.5,
+        pause: 9,
+      });
+      expect(odd).toEqual(new Float64Array(900));
+    },
+  );
 
   test("the windowed Gaussian, as written down", () => {
     const values = noise("gauss", 6700);

@@ -65,8 +65,7 @@ export class Detector implements Predictor<DataGiven, Detection> {
     const { signal } = options;
     for await (const given of several(inputs)) {
       const source = openSource(given, { signal });
-      for (const series of await readTables(source, this.#watching.options))
-        yield await this.#judge(series, signal);
+      for (const series of await readTables(source, this.#watching.options)) yield await this.#judge(series, signal);
     }
   }
 

@@ -205,10 +205,12 @@ const names = ({ byFile }: Labels, all: readonly Watched[]): boolean =>
 /** Labels that lie beside the data or above it and are of it. */
 async function labelsBeside({ beside }: Source, all: readonly Watched[]): Promise<Labels | undefined> {
   for (const path of BESIDE) {
-    const text = await Promise.resolve()
-      .then(() => beside?.(path).text())
-      .catch(() => undefined); // there is no such file
-    const found = text === undefined ? undefined : parseLabels(text, path);
+    const read = async () => {
+      const file = beside?.(path);
+      return file && { name: file.name, text: await file.text() };
+    };
+    const file = await read().catch(() => undefined); // there is no such file
+    const found = file && parseLabels(file.text, file.name);
     if (found && names(found, all)) return found;
   }
   return undefined;
