@@ -65,7 +65,7 @@ export function buffer(
   return leaf(record("buffer", [], { spec: { shape, dtype }, init }));
 }
 
-/** Numbers drawn anew for every run: uniform in [0, 1), or standard normal. */
+/** Numbers drawn anew for every run: uniform in [0, 1), or standard normal. In the cell of a scan, once for all of its steps. */
 export function noise(distribution: "uniform" | "normal", shape: Shape, dtype: "f32" | "f64" = "f32"): Tensor {
   requireOneOf("noise", distribution, ["uniform", "normal"]);
   requireSpec("noise", shape, dtype);

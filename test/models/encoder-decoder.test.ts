@@ -179,6 +179,18 @@ describe("what stays in the loop of the decoder", () => {
   });
 });
 
+test.each([
+  [{}, 5],
+  [{ input_feeding: true }, 1],
+  [{ scheduled_sampling: 0.5 }, 1],
+])("between layers of a decoder with %j, dropout draws for %i of 5 steps", async (config, steps) => {
+  const model = await make({ ...config, num_layers: 2, dropout: 0.3 });
+  const { result } = traceTraining(() => model.forward(fixed(2, 7, 5)).logits);
+  const masks = sortNodes([result]).flatMap(({ op, outputs }) => (op === "noise" ? outputs : []));
+  const widths = masks.filter(({ rank, shape }) => rank === 3 && shape[1] !== 7).map(({ shape }) => shape[1]);
+  expect(widths).toEqual([5, steps, 5]); // embedding, between the layers, before the logits
+});
+
 describe("scheduled sampling", () => {
   const ids = host([1, 2, 3, 4, 5, 6, 7, 8], [2, 4], "i32");
   const lengths = host([4, 2], [2], "i32");

@@ -9,7 +9,8 @@
  *
  * Without input feeding no step of the decoder waits for what another one saw: attention is computed for all steps at
  * once. With it, and with scheduled sampling (Bengio et al. 2015), where a step reads what the model would have said, the
- * whole step is the cell of one scan. The logits of all steps are one product either way.
+ * whole step is the cell of one scan, in which dropout between layers draws one mask for all steps (Gal & Ghahramani
+ * 2016). The logits of all steps are one product either way.
  *
  * B sentences · S tokens of the source · T of the target · I width of embeddings · H hidden width,
  * that of a projection where there is one · L layers · D directions
