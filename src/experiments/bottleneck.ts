@@ -1,7 +1,7 @@
 /**
  * The bottleneck of an encoder-decoder (Cho et al. 2014, "On the properties"; Bahdanau, Cho & Bengio 2015): without attention all
  * of a sentence must pass through one vector, and long sentences do not. The language is made up: to translate is to
- * say each word's counterpart, the last word first.
+ * say each word's counterpart, the last word first. Each step reads the right word before it, in measurements too.
  *
  * B sentences · L words of the longest
  */
@@ -80,10 +80,10 @@ async function accuracies(attention: string, lengths: readonly number[], chosen:
   const L = lengths.at(-1) ?? 1;
   const { words, seed, batch: B } = chosen;
   const model = await modelOf(chosen, attention);
-  const shares = (step: number) => Array.from(stream(seed, step, "lengths").integers(B, L), (length) => length + 1);
+  const lengthsAt = (step: number) => Array.from(stream(seed, step, "lengths").integers(B, L), (length) => length + 1);
   const exercise: Exercise<Sentences> = {
     name: attention === "none" ? "without attention" : "with attention",
-    batch: (step) => sentences(shares(step), L, words, seed, step),
+    batch: (step) => sentences(lengthsAt(step), L, words, seed, step),
     loss({ source, sourceLengths, target, said, counts }) {
       const { logits } = model.forward({ source, sourceLengths, target });
       return crossEntropy(logits, counts.equal(1).where(said, -1), { ignoreIndex: -1 });

@@ -16,7 +16,7 @@ const [HEAD, HEADS] = [16, 256];
 const hasAttention = ({ schema }: Architecture): boolean => Object.hasOwn(schema.shape, "n_embd");
 
 /** The configuration of a language model, its width in heads where it has attention, whose state is `width` wide: one layer, an embedding as wide as the state. */
-export function configOf(architecture: Architecture, width: number, { vocabulary, context }: LanguageSize): Config {
+function configOf(architecture: Architecture, width: number, { vocabulary, context }: LanguageSize): Config {
   const C = HEAD * width;
   if (hasAttention(architecture))
     return { vocab_size: vocabulary, n_positions: context, n_embd: C, n_head: width, n_layer: 2 };
@@ -54,7 +54,8 @@ export interface Course {
   readonly validation: readonly (readonly [step: number, loss: number])[];
   /** Mean loss of the training batches since the evaluation before, by step. */
   readonly training: readonly (readonly [step: number, loss: number])[];
-  readonly seconds: number;
+  /** Of a training step, without evaluations and what comes before the first. */
+  readonly milliseconds: number;
 }
 
 /** Trains and measures; throws the signal's reason when it is stopped. */
@@ -71,8 +72,12 @@ export async function course(
   });
   const [validation, training]: [[number, number][], [number, number][]] = [[], []];
   let losses: number[] = [];
+  let perSecond = Number.NaN; // characters
   for await (const event of run) {
-    if (event.event === "step") losses.push(event.loss);
+    if (event.event === "step") {
+      losses.push(event.loss);
+      perSecond = event.perSecond;
+    }
     if (event.event !== "evaluate") continue;
     const { step, scores } = event;
     validation.push([step, scores.loss ?? Number.NaN]);
@@ -81,7 +86,8 @@ export async function course(
     onNote?.(`${name}: step ${step} of ${settings.steps}, validation ${scores.loss?.toFixed(4)} nats per character`);
   }
   signal?.throwIfAborted();
-  return { validation, training, seconds: (await run).seconds };
+  await run;
+  return { validation, training, milliseconds: (1000 * settings.batch * settings.context) / perSecond };
 }
 
 /** The best validation loss, and its step. */

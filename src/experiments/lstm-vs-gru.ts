@@ -47,7 +47,7 @@ export const lstmVsGru: Experiment<typeof options> = {
       model,
       parameters,
       "nats per character": mean(courses.map((one) => bestOf(one)[1])),
-      "ms per step": mean(courses.map(({ seconds }) => (1000 * seconds) / chosen.steps)),
+      "ms per step": mean(courses.map(({ milliseconds }) => milliseconds)),
     }));
     const drawn = curves(
       "validation loss by step",

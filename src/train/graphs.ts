@@ -23,7 +23,7 @@ export const fixSizes = (specs: BatchSpecs, sizes: Sizes): BatchSpecs =>
   );
 
 /** The name of the first axis of everything in a batch, if it is one and the same. */
-export function rowsName(specs: BatchSpecs): string | undefined {
+function rowsName(specs: BatchSpecs): string | undefined {
   const [name, ...others] = new Set(Object.values(specs).map(({ shape }) => shape[0]));
   return typeof name === "string" && /^\w+$/.test(name) && others.length === 0 ? name : undefined;
 }

@@ -183,12 +183,16 @@ describe("language models that are compared", () => {
 
   test("lstm-vs-gru: every one of them is better than knowing how often each character occurs", async () => {
     const options = { threads, steps: 60, seeds: 1, parameters: 10_000, context: 16 };
+    const began = performance.now();
     const { table } = await runExperiment("lstm-vs-gru", options);
     const counts = new Map<string, number>();
     const text = builtInText();
     for (const letter of text) counts.set(letter, (counts.get(letter) ?? 0) + 1 / text.length);
     const entropy = [...counts.values()].reduce((sum, p) => sum - p * Math.log(p), 0);
     for (const row of table) expect(row["nats per character"]).toBeLessThan(entropy);
+    const stepping = table.reduce((sum, row) => sum + Number(row["ms per step"]) * options.steps, 0);
+    expect(stepping).toBeGreaterThan(0);
+    expect(stepping).toBeLessThan(performance.now() - began); // evaluations, compilation and what is read are no part of it
   }, 60_000);
 
   test("overfitting: on a little text the loss on other text rises again, on more text it does not", async () => {

@@ -93,7 +93,7 @@ function valuesOf({ name, channels, values, size }: Series): Float64Array {
 }
 
 /** The series in a table. Throws DataError naming file and line. */
-export async function readWatched(source: Source, options: SeriesOptions): Promise<Watched> {
+async function readWatched(source: Source, options: SeriesOptions): Promise<Watched> {
   const series = await readSeries(source, { ...options, setBack: true });
   if (series.size < 2)
     throw new DataError(`series ${source.name}: expected at least 2 rows, got ${series.size}; give more`);
