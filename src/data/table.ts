@@ -10,6 +10,8 @@ export interface Table {
   /** In order; undefined where the file has no header. */
   readonly columns: readonly string[] | undefined;
   readonly rows: readonly Row[];
+  /** The line of the file in which each row begins. */
+  readonly lines: readonly number[];
 }
 
 /** Whether the first row of a table names its columns; "auto" looks for usual names. */
@@ -34,10 +36,11 @@ export function parseRow(line: string, place: string): Row {
 }
 
 function jsonLines(text: string, name: string): Table {
-  const rows = text
+  const found = text
     .split("\n")
-    .flatMap((line, i) => (line.trim() ? [parseRow(line, `table ${name}, line ${i + 1}`)] : []));
-  return { name, columns: Object.keys(rows[0] ?? {}), rows };
+    .flatMap((line, i) => (line.trim() ? [{ row: parseRow(line, `table ${name}, line ${i + 1}`), line: i + 1 }] : []));
+  const rows = found.map(({ row }) => row);
+  return { name, columns: Object.keys(rows[0] ?? {}), rows, lines: found.map(({ line }) => line) };
 }
 
 /** A first row is a header when one of its cells is a name that was asked for, or that columns often have. */
@@ -46,12 +49,12 @@ function isHeader(cells: readonly string[], asked: readonly string[]): boolean {
   return cells.some((cell) => names.has(cell.trim().toLowerCase()) || asked.includes(cell.trim()));
 }
 
-function requireWidth(cells: readonly (readonly string[])[], name: string): void {
-  const width = cells[0]?.length ?? 0;
-  const odd = cells.findIndex((row) => row.length !== width);
-  if (odd >= 0)
+function requireWidth(records: readonly CellRecord[], name: string): void {
+  const width = records[0]?.cells.length ?? 0;
+  const odd = records.find(({ cells }) => cells.length !== width);
+  if (odd)
     throw new DataError(
-      `table ${name}: expected ${width} columns in every row, got ${cells[odd]?.length} in row ${odd + 1}; quote cells that hold the separator`,
+      `table ${name}, line ${odd.line}: expected ${width} columns as in the first row, got ${odd.cells.length}; quote cells that hold the separator`,
     );
 }
 
@@ -94,19 +97,20 @@ export function recordsOf(text: string, { name, format }: Pick<Source, "name" | 
 }
 
 function delimited(text: string, { name, format }: Source, asked: readonly string[], naming: Header): Table {
-  const lines = recordsOf(text, { name, format }).map(({ cells }) => cells);
-  requireWidth(lines, name);
-  const width = widthOf(lines);
-  const cells = lines.map((line) => line.slice(0, width));
+  const records = recordsOf(text, { name, format });
+  requireWidth(records, name);
+  const width = widthOf(records.map(({ cells }) => cells));
+  const cells = records.map((record) => record.cells.slice(0, width));
   const [first = []] = cells;
   const header = naming === "auto" ? isHeader(first, asked) : naming === "yes";
   const columns = header ? first.map((cell) => cell.trim()) : first.map((_, i) => String(i + 1));
   requireDistinct(columns, name);
-  const rows = cells.slice(header ? 1 : 0);
+  const from = header ? 1 : 0;
   return {
     name,
     columns: header ? columns : undefined,
-    rows: rows.map((row) => Object.fromEntries(columns.map((column, i) => [column, row[i] ?? ""]))),
+    rows: cells.slice(from).map((row) => Object.fromEntries(columns.map((column, i) => [column, row[i] ?? ""]))),
+    lines: records.slice(from).map(({ line }) => line),
   };
 }
 

@@ -97,14 +97,15 @@ type Told = { readonly text: string; readonly label: string };
 async function readLabelled(
   source: Source,
   { text, label, header }: Options,
-): Promise<{ rows: readonly Told[]; guessed: boolean }> {
+): Promise<{ rows: readonly Told[]; places: readonly string[]; guessed: boolean }> {
   const asked = [text, label].filter((name) => name !== undefined);
   const table = await readTable(source, asked, header);
   const [texts, labels] = [column(table, text, TEXT_COLUMNS, "first"), column(table, label, LABEL_COLUMNS, "last")];
-  const rows = table.rows.map((row, i) => ({ text: cell(row, texts, source, i), label: cell(row, labels, source, i) }));
+  const places = table.lines.map((line) => `table ${source.name}, line ${line}`);
+  const rows = table.rows.map((row, i) => ({ text: cell(row, texts, places[i]), label: cell(row, labels, places[i]) }));
   if (texts === labels)
     throw new DataError(`table ${source.name}: expected a column of text and one of labels, got ${texts} for both`);
-  return { rows, guessed: header === "auto" && !table.columns };
+  return { rows, places, guessed: header === "auto" && !table.columns };
 }
 
 /** Throws DataError where the first row may hold the names of the columns: its label is no other row's. */
@@ -116,11 +117,11 @@ function requireNoHeader([first, ...others]: readonly Told[], name: string): voi
   );
 }
 
-function cell(row: Row, name: string, source: Source, i: number): string {
+function cell(row: Row, name: string, place = ""): string {
   const value = row[name] === "" ? undefined : row[name];
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return String(value);
   throw new DataError(
-    `table ${source.name}: expected text or a number in column ${name} of example ${i + 1}, got ${JSON.stringify(value) ?? "nothing"}`,
+    `${place}: expected text or a number in column ${name}, got ${JSON.stringify(value) ?? "nothing"}; leave the row out`,
   );
 }
 
@@ -128,7 +129,12 @@ function cell(row: Row, name: string, source: Source, i: number): string {
 const FEW_LABELS = 1000;
 
 /** Labels in the order that `known` has where they are the same, else in that of their names, numbers by size. */
-function labelsOf(rows: readonly Told[], name: string, known: readonly string[]): readonly string[] {
+function labelsOf(
+  rows: readonly Told[],
+  places: readonly string[],
+  name: string,
+  known: readonly string[],
+): readonly string[] {
   const labels = [...new Set(rows.map(({ label }) => label))];
   if (labels.length < 2)
     throw new DataError(
@@ -144,7 +150,7 @@ function labelsOf(rows: readonly Told[], name: string, known: readonly string[])
   const gap = labels.find((label) => /^(nan|na|n\/a|null)$/i.test(label.trim()));
   if (gap !== undefined && numbers.length > 0)
     throw new DataError(
-      `table ${name}: expected a number as label as in other rows, got ${quoted(gap)} in example ${rows.findIndex(({ label }) => label === gap) + 1}; leave out rows without a label`,
+      `${places[rows.findIndex(({ label }) => label === gap)]}: expected a number as label as in other rows, got ${quoted(gap)}; leave out rows without a label`,
     );
   return labels.sort((a, b) => (numeric ? Number(a) - Number(b) : a < b ? -1 : 1));
 }
@@ -168,15 +174,15 @@ class Encoding {
   ids(text: string): Int32Array {
     return this.tokenizer.encode(text).slice(0, this.length);
   }
-  example(text: string, label: string, name: string): Labelled {
-    return { ids: this.ids(text), label: this.number(label, name) };
+  example(text: string, label: string, place: string): Labelled {
+    return { ids: this.ids(text), label: this.number(label, place) };
   }
-  number(label: string, name: string): number {
+  number(label: string, place: string): number {
     const found = this.#numbers.get(label);
     if (found !== undefined) return found;
     const known = this.labels.slice(0, 20).join(", ");
     throw new DataError(
-      `table ${name}: label ${JSON.stringify(label.slice(0, 80))} is none of the ${this.labels.length} that were trained: ${known}`,
+      `${place}: label ${JSON.stringify(label.slice(0, 80))} is none of the ${this.labels.length} that were trained: ${known}`,
     );
   }
 }
@@ -184,8 +190,8 @@ class Encoding {
 function problem(encoding: Encoding, chosen: Options, vectors?: Vectors): Problem<"classes", Labelled, Column> {
   const { tokenizer, labels, length } = encoding;
   const examples = async (source: Source): Promise<Dataset<Labelled>> => {
-    const { rows } = await readLabelled(source, chosen);
-    const read = rows.map(({ text, label }) => encoding.example(text, label, source.name));
+    const { rows, places } = await readLabelled(source, chosen);
+    const read = rows.map(({ text, label }, i) => encoding.example(text, label, places[i] ?? ""));
     return listed(read, textDigest(JSON.stringify(rows)), ({ ids }) => ids.length);
   };
   return {
@@ -254,14 +260,14 @@ export const classify: Task<"classes", Labelled, typeof options, Column> = {
   scores: { loss: "lower", accuracy: "higher", f1: "higher" },
   best: "accuracy",
   async learn(source, chosen, watch, { "tokenizer.json": known, "config.json": base = {} } = {}) {
-    const { rows, guessed } = await readLabelled(source, chosen);
+    const { rows, places, guessed } = await readLabelled(source, chosen);
     if (guessed) requireNoHeader(rows, source.name);
     const texts = rows.map(({ text }) => text);
     const learned = known ? undefined : await learnVectors(texts, chosen, watch);
     const tokenizer = known
       ? await readTokenizer(known)
       : (learned?.tokenizer ?? (await learnTokenizer(texts, chosen, watch)));
-    const labels = labelsOf(rows, source.name, namedLabels(base) ?? []);
+    const labels = labelsOf(rows, places, source.name, namedLabels(base) ?? []);
     return problem(new Encoding(tokenizer, labels, chosen.length), chosen, learned?.vectors);
   },
   async reopen(files, chosen) {

@@ -217,8 +217,8 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
     /stars\.csv: expected a column of text and one of labels, got text for both/,
   ],
   "one label only": ["train lstm --task classify --data alike.tsv", /at least two different labels, got "yes" only/],
-  "a row that is too short": ["train lstm --task classify --data ragged.tsv", /expected 2 columns.* got 1 in row 2/],
-  "a row that is too long": ["train lstm --task classify --data ragged.csv", /expected 2 columns.* got 3 in row 3/],
+  "a row that is too short": ["train lstm --task classify --data ragged.tsv", /line 2: expected 2 columns.* got 1;/],
+  "a row that is too long": ["train lstm --task classify --data ragged.csv", /line 3: expected 2 columns.* got 3;/],
   "quotes in the middle of a cell": ["train lstm --task classify --data quotes.csv", /quotes\.csv: .*quote.* in row 2/],
   "a table without rows": ["train lstm --task classify --data header.csv", /expected at least one row, got none/],
   "lines that are no JSON": [
@@ -231,13 +231,13 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   ],
   "an example without its label": [
     "train lstm --task classify --data gap.jsonl",
-    /gap\.jsonl: expected text or a number in column label of example 2, got nothing/,
+    /gap\.jsonl, line 2: expected text or a number in column label, got nothing/,
   ],
   "a missing table": ["train lstm --task classify --data nowhere.csv", /nowhere\.csv: no such file/],
   "missing validation data": ["train gpt --data short.txt --val nowhere.txt --context 2", /nowhere\.txt: no such file/],
   "a label that is only in the validation data": [
     "train lstm --task classify --data good.tsv --val maybe.tsv",
-    /maybe\.tsv: label "perhaps" is none of the 2 that were trained: no, yes/,
+    /maybe\.tsv, line 2: label "perhaps" is none of the 2 that were trained: no, yes/,
   ],
   "a vocabulary for the characters of a table": [
     "train lstm --task classify --data good.tsv --tokenizer char --vocab 300",
@@ -285,7 +285,7 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   "on with an unknown task": ["train --resume run --task nonsense", /the run is for task language, not nonsense/],
   "on with another table": [
     "train --resume classes --data good.tsv --val maybe.tsv --steps 4",
-    /maybe\.tsv: label "perhaps" is none|the validation data in maybe\.tsv are not/,
+    /maybe\.tsv, line 2: label "perhaps" is none|the validation data in maybe\.tsv are not/,
   ],
   "on with the same labels of other texts": [
     "train --resume classes --data other.tsv --steps 4",
@@ -315,14 +315,17 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
     "eval classes --data good.tsv --pictures file",
     /^descent: pictures file: something else has that name; choose another \(EEXIST\); choose a folder/,
   ],
-  "predict on a ragged table": ["predict classes ragged.tsv", /expected 2 columns in every row, got 1 in row 2/],
+  "predict on a ragged table": [
+    "predict classes ragged.tsv",
+    /ragged\.tsv, line 2: expected 2 columns as in the first row, got 1;/,
+  ],
   "eval without a run": ["eval --data good.tsv", /missing required argument 'run'/],
   "eval without data": ["eval classes", /--data/],
   "eval of a missing run": ["eval nowhere --data good.tsv", /nowhere: expected a run or checkpoint/],
   "eval on a missing file": ["eval classes --data nowhere.tsv", /nowhere\.tsv: no such file/],
   "eval on a label that was not trained": [
     "eval classes --data maybe.tsv",
-    /maybe\.tsv: label "perhaps" is none of the 2 that were trained: no, yes/,
+    /maybe\.tsv, line 2: label "perhaps" is none of the 2 that were trained: no, yes/,
   ],
   "eval on a table without labels": ["eval classes --data stars.csv", /expected a column called label/],
   "eval on a device that is not there": [

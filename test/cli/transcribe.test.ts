@@ -79,7 +79,7 @@ describe("what cannot be read is named", () => {
   const cases: [string, RegExp][] = [
     [
       "train gru --task transcribe --data list/lost.csv",
-      /^descent: table list\/lost\.csv, row 3: .*nowhere\.wav: no such file/,
+      /^descent: table list\/lost\.csv, line 3: .*nowhere\.wav: no such file/,
     ],
     [
       "train gru --task transcribe --data broken",

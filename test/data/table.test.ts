@@ -86,7 +86,7 @@ describe("refused", () => {
       "rows of different widths",
       "a.csv",
       "text,label\na,1\nb,2,3\n",
-      /^table a.csv: expected 2 columns in every row, got 3 in row 3; quote cells/,
+      /^table a.csv, line 3: expected 2 columns as in the first row, got 3; quote cells/,
     ],
     ["a quote that is never closed", "a.csv", 'text,label\n"a,1\nb,2\n', /^table a.csv: .*[Qq]uote.* in row \d$/],
     ["no row", "a.csv", "", /^table a.csv: expected at least one row, got none$/],
@@ -112,10 +112,11 @@ describe("the column that is meant", () => {
     name: "t",
     columns: ["id", "review", "sentiment"],
     rows: [{ id: "1", review: "x", sentiment: "y" }],
+    lines: [1],
   };
-  const numbered: Table = { name: "t", columns: undefined, rows: [{ 1: "x", 2: "y", 3: "z" }] };
-  const capitals: Table = { name: "t", columns: ["Text", "LABEL"], rows: [{ Text: "x", LABEL: "y" }] };
-  const other: Table = { name: "t", columns: ["a", "b"], rows: [{ a: "x", b: "y" }] };
+  const numbered: Table = { name: "t", columns: undefined, rows: [{ 1: "x", 2: "y", 3: "z" }], lines: [1] };
+  const capitals: Table = { name: "t", columns: ["Text", "LABEL"], rows: [{ Text: "x", LABEL: "y" }], lines: [1] };
+  const other: Table = { name: "t", columns: ["a", "b"], rows: [{ a: "x", b: "y" }], lines: [1] };
 
   test.each([
     ["the usual names", named, undefined, "review", "sentiment"],

@@ -206,7 +206,7 @@ describe("evaluate", () => {
   test("labels that were not trained are refused, and named", async () => {
     const odd = { name: "odd.csv", text: 'text,label\n"fine",good\n"so so",maybe\n' };
     await expect(evaluate("run", { data: odd })).rejects.toThrow(
-      new DataError('table odd.csv: label "maybe" is none of the 2 that were trained: bad, good'),
+      new DataError('table odd.csv, line 3: label "maybe" is none of the 2 that were trained: bad, good'),
     );
     await expect(Promise.resolve(trainOn("gru", { val: odd }))).rejects.toThrow('label "maybe" is none of the 2');
   });
@@ -297,9 +297,11 @@ describe("what it learns of its data", () => {
     const one = { text: "x", label: "good" };
     await expect(learn([one, one])).rejects.toThrow('expected at least two different labels, got "good" only');
     await expect(learn([one, { text: null, label: "bad" }])).rejects.toThrow(
-      new DataError("table rows: expected text or a number in column text of example 2, got null"),
+      new DataError("table rows, line 2: expected text or a number in column text, got null; leave the row out"),
     );
-    await expect(learn([one, { label: "bad" }])).rejects.toThrow("in column text of example 2, got nothing");
+    await expect(learn([one, { label: "bad" }])).rejects.toThrow(
+      "table rows, line 2: expected text or a number in column text, got nothing",
+    );
     await expect(learn([one, { text: "y", label: "bad" }], { tokenizer: "char", vocab: 9 })).rejects.toThrow(
       ConfigError,
     );
@@ -319,7 +321,7 @@ describe("what it learns of its data", () => {
   test("labels that are missing, and columns that hold none, are refused", async () => {
     const numbers = `text,label\n${"a,1\nb,NaN\nc,2\n".repeat(3)}`;
     await expect(learnTable(numbers)).rejects.toThrow(
-      'table rows.csv: expected a number as label as in other rows, got "NaN" in example 2',
+      'table rows.csv, line 3: expected a number as label as in other rows, got "NaN"',
     );
     expect(await learnTable(numbers.replaceAll(/,\d/g, ",x"))).toEqual(["NaN", "x"]);
     const numbered = Array.from({ length: 1001 }, (_, i) => `text ${i},id ${i}`).join("\n");

@@ -297,22 +297,22 @@ describe("data that cannot be learned from", () => {
     [
       "a file that is not there",
       table("path,transcript\na.wav,ab\nb.wav,ba\n", good),
-      /table list\.csv, row 3: .*b\.wav/,
+      /table list\.csv, line 3: .*b\.wav/,
     ],
     [
       "an empty transcript",
       table("path,transcript\na.wav,\n", good),
-      /table list\.csv, row 2: expected a transcript in column transcript, got nothing/,
+      /table list\.csv, line 2: expected a transcript in column transcript, got nothing/,
     ],
     [
       "an empty path",
       table("path,transcript\n,ab\n", good),
-      /table list\.csv, row 2: expected the path of a recording/,
+      /table list\.csv, line 2: expected the path of a recording/,
     ],
     [
       "a sound of 0 samples",
       table("path,transcript\na.wav,ab\nz.wav,a\n", good, { name: "z.wav", bytes: wav([]) }),
-      /table list\.csv, row 3: wav z\.wav: expected sound, got 0 samples/,
+      /table list\.csv, line 3: wav z\.wav: expected sound, got 0 samples/,
     ],
     [
       "1 Hz",
@@ -322,12 +322,12 @@ describe("data that cannot be learned from", () => {
     [
       "a cut file",
       table("path,transcript\nz.wav,a\n", { name: "z.wav", bytes: good.bytes.slice(0, 900) }),
-      /row 2: wav z\.wav: .*the file is cut off/,
+      /line 2: wav z\.wav: .*the file is cut off/,
     ],
     [
       "no WAV",
       table("path,transcript\nz.wav,a\n", { name: "z.wav", bytes: new TextEncoder().encode("hello") }),
-      /row 2: wav z\.wav: expected a WAV file, got "hell"/,
+      /line 2: wav z\.wav: expected a WAV file, got "hell"/,
     ],
     ["one recording", table("path,transcript\na.wav,ab\n", good), /data list: expected at least 2 recordings, got 1/],
     [
@@ -341,7 +341,7 @@ describe("data that cannot be learned from", () => {
       { name: "rows.csv", text: "path,transcript\na.wav,b" },
       /table rows\.csv: expected a file or folder/,
     ],
-    ["a column that is not there", table("sound,words\na.wav,ab\n", good), /table list\.csv, row 1: data sound: /],
+    ["a column that is not there", table("sound,words\na.wav,ab\n", good), /table list\.csv, line 1: data sound: /],
   ];
   test.each(bad)("%s", async (_, given, message) => {
     const run = Promise.resolve(trainOn("gru", { data: given, val: undefined, steps: 1 }));

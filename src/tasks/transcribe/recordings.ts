@@ -77,7 +77,7 @@ async function fromTable(source: Source, options: TableOptions): Promise<Told[]>
   ];
   const speaker = usualName(SPEAKER_COLUMNS, table.columns ?? []);
   return table.rows.map((row, i) => {
-    const place = `table ${source.name}, row ${i + 1 + Number(table.columns !== undefined && !/jsonl|ndjson/.test(source.format))}`;
+    const place = `table ${source.name}, line ${table.lines[i]}`;
     return {
       file: () => beside(textOf(row, path, place, "the path of a recording")),
       transcript: cleaned(textOf(row, text, place, "a transcript"), options.case),
