@@ -27,7 +27,34 @@ function constantsOf(nodes: readonly Node[]): Set<Tensor> {
   return found;
 }
 
-const isOpen = (tensor: Tensor): boolean => tensor.shape.some((dim) => typeof dim === "string");
+const sizeAt = ({ shape }: Tensor, sizes: Sizes): number =>
+  shape.reduce<number>((product, dim) => product * dimAt(dim, sizes), 1);
+
+/** Operations that move numbers or write them in another type. */
+const CARRIES: ReadonlySet<string> = new Set(["expand", "reshape", "cast"]);
+const ARITHMETIC: Readonly<Record<string, (a: number, b: number) => number>> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+};
+
+/** The one number that fills a constant tensor, such as a sum of ones, which counts a size; undefined where it is not seen. */
+function levelOf(tensor: Tensor, sizes: Sizes): number | undefined {
+  const { op, inputs, attrs } = tensor.node;
+  if (op === "constant") {
+    const [first, ...others] = Array.from((attrs as { data: ArrayLike<unknown> }).data, Number);
+    return others.every((value) => value === first) ? first : undefined;
+  }
+  const [a, b] = inputs.map((input) => levelOf(input, sizes));
+  const [x] = inputs;
+  if (a === undefined || !x || CARRIES.has(op)) return a;
+  if (op === "sum") return (a * sizeAt(x, sizes)) / sizeAt(tensor, sizes);
+  return b === undefined ? undefined : ARITHMETIC[op]?.(a, b);
+}
+
+/** As near as numbers of 32 bits are. */
+const isNear = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-6 * Math.abs(b);
 const bodyOf = ({ attrs }: Node): Body | undefined => (attrs as { body?: Body }).body;
 
 function sameData(a: Node, b: Node): boolean {
@@ -54,8 +81,9 @@ class Pairing {
   #sameConstants(a: Tensor, b: Tensor): boolean {
     if (!this.#isAlike(a, b)) return false;
     if (a.node.op === "constant" && b.node.op === "constant") return sameData(a.node, b.node);
-    if (a.node.op !== b.node.op) return sortNodes([a]).some(({ outputs }) => outputs.some(isOpen)); // it counts a size
-    return this.#sameNodes(a.node, b.node);
+    if (a.node.op === b.node.op) return this.#sameNodes(a.node, b.node);
+    const [counted, known] = [levelOf(a, this.#sizes), levelOf(b, this.#sizes)];
+    return counted !== undefined && known !== undefined && isNear(counted, known);
   }
 
   #isPaired(a: Tensor, b: Tensor | undefined): boolean {

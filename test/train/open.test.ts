@@ -19,7 +19,7 @@ import {
 } from "../../src/nn/index.ts";
 import { adam, sgd } from "../../src/optim/index.ts";
 import { type Feeds, type HostTensor, initialValues, type RunOptions } from "../../src/runtime/index.ts";
-import { noise, parameter, type Tensor, zeros } from "../../src/tensor/index.ts";
+import { noise, parameter, scalar, type Tensor, zeros } from "../../src/tensor/index.ts";
 import { createStep, fixSizes, type StepOptions, type StepResult } from "../../src/train/index.ts";
 import { devices } from "../support/adapter.ts";
 import { host, numbersOf, requireClose, uniform } from "../support/numbers.ts";
@@ -228,6 +228,19 @@ describe("a program of its own where the loss", () => {
           .mean(),
     ],
     ["counts in numbers", 3, (x) => square(x).sum().div(rowsOf(x))],
+    [
+      "counts in numbers where there is one, to 8 at most",
+      2,
+      (x) => {
+        const count =
+          typeof x.dim(0) === "number"
+            ? scalar(Math.min(rowsOf(x), 8))
+            : zeros([x.dim(0)])
+                .add(1)
+                .sum();
+        return square(x).sum().div(count);
+      },
+    ],
     [
       "counts in numbers that are stretched",
       3,
