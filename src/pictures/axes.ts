@@ -24,6 +24,17 @@ function range(values: readonly number[]): [number, number] {
   return low < high ? [low, high] : [low - 0.5, high + 0.5];
 }
 
+/** Characters for which there is room beside a chart. */
+const ROOM = 7;
+
+/** What is written beside a line: few characters also of numbers that are large or small, 2e8. */
+function labelOf(value: number): string {
+  const text = digits(value);
+  return text.length > ROOM || text.includes("e")
+    ? Number(value.toPrecision(3)).toExponential().replace("e+", "e")
+    : text;
+}
+
 /** One axis. */
 export interface Axis {
   /** Where a value stands, from 0 to 1. */
@@ -40,5 +51,5 @@ export function axisOf(values: readonly number[], log = false): Axis {
   const exponents = log && high - low >= 1 ? powers(low, high) : undefined;
   if (exponents) return { place, marks: exponents.map((e) => [10 ** e, `1e${e}`]) };
   const marks = roundNumbers(low, high).map((value) => (log ? 10 ** value : value));
-  return { place, marks: marks.map((value) => [value, digits(value)]) };
+  return { place, marks: marks.map((value) => [value, labelOf(value)]) };
 }

@@ -43,9 +43,6 @@ function thinned(values: ArrayLike<number>): (readonly [n: number, value: number
   return kept;
 }
 
-/** A large number in few characters: 2e8. */
-const short = (value: number): string => Number(value.toPrecision(3)).toExponential().replace("e+", "e");
-
 /** Bars from the ground up to how odd the rows are, and the threshold. */
 function strip({ odd, threshold }: Detected, x: (n: number) => number, top: number): string[] {
   const kept = thinned(odd);
@@ -87,11 +84,7 @@ function drawn(one: Detected, top: number): string[] {
   );
   const grid = axis.marks.flatMap(([value, label]) => [
     element("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), stroke: "#8883" }),
-    element(
-      "text",
-      { x: left - 8, y: y(value) + 4, "text-anchor": "end" },
-      Math.abs(value) >= 1e6 ? short(value) : label,
-    ),
+    element("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, label),
   ]);
   const shown = [...new Set(Array.from({ length: TIMES }, (_, i) => Math.round((i * (N - 1)) / (TIMES - 1))))];
   const times = shown.map((n, i) => {

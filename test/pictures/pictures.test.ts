@@ -1,6 +1,6 @@
 /** Pictures are well-formed SVG whose numbers are those that were given. */
 import { describe, expect, test } from "vitest";
-import { bars, confusion, curves } from "../../src/pictures/index.ts";
+import { bars, confusion, curves, forecasts } from "../../src/pictures/index.ts";
 
 /** Opening and closing tags match, and nothing else looks like a tag. */
 function requireWellFormed(svg: string): void {
@@ -80,5 +80,21 @@ describe("bars", () => {
     expect(svg).not.toContain("<script");
     expect(svg).toContain(`>${"x".repeat(17)}…<`);
     expect(bars("F1", [])).toBeUndefined();
+  });
+});
+
+describe("forecasts", () => {
+  test.each([
+    [9e8, ["9e8", "1e9"]],
+    [-1e-5, ["-1.2e-5", "-1.15e-5"]],
+    [2000, ["2000", "2200"]],
+    [6.5e37, ["7e37", "7.5e37"]],
+  ])("numbers around %d are written in the room that there is", (value, written) => {
+    const panel = { name: "load", times: ["1", "2"], past: [value], forecast: [value * 1.2] };
+    const svg = forecasts("a title", [panel], 0);
+    requireWellFormed(svg);
+    const labels = [...svg.matchAll(/text-anchor="end"[^>]*>([^<]*)</g)].map(([, text = ""]) => text);
+    expect(labels).toEqual(expect.arrayContaining(written));
+    expect(labels.every((text) => text.length <= 8)).toBe(true);
   });
 });

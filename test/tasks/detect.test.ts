@@ -221,7 +221,7 @@ describe("scores", () => {
     const scores = Float64Array.from({ length: 1000 }, (_, n) => n);
     expect(thresholdFor([scores], 2)).toBe(998);
     expect(thresholdFor([new Float64Array(10)], 2)).toBe(2.5);
-    expect(thresholdFor([Float64Array.of(0, 4, 0, 3)], 1000)).toBe(3); // the rest is not odd, whatever is asked for
+    expect(thresholdFor([Float64Array.of(0, 4, 0.3, 3)], 1000)).toBe(3); // the rest is not odd, whatever is asked for
   });
 
   test.each([0, 0.1, 1 / 3])(

@@ -31,14 +31,16 @@ export function judgedOf({ values }: Watched, errors: Float64Array, how: Likelih
 
 /** Where no threshold was found: about one row in 300 reaches it. */
 export const USUAL_THRESHOLD = 2.5;
+/** The score of what is no odder than half of the rows before. */
+const NOT_ODD = Math.log10(2);
 
-/** The threshold that so many of 1000 rows reach. */
+/** The threshold that so many of 1000 rows reach, where so many are odd at all. */
 export function thresholdFor(all: readonly Float64Array[], alarms: number): number {
   const falling = Float64Array.from(all.flatMap((scores) => [...scores]))
     .sort()
     .reverse();
   const count = Math.max(1, Math.round((alarms * falling.length) / 1000));
-  return falling.subarray(0, count).findLast((score) => score > 0) ?? USUAL_THRESHOLD;
+  return falling.subarray(0, count).findLast((score) => score > NOT_ODD) ?? USUAL_THRESHOLD;
 }
 
 /** Errors of the forecasts of one series; NaN where none came. */
