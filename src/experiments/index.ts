@@ -1,20 +1,30 @@
-/** The registry of experiments, imported when they are asked for. */
+/** The registry of experiments. They are imported at once, for the reason that tasks are. */
 import { z } from "zod";
 import type { Json } from "../checkpoint/index.ts";
 import { ConfigError, nearest, shown } from "../errors.ts";
 import { abortable, callable, checked, isSchema, such, whole } from "../schema.ts";
+import { addingProblem } from "./adding-problem.ts";
+import { bottleneck } from "./bottleneck.ts";
+import { copyMemory } from "./copy-memory.ts";
 import type { Experiment, ExperimentWatch, Findings } from "./experiment.ts";
+import { explodingGradient } from "./exploding-gradient.ts";
+import { lstmVsGru } from "./lstm-vs-gru.ts";
+import { overfitting } from "./overfitting.ts";
+import { sequentialCost } from "./sequential-cost.ts";
+import { vanishingGradient } from "./vanishing-gradient.ts";
 
-const registry = new Map<string, () => Promise<Experiment>>([
-  ["vanishing-gradient", async () => (await import("./vanishing-gradient.ts")).vanishingGradient as Experiment],
-  ["exploding-gradient", async () => (await import("./exploding-gradient.ts")).explodingGradient as Experiment],
-  ["adding-problem", async () => (await import("./adding-problem.ts")).addingProblem as Experiment],
-  ["lstm-vs-gru", async () => (await import("./lstm-vs-gru.ts")).lstmVsGru as Experiment],
-  ["overfitting", async () => (await import("./overfitting.ts")).overfitting as Experiment],
-  ["sequential-cost", async () => (await import("./sequential-cost.ts")).sequentialCost as Experiment],
-  ["bottleneck", async () => (await import("./bottleneck.ts")).bottleneck as Experiment],
-  ["copy-memory", async () => (await import("./copy-memory.ts")).copyMemory as Experiment],
-]);
+const builtIn = [
+  vanishingGradient,
+  explodingGradient,
+  addingProblem,
+  copyMemory,
+  lstmVsGru,
+  overfitting,
+  sequentialCost,
+  bottleneck,
+] as unknown as readonly Experiment[];
+
+const registry = new Map(builtIn.map((experiment) => [experiment.name, experiment]));
 
 /** The names of all experiments. */
 export const experimentNames = (): string[] => [...registry.keys()];
@@ -30,13 +40,13 @@ const rows = z.object({
 /** Adds an experiment of your own. Throws ConfigError for what is none. */
 export function addExperiment(experiment: Experiment): void {
   checked(rows, experiment, "addExperiment");
-  registry.set(experiment.name, async () => experiment);
+  registry.set(experiment.name, experiment);
 }
 
 /** The experiment called `name`. Throws ConfigError with the nearest known one. */
 export async function loadExperiment(name: string): Promise<Experiment> {
-  const load = registry.get(name);
-  if (load) return load();
+  const experiment = registry.get(name);
+  if (experiment) return experiment;
   const known = experimentNames();
   throw new ConfigError(
     `experiment: expected one of ${known.join(", ")}, got ${shown(name)}${typeof name === "string" ? nearest(name, known) : ""}; choose one of them`,
