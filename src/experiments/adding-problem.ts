@@ -8,22 +8,14 @@ import { z } from "zod";
 import { meanSquaredError } from "../nn/index.ts";
 import { curves } from "../pictures/index.ts";
 import { type HostTensor, stream } from "../runtime/index.ts";
-import { real, whole } from "../schema.ts";
 import { CELLS, type CellName, parameterCount, widthFor } from "./cells.ts";
 import type { Experiment, ExperimentWatch } from "./experiment.ts";
 import { type Exercise, lastStep, reader, trained } from "./fitting.ts";
-import { forgetBias, mean, nonlinearity, numberList, numbersIn, seeds, upTo } from "./options.ts";
+import { comparison, mean, numberList, numbersIn, upTo } from "./options.ts";
 
 const options = z.strictObject({
   lengths: numberList("50,100,200").describe("lengths of the sequences"),
-  parameters: whole(100, 1e7).default(16_000).describe("about so many has each model"),
-  steps: whole(1, 1e6).default(2000).describe("training steps"),
-  batch: whole(1, 4096).default(32).describe("sequences in a batch"),
-  lr: real(1e-6, 1).default(0.003).describe("learning rate of Adam"),
-  clip: real(0, 1e6).default(1).describe("limit of the gradient's norm; 0 for none"),
-  nonlinearity: nonlinearity(),
-  forgetBias: forgetBias(),
-  seeds: seeds(1),
+  ...comparison,
 });
 type Options = z.output<typeof options>;
 

@@ -9,6 +9,18 @@ export const nonlinearity = () =>
   z.enum(["tanh", "relu"]).default("tanh").describe("what bounds the state of the simple RNN");
 export const forgetBias = () => real(-10, 10).default(1).describe("is added to the bias of the LSTM's forget gate");
 
+/** Of cells of equal size that are trained on sequences made for each step. */
+export const comparison = {
+  parameters: whole(100, 1e7).default(16_000).describe("about so many has each model"),
+  steps: whole(1, 1e6).default(2000).describe("training steps"),
+  batch: whole(1, 4096).default(32).describe("sequences in a batch"),
+  lr: real(1e-6, 1).default(0.003).describe("learning rate of Adam"),
+  clip: real(0, 1e6).default(1).describe("limit of the gradient's norm; 0 for none"),
+  nonlinearity: nonlinearity(),
+  forgetBias: forgetBias(),
+  seeds: seeds(1),
+};
+
 /** 0, 1, ... n - 1 */
 export const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
