@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { meanSquaredError, namedParameters } from "../nn/index.ts";
 import { sgd } from "../optim/index.ts";
-import { curves, digits } from "../pictures/index.ts";
+import { digits } from "../pictures/index.ts";
 import { initialValues } from "../runtime/index.ts";
 import { real, whole } from "../schema.ts";
 import { createStep } from "../train/index.ts";
@@ -13,8 +13,8 @@ import { addingBatch } from "./adding-problem.ts";
 import { CELLS } from "./cells.ts";
 import type { Experiment, ExperimentWatch } from "./experiment.ts";
 import { lastStep, reader } from "./fitting.ts";
-import { factorPerStep, geometricMeans, gradientFlow } from "./gradient-flow.ts";
-import { forgetBias, nonlinearity, seeds, upTo } from "./options.ts";
+import { factorPerStep, flowPicture, gradientFlows } from "./gradient-flow.ts";
+import { forgetBias, nonlinearity, seeds } from "./options.ts";
 import { scaleToRadius } from "./radius.ts";
 
 const options = z.strictObject({
@@ -73,35 +73,24 @@ export const explodingGradient: Experiment<typeof options> = {
   source: "Pascanu, Mikolov & Bengio 2013",
   options,
   async run(chosen, watch) {
-    const norms: Record<string, number[]> = {};
-    for (const cell of CELLS) {
-      watch.onNote?.(`gradients through ${chosen.length} steps of ${cell} with radius ${chosen.radius}`);
-      const all = [];
-      for (const seed of upTo(chosen.seeds)) all.push(await gradientFlow(cell, chosen, seed, watch));
-      norms[cell] = geometricMeans(all);
-    }
+    const norms = await gradientFlows(chosen, ` with radius ${chosen.radius}`, watch);
     watch.onNote?.("training an RNN without a limit, and with one");
     const [free, clipped] = [await descent(chosen, undefined, 0, watch), await descent(chosen, chosen.clip, 0, watch)];
     const table = [
       ...CELLS.map((cell) => ({
         what: `gradient through ${cell}, factor per step`,
-        value: factorPerStep(norms[cell] ?? []),
+        value: factorPerStep(norms[cell]),
       })),
       { what: "largest gradient norm in training", value: largest(free.norms, chosen.steps) },
       { what: "largest loss without a limit", value: largest(free.losses, chosen.steps) },
       { what: `largest loss with a limit of ${chosen.clip}`, value: largest(clipped.losses, chosen.steps) },
     ];
-    const drawn = curves(
-      `‖∂L/∂h‖ by the steps between, spectral radius ${chosen.radius}`,
-      CELLS.map((cell) => ({ name: cell, points: (norms[cell] ?? []).map((norm, lag) => [lag, norm] as const) })),
-      { x: "steps before the loss", y: "norm of the gradient", log: true },
-    );
     const [factor, without, limited] = [0, 4, 5].map((i) => shown(table[i]?.value ?? 0));
     return {
       summary: `each step back multiplies an RNN's gradient by ${factor}; largest loss in training without a limit to the gradient's norm: ${without}, with one: ${limited}`,
       table,
       values: { norms, free, clipped },
-      picture: drawn ?? "",
+      picture: flowPicture(`‖∂L/∂h‖ by the steps between, spectral radius ${chosen.radius}`, norms),
     };
   },
 };

@@ -5,10 +5,12 @@
  */
 import { gradient, scan } from "../graph/index.ts";
 import { namedParameters } from "../nn/index.ts";
+import { curves } from "../pictures/index.ts";
 import { compile, type Feeds, type HostTensor, initialValues, stream } from "../runtime/index.ts";
 import { input } from "../tensor/index.ts";
-import { type CellName, type CellOptions, cellOf } from "./cells.ts";
+import { CELLS, type CellName, type CellOptions, cellOf } from "./cells.ts";
 import type { ExperimentWatch } from "./experiment.ts";
+import { upTo } from "./options.ts";
 import { scaleToRadius } from "./radius.ts";
 
 /** What is measured. */
@@ -96,5 +98,29 @@ export function factorPerStep(norms: readonly number[]): number {
 }
 
 /** Means of several lists of numbers, in the logarithm. */
-export const geometricMeans = (lists: readonly (readonly number[])[]): number[] =>
+const geometricMeans = (lists: readonly (readonly number[])[]): number[] =>
   (lists[0] ?? []).map((_, i) => Math.exp(lists.reduce((sum, list) => sum + Math.log(list[i] ?? 0), 0) / lists.length));
+
+/** Norms by lag of every cell, geometric means over the seeds. `what` is said of the steps while they are computed. */
+export async function gradientFlows(
+  flow: Flow & { readonly seeds: number },
+  what: string,
+  watch: ExperimentWatch,
+): Promise<Record<CellName, number[]>> {
+  const norms: Partial<Record<CellName, number[]>> = {};
+  for (const cell of CELLS) {
+    watch.onNote?.(`gradients through ${flow.length} steps of ${cell}${what}`);
+    const all = [];
+    for (const seed of upTo(flow.seeds)) all.push(await gradientFlow(cell, flow, seed, watch));
+    norms[cell] = geometricMeans(all);
+  }
+  return norms as Record<CellName, number[]>;
+}
+
+/** A curve of norms by lag for each cell, as SVG. */
+export const flowPicture = (title: string, norms: Readonly<Record<CellName, number[]>>): string =>
+  curves(
+    title,
+    CELLS.map((cell) => ({ name: cell, points: norms[cell].map((norm, lag) => [lag, norm] as const) })),
+    { x: "steps before the loss", y: "norm of the gradient", log: true },
+  ) ?? "";

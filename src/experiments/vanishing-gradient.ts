@@ -3,12 +3,11 @@
  * hidden state, against how many steps lie between the two.
  */
 import { z } from "zod";
-import { curves } from "../pictures/index.ts";
 import { real, whole } from "../schema.ts";
 import { CELLS } from "./cells.ts";
 import type { Experiment } from "./experiment.ts";
-import { factorPerStep, geometricMeans, gradientFlow } from "./gradient-flow.ts";
-import { forgetBias, nonlinearity, seeds, upTo } from "./options.ts";
+import { factorPerStep, flowPicture, gradientFlows } from "./gradient-flow.ts";
+import { forgetBias, nonlinearity, seeds } from "./options.ts";
 
 const options = z.strictObject({
   length: whole(2, 5000).default(100).describe("steps between the first state and the loss"),
@@ -29,15 +28,9 @@ export const vanishingGradient: Experiment<typeof options> = {
   source: "Bengio, Simard & Frasconi 1994; Hochreiter & Schmidhuber 1997",
   options,
   async run(chosen, watch) {
-    const norms: Record<string, number[]> = {};
-    for (const cell of CELLS) {
-      watch.onNote?.(`gradients through ${chosen.length} steps of ${cell}`);
-      const all = [];
-      for (const seed of upTo(chosen.seeds)) all.push(await gradientFlow(cell, chosen, seed, watch));
-      norms[cell] = geometricMeans(all);
-    }
+    const norms = await gradientFlows(chosen, "", watch);
     const table = CELLS.map((cell) => {
-      const found = norms[cell] ?? [];
+      const found = norms[cell];
       const lag = found.findIndex((norm) => norm < (found[0] ?? 0) / 1000);
       return {
         cell,
@@ -46,16 +39,11 @@ export const vanishingGradient: Experiment<typeof options> = {
       };
     });
     const factors = table.map((row) => `${row.cell} ${row["factor per step"].toFixed(3)}`);
-    const drawn = curves(
-      "‖∂L/∂h‖ by the steps between",
-      CELLS.map((cell) => ({ name: cell, points: (norms[cell] ?? []).map((norm, lag) => [lag, norm] as const) })),
-      { x: "steps before the loss", y: "norm of the gradient", log: true },
-    );
     return {
       summary: `each step back multiplies the gradient's norm by: ${factors.join(", ")}`,
       table,
       values: { norms },
-      picture: drawn ?? "",
+      picture: flowPicture("‖∂L/∂h‖ by the steps between", norms),
     };
   },
 };

@@ -16,6 +16,7 @@ import { requireOptions, requireSizes, requireTensors } from "./arguments.ts";
 import { Linear } from "./linear.ts";
 import { module, type Parts } from "./module.ts";
 import { activeSteps } from "./recurrence/reading.ts";
+import { softmaxWhere } from "./softmax-where.ts";
 
 /** Options of a call. */
 export interface MemoryOptions {
@@ -61,8 +62,7 @@ const alignment = <P extends Parts>(
       const q = query.rank === 2 ? query.unsqueeze(1) : query;
       const scores = score(own, q, options.keys ?? project(own, values)); // [B, T, S]
       const within = seen?.mT;
-      const softmax = within ? within.where(scores, -3e38).softmax() : scores.softmax();
-      const weights = within ? within.where(softmax, 0) : softmax;
+      const weights = within ? softmaxWhere(scores, within) : scores.softmax();
       const context = weights.matmul(values);
       return query.rank === 2 ? [context.squeeze(1), weights.squeeze(1)] : [context, weights];
     },

@@ -7,6 +7,7 @@ import { DTypeError, ShapeError } from "../errors.ts";
 import { arange, type Dim, formatShape, type Tensor } from "../tensor/index.ts";
 import { requireOptions, requireTensors } from "./arguments.ts";
 import { type RotaryOptions, rotary } from "./rotary.ts";
+import { softmaxWhere } from "./softmax-where.ts";
 
 /** Which keys count, and how much. A query that sees no key at all gives 0. */
 export interface AttentionOptions {
@@ -52,12 +53,6 @@ function nearby(T: Dim, S: Dim, { causal = false, window }: AttentionOptions): T
     window === undefined ? undefined : key.greater(query.sub(window)),
     window === undefined || causal ? undefined : key.less(query.add(window)),
   ].filter((seen) => seen !== undefined);
-}
-
-/** softmax over the keys that are seen; 0 for all others. */
-function softmaxWhere(scores: Tensor, seen: Tensor): Tensor {
-  const weights = seen.where(scores, -3e38).softmax();
-  return seen.where(weights, 0);
 }
 
 function requireBool(name: string, mask: Tensor): Tensor {

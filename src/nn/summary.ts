@@ -4,6 +4,7 @@ import { requireSizes, requireTensors } from "./arguments.ts";
 import { Linear } from "./linear.ts";
 import { module } from "./module.ts";
 import { activeSteps } from "./recurrence/reading.ts";
+import { softmaxWhere } from "./softmax-where.ts";
 
 /** Which of T positions come before lengths [B]: [B, T]. */
 const within = (x: Tensor, lengths: Tensor): Tensor => activeSteps(x, lengths).squeeze(2);
@@ -44,7 +45,7 @@ export const AttentionPooling = (C: number) => {
       const meant = within(x, lengths); // [B, T]
       const seen = meant.unsqueeze(2).where(x, 0);
       const scores = score(hidden(seen).tanh()).squeeze(2); // [B, T]
-      const weights = meant.where(meant.where(scores, -3e38).softmax(-1), 0);
+      const weights = softmaxWhere(scores, meant);
       return [seen.mul(weights.unsqueeze(2)).sum(1), weights];
     },
   );
