@@ -11,6 +11,15 @@ export { type Features, logMel, type MelSettings, melFilters, powerSpectrum } fr
 export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order, streams } from "./order.ts";
 export { bucket, padded } from "./padding.ts";
 export { readParallel, type SentencePair } from "./parallel.ts";
+export type { Picture } from "./picture.ts";
+export {
+  imagesOf,
+  type PictureOptions,
+  type Pictures,
+  type PictureWatch,
+  pictureOptions,
+  readPictures,
+} from "./pictures.ts";
 export { resample } from "./resample.ts";
 export {
   type Grid,
@@ -24,7 +33,7 @@ export {
   seriesOptions,
   type Times,
 } from "./series.ts";
-export { asSource, bytesOf, type DataGiven, formatOf, linesOf, type Row, type Source } from "./source.ts";
+export { asSource, bytesOf, type DataGiven, formatOf, isAbsent, linesOf, type Row, type Source } from "./source.ts";
 export {
   column,
   type Header,

@@ -86,14 +86,22 @@ function ofBytes(name: string, bytes: Uint8Array): Source {
   return { name, format: formatOf(name), text: async () => decodeText(await unpacked(), name), bytes: unpacked };
 }
 
-const notAFile = (name: string, what: string): never => {
-  throw new DataError(`data ${name}: expected a file, got ${what}; name a file`);
+const notAFile = (name: string, what: string, code?: string): never => {
+  const cause = code && Object.assign(new Error(what), { code });
+  throw new DataError(`data ${name}: expected a file, got ${what}; name a file`, { cause });
 };
+
+/** What the system says of a file that is not there. */
+const ABSENT = "ENOENT";
+
+/** Whether an error says that a file is not there, as opposed to one that cannot be read. */
+export const isAbsent = (error: unknown): boolean =>
+  error instanceof Error && (("code" in error && error.code === ABSENT) || isAbsent(error.cause));
 
 /** A folder in memory, whose files see each other. */
 function inFolder(name: string, given: readonly OneGiven[], open: Open): Source {
   const beside = (path: string): Source =>
-    files.find((file) => file.name === path) ?? notAFile(path, `none of that name in ${name}`);
+    files.find((file) => file.name === path) ?? notAFile(path, `none of that name in ${name}`, ABSENT);
   const files: Source[] = given.map((file) => ({ ...asSource(file, open), beside }));
   return { name, format: "", text: async () => notAFile(name, "a folder"), files: async () => files, beside };
 }
