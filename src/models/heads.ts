@@ -8,6 +8,7 @@ import type { Spec } from "../graph/index.ts";
 import type { CRFScores } from "../nn/index.ts";
 import { requireRecord } from "../schema.ts";
 import { requireTensor, type Tensor } from "../tensor/index.ts";
+import type { LatentModel } from "./latent/head.ts";
 
 /** Parameters and a graph from named inputs to named outputs, of any batch size "B". */
 export interface Model<I extends string = string, O extends string = string> {
@@ -155,6 +156,7 @@ export interface Heads {
   series: SeriesModel;
   tags: TagsModel;
   frames: FramesModel;
+  latent: LatentModel;
 }
 export type Head = keyof Heads & string;
 

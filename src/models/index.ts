@@ -10,6 +10,7 @@ const registry = new Map<string, () => Promise<Architecture>>([
   ["mingru", async () => (await import("./mingru.ts")).mingru],
   ["minlstm", async () => (await import("./minlstm.ts")).minlstm],
   ["gpt", async () => (await import("./gpt.ts")).gpt],
+  ["vae", async () => (await import("./vae.ts")).vae],
 ]);
 
 /** `model_type` of files -> the name that people use, where the two differ. */
@@ -66,3 +67,4 @@ export {
   spelledInputs,
   type TagsModel,
 } from "./heads.ts";
+export type { Codebook, LatentModel, Posterior } from "./latent/head.ts";

@@ -10,6 +10,8 @@ export { type CTCOptions, ctcLoss } from "./ctc.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { constantInit, normalInit, orthogonalInit, uniformInit } from "./init.ts";
+export * from "./latent.ts";
+export { bernoulli, gaussian, type Likelihood, logistic } from "./likelihood.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
 export * from "./loss.ts";
 export * from "./minimal.ts";
