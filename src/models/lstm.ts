@@ -11,7 +11,7 @@
  */
 import { z } from "zod";
 import { LSTM, type LSTMState } from "../nn/index.ts";
-import { probability, whole } from "../schema.ts";
+import { probability, real, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { cellOptions, gated, recurrent } from "./recurrent/index.ts";
 
@@ -22,6 +22,7 @@ export const lstm = recurrent({
   keys: {
     ...gated,
     proj_size: whole(0, 65535).optional().describe("width of h after a projection (default: 0, none)"),
+    forget_bias: real(-100, 100).optional().describe("added to the forget gate's sum (default: 0)"),
     peepholes: z.boolean().optional().describe("gates see the cell"),
     cell_zoneout: probability().optional().describe("probability that an element of c stays"),
   },
@@ -30,6 +31,7 @@ export const lstm = recurrent({
       ...cellOptions(config),
       ...(config.proj_size ? { projection: config.proj_size } : {}),
       recurrentActivation: config.recurrent_activation ?? "sigmoid",
+      forgetBias: config.forget_bias ?? 0,
       peepholes: config.peepholes ?? false,
       cellZoneout: config.cell_zoneout ?? 0,
     }),

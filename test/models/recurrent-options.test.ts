@@ -28,6 +28,7 @@ const keys: Readonly<Record<string, readonly object[]>> = {
   lstm: [
     ...cell,
     { proj_size: 2 },
+    { forget_bias: 1 },
     { peepholes: true, cell_zoneout: 0.5 },
     { recurrent_activation: "hard-sigmoid", proj_size: 3, layer_norm: true, zoneout: 0.1 },
   ],
@@ -218,9 +219,47 @@ test("the last layer's states are joined as its outputs are: after one step they
   }
 });
 
+test.each([undefined, 0, 1, -2.5])(
+  "with all weights at 0 a cell keeps σ(forget_bias) of itself: %s",
+  async (forget_bias) => {
+    const config = lstm.configure({ ...base, num_layers: 1, ...(forget_bias !== undefined && { forget_bias }) });
+    const model = build(lstm, "causal", config);
+    const weights = namedParameters(model.parts);
+    const [x, one] = [input("ids", [1, 1], "i32"), input("one", [1], "i32")];
+    const carried = { h: input("h", [1, 1, 5]), c: input("c", [1, 1, 5]) };
+    const after = model.step({ ids: x, lengths: one, past: one }, carried).carried;
+    const program = await compile({ ids: x, one, ...carried, ...weights }, { next: after.c as Tensor }, { threads: 1 });
+    const zero = (shape: readonly unknown[]) => {
+      const sizes = shape.map(Number);
+      return host(Array(sizes.reduce((a, d) => a * d, 1)).fill(0), sizes);
+    };
+    const values = Object.fromEntries(Object.entries(weights).map(([key, { shape }]) => [key, zero(shape)]));
+    const cell = [-2, -1, 0, 0.5, 3];
+    const results = await program.run({
+      ids: host([1], [1, 1], "i32"),
+      one: host([1], [1], "i32"),
+      h: host([1, 2, 3, 4, 5], [1, 1, 5]),
+      c: host(cell, [1, 1, 5]),
+      ...values,
+    });
+    const kept = 1 / (1 + Math.exp(-(forget_bias ?? 0)));
+    requireClose(
+      "c'",
+      results.next,
+      host(
+        cell.map((value) => kept * value),
+        [1, 1, 5],
+      ),
+      tolerances.step,
+    );
+    await program.release();
+  },
+);
+
 describe("keys belong to architectures that have them", () => {
   test.each([
     ["rnn", { proj_size: 2 }, "proj_size"],
+    ["gru", { forget_bias: 1 }, "forget_bias"],
     ["rnn", { recurrent_activation: "sigmoid" }, "recurrent_activation"],
     ["gru", { peepholes: true }, "peepholes"],
     ["gru", { nonlinearity: "relu" }, "nonlinearity"],
