@@ -35,7 +35,9 @@ const options = z.strictObject({
   threshold: real(0, 1e6)
     .optional()
     .describe("score of an alarm (default: the best for the labels, or else by alarms)"),
-  alarms: real(0, 1000).default(2).describe("alarms in 1000 rows, where there are no labels to choose a threshold by"),
+  alarms: real(0, 1000)
+    .default(2)
+    .describe("alarms in 1000 rows, where there are no labels to choose a threshold by; 0 for none"),
   ...seriesOptions,
 });
 type Options = z.output<typeof options>;

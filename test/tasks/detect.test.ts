@@ -221,6 +221,12 @@ describe("scores", () => {
     const scores = Float64Array.from({ length: 1000 }, (_, n) => n);
     expect(thresholdFor([scores], 2)).toBe(998);
     expect(thresholdFor([new Float64Array(10)], 2)).toBe(2.5);
+    expect(thresholdFor([new Float64Array(10)], 0)).toBe(2.5);
+    for (const highest of [4, 0.4, 1e6 / 3]) {
+      const none = thresholdFor([Float64Array.of(0, highest, 0.3)], 0);
+      expect(none).toBeGreaterThan(highest);
+      expect(none).toBeCloseTo(highest, 9);
+    }
     expect(thresholdFor([Float64Array.of(0, 4, 0.3, 3)], 1000)).toBe(3); // the rest is not odd, whatever is asked for
   });
 

@@ -34,11 +34,13 @@ export const USUAL_THRESHOLD = 2.5;
 /** The score of what is no odder than half of the rows before. */
 const NOT_ODD = Math.log10(2);
 
-/** The threshold that so many of 1000 rows reach, where so many are odd at all. */
+/** The threshold that so many of 1000 rows reach, one at least, where so many are odd at all; for 0 the next number that none reaches. */
 export function thresholdFor(all: readonly Float64Array[], alarms: number): number {
   const falling = Float64Array.from(all.flatMap((scores) => [...scores]))
     .sort()
     .reverse();
+  const [highest = 0] = falling;
+  if (alarms === 0) return highest > NOT_ODD ? highest * (1 + Number.EPSILON) : USUAL_THRESHOLD;
   const count = Math.max(1, Math.round((alarms * falling.length) / 1000));
   return falling.subarray(0, count).findLast((score) => score > NOT_ODD) ?? USUAL_THRESHOLD;
 }
