@@ -15,6 +15,7 @@ import {
   type Settled,
 } from "../runtime/index.ts";
 import { checked, whole } from "../schema.ts";
+import { formatShape } from "../tensor/index.ts";
 import { type Bucket, Buckets, requireSizes, type Traced } from "./buckets.ts";
 import { Feeder, scalarFeeds } from "./feeder.ts";
 import type { BatchGraph, Sizes } from "./graphs.ts";
@@ -82,6 +83,15 @@ function scalarsOf(results: Results, prefix: string): Record<string, number> {
   return Object.fromEntries(found.map((name) => [name.slice(prefix.length), scalarOf(results[name])]));
 }
 
+/** Throws ConfigError where a feed holds nothing. */
+function requireRows(batches: readonly Feeds[]): void {
+  for (const [name, { shape, dtype }] of batches.flatMap((batch) => Object.entries(batch)))
+    if (shape.includes(0))
+      throw new ConfigError(
+        `step: expected rows to take a mean of, got ${dtype}${formatShape(shape)} for "${name}"; leave out empty batches`,
+      );
+}
+
 /** What every training step carries from run to run. */
 export abstract class CarryingStep implements Stepper {
   protected readonly plan: Plan;
@@ -145,14 +155,16 @@ export abstract class CarryingStep implements Stepper {
 
   /**
    * One step. Where loss or gradient norm is not finite it reports them, and nothing has changed. Throws ConfigError
-   * and ShapeError for batches that do not fit.
+   * and ShapeError for batches that do not fit, and ConfigError where a mean over no rows is no number.
    */
   async run(batches: readonly Feeds[], at: StepAt): Promise<StepResult> {
     this.#requireReady();
     this.#requireBatches(batches, at);
     this.#running = true;
     try {
-      return await this.step(batches, at);
+      const result = await this.step(batches, at);
+      if (!staysFinite(result)) requireRows(batches);
+      return result;
     } finally {
       this.#buffers.restore(); // to what was kept
       this.#running = false;

@@ -116,6 +116,31 @@ describe("batches of several sizes", () => {
     await step.release();
   });
 
+  test("of no rows are refused where their loss is no number, and change nothing", async () => {
+    const step = await createStep(slope({ optimizer: sgd({ momentum: 0.9 }) }), { weights: { w: f64([0.25]) } });
+    await expect(step.run([feeds([], [])], at(1))).rejects.toThrow(
+      new ConfigError('step: expected rows to take a mean of, got f64[0] for "x"; leave out empty batches'),
+    );
+    await step.run([feeds([1, 2], [2, 3])], at(1));
+    expect(first(step.weights, "w")).toBeCloseTo(0.25 - 0.1 * slopeGradient(0.25, [1, 2], [2, 3]), 12);
+    await step.release();
+  });
+
+  test("of no rows add nothing to a sum", async () => {
+    const w = parameter([1], zero, dtype);
+    const sum = await createStep(
+      {
+        parameters: { w },
+        batch: { x: { shape: ["B"], dtype } },
+        loss: ({ x }) => w.mul(x).sum().add(w.mul(w).sum()),
+        optimizer: sgd(),
+      },
+      { weights: { w: f64([0.25]) } },
+    );
+    expect(await sum.run([{ x: f64([]) }], at(1))).toMatchObject({ loss: 0.0625, gradNorm: 0.5 });
+    await sum.release();
+  });
+
   test("are refused where two feeds give one name two sizes", async () => {
     const step = await createStep(slope(), { weights: { w: f64([0]) } });
     await expect(step.run([feeds([1, 2], [1])], at(1))).rejects.toThrow(
