@@ -4,7 +4,7 @@
  * T steps · C channels
  */
 import { DataError, quoted } from "../errors.ts";
-import { type Grid, isMissing, numberIn, placeOf, readGrid, type SeriesOptions } from "./series.ts";
+import { cureOf, type Grid, isMissing, numberIn, placeOf, readGrid, type SeriesOptions } from "./series.ts";
 import type { Source } from "./source.ts";
 import { LABEL_COLUMNS, usualName } from "./table.ts";
 import { type Case, type Cases, parseTs } from "./ts-file.ts";
@@ -24,6 +24,8 @@ function labelPlace(grid: Grid, asked: string | undefined): number | undefined {
   return grid.named ? undefined : grid.columns.length - 1;
 }
 
+const ONE_ROW = "one row is one sequence, name the column of labels with label";
+
 /** One row; cells that are empty at its end are no steps. */
 function caseOf({ name, columns }: Grid, { cells, line }: Grid["records"][number], label: number | undefined): Case {
   const steps = cells.map((cell, i) => ({ cell: cell.trim(), column: columns[i] ?? "" })).filter((_, i) => i !== label);
@@ -33,7 +35,7 @@ function caseOf({ name, columns }: Grid, { cells, line }: Grid["records"][number
     const value = numberIn(cell);
     if (Number.isFinite(value)) return value;
     throw new DataError(
-      `series ${name}, line ${line}: expected a finite number in column ${column}, got ${quoted(cell)}; one row is one sequence, name the column of labels with label`,
+      `series ${name}, line ${line}: expected a finite number in column ${column}, got ${quoted(cell)}; ${cureOf(cell, ONE_ROW)}`,
     );
   });
   const found = label === undefined ? "" : (cells[label] ?? "").trim();

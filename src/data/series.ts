@@ -56,6 +56,13 @@ export const isMissing = (cell: string): boolean => MISSING.test(cell.trim());
 /** The number in a cell, NaN where there is none. */
 export const numberIn = (cell: string): number => (cell.trim() === "" ? Number.NaN : Number(cell));
 
+const COMMA = /^[+-]?(\d+|\d{1,3}(\.\d{3})+)?,\d+(e[+-]?\d+)?$/i;
+/** Whether a cell is a number with a comma, as 1,5 or 1.000,5. */
+const hasComma = (cell: string): boolean => COMMA.test(cell.trim());
+const POINT = "write numbers with a decimal point and without commas, as 1.5";
+/** What to do about a cell that is no number. */
+export const cureOf = (cell: string, other: string): string => (hasComma(cell) ? POINT : other);
+
 /** Cells by line, under the names of their columns. */
 export interface Grid {
   readonly name: string;
@@ -65,7 +72,8 @@ export interface Grid {
   readonly records: readonly CellRecord[];
 }
 
-const isName = (cell: string): boolean => !isMissing(cell) && Number.isNaN(numberIn(cell)) && !isDate(cell.trim());
+const isName = (cell: string): boolean =>
+  !isMissing(cell) && Number.isNaN(numberIn(cell)) && !isDate(cell.trim()) && !hasComma(cell);
 
 /** Throws DataError naming the line of a record that is longer or shorter than the first. */
 function requireWidth([first, ...others]: readonly CellRecord[], name: string): void {
@@ -76,9 +84,21 @@ function requireWidth([first, ...others]: readonly CellRecord[], name: string): 
     );
 }
 
+/** Throws DataError where rows were divided at decimal commas, as of 2020-01-01;1,5 without a header. */
+function requireOneSeparator(records: readonly CellRecord[], name: string): void {
+  for (const { cells, line } of records) {
+    const both = cells.find((cell) => /\d;[+-]?\d/.test(cell));
+    if (both !== undefined)
+      throw new DataError(
+        `series ${name}, line ${line}: expected cells between commas or between semicolons, got ${quoted(both)} before a comma; ${POINT}`,
+      );
+  }
+}
+
 function gridOf(text: string, source: Source, header: SeriesOptions["header"]): Grid {
   const { name } = source;
   const records = recordsOf(text, source);
+  requireOneSeparator(records, name);
   requireWidth(records, name);
   const first = records[0]?.cells ?? [];
   const names =
@@ -164,10 +184,11 @@ function unreadable(cells: readonly string[], at: (i: number) => string, column:
   );
 }
 
-/** Whether most of what is there are numbers: then what is not is a mistake. */
+/** Whether most of what is there are numbers, be it with commas: then what is not is a mistake. */
 function isNumeric(cells: readonly string[]): boolean {
   const there = cells.filter((cell) => !isMissing(cell));
-  return there.length > 0 && there.filter((cell) => !Number.isNaN(numberIn(cell))).length * 2 > there.length;
+  const numbers = there.filter((cell) => !Number.isNaN(numberIn(cell)) || hasComma(cell));
+  return there.length > 0 && numbers.length * 2 > there.length;
 }
 
 function channelPlaces(grid: Grid, asked: readonly string[] | undefined, time: number | undefined): number[] {
@@ -195,7 +216,9 @@ function numbersOf(grid: Grid, place: number, missing: SeriesOptions["missing"])
     }
     const value = numberIn(cell);
     if (!Number.isFinite(value))
-      throw new DataError(`${where}: expected a finite number in ${column}, got ${quoted(cell)}; correct it`);
+      throw new DataError(
+        `${where}: expected a finite number in ${column}, got ${quoted(cell)}; ${cureOf(cell, "correct it")}`,
+      );
     last = value;
     return value;
   });

@@ -149,6 +149,26 @@ describe("values", () => {
       "a,b\n1,2\n3,-Infinity\n",
       /^series a\.csv, line 3: expected a finite number in column b, got "-Infinity"/,
     ],
+    [
+      "a decimal comma",
+      "a;b\n1;2\n3;4,25\n",
+      /^series a\.csv, line 3: expected a finite number in column b, got "4,25"; write numbers with a decimal point and without commas, as 1\.5$/,
+    ],
+    [
+      "a column of decimal commas",
+      "date;x;y\n01.02.2020;-1.200,5;3\n02.02.2020;4,5;4\n",
+      /^series a\.csv, line 2: expected a finite number in column x, got "-1\.200,5"; write numbers with a decimal point/,
+    ],
+    [
+      "a file of decimal commas without a header",
+      "2020-01-01;1,5\n2020-01-02;2,5\n",
+      /^series a\.csv, line 1: expected cells between commas or between semicolons, got "2020-01-01;1" before a comma; write numbers with a decimal point/,
+    ],
+    [
+      "the same where a row tells the separator",
+      "2020-01-01;1\n2020-01-02;2,5\n",
+      /^series a\.csv, line 2: expected a finite number in column 2, got "2,5"; write numbers with a decimal point/,
+    ],
     ["one beyond all numbers", "a,b\n1,2\n3,1e999\n", /line 3: expected a finite number in column b, got "1e999"/],
     ["a row that is too short", "a,b\n1,2\n3\n", /^series a\.csv, line 3: expected 2 columns as before, got 1/],
     ["a row that is too long", "a,b\n1,2\n\n3,4,5\n", /^series a\.csv, line 4: expected 2 columns as before, got 3/],

@@ -173,6 +173,12 @@ describe("what it learns of its data", () => {
       'series x.csv, line 2: expected a finite number in column t1, got "x"; one row is one sequence, name the column of labels with label',
     ],
     [
+      "decimal commas",
+      "t0;t1;label\n1,5;2;a\n",
+      "x.csv",
+      'series x.csv, line 2: expected a finite number in column t0, got "1,5"; write numbers with a decimal point and without commas, as 1.5',
+    ],
+    [
       "rows that differ in width",
       "1,2,a\n3,b\n",
       "x.csv",
