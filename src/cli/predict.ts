@@ -1,5 +1,4 @@
 /** `descent predict`: an answer for every line or row that comes in, as it comes. */
-import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { buffer, text } from "node:stream/consumers";
@@ -7,7 +6,7 @@ import { files } from "#files";
 import type { Json } from "../checkpoint/index.ts";
 import { reason } from "../checkpoint/node-files.ts";
 import { folder, writePictures } from "../checkpoint/node-run.ts";
-import { formatOf, type Header, parseRow, readTable, readWords, type Source } from "../data/index.ts";
+import { formatOf, type Header, linesOf, parseRow, readTable, readWords, type Source } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import { InputError } from "../tasks/batched.ts";
 import type { Predictor } from "../tasks/index.ts";
@@ -64,9 +63,9 @@ class BlankLines {
   }
 }
 
-async function* linesOf(stream: NodeJS.ReadableStream, name: string, blank: BlankLines): AsyncGenerator<unknown> {
+async function* inputsIn(lines: AsyncIterable<string>, name: string, blank: BlankLines): AsyncGenerator<unknown> {
   let number = 0;
-  for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of lines) {
     number++;
     if (!line.trim()) blank.add();
     else {
@@ -120,12 +119,13 @@ async function* inputsOf(
   blank: BlankLines,
 ): AsyncGenerator<unknown> {
   for (const name of names) {
-    if (name === "-") yield* linesOf(stdin, "standard input", blank);
+    if (name === "-")
+      yield* inputsIn(createInterface({ input: stdin, crlfDelay: Number.POSITIVE_INFINITY }), "standard input", blank);
     else if (/^(csv|tsv)$/.test(formatOf(name))) yield* rowsOf(name, trained, blank);
     else if (formatOf(name) === "conll") yield* sentencesOf(name, trained, blank);
     else {
       await requireFile(name);
-      yield* linesOf(createReadStream(name), name, blank);
+      yield* inputsIn(linesOf(files.source(name)), name, blank);
     }
   }
 }

@@ -1,5 +1,6 @@
 /** A classifier from the command line: trained on every kind of table, measured, asked, stopped early, begun elsewhere. */
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { folder } from "../../src/checkpoint/node-run.ts";
 import { contents, descent, workIn } from "./support.ts";
@@ -219,6 +220,18 @@ describe("predict", () => {
     }
     const both = await predict("- ask.txt", "a kind meal, they say\n");
     expect(both.out).toMatch(new RegExp(`^good\\t\\S+\\n${ways[0]?.out}$`));
+  });
+  test.each(["ask.txt", "ask.jsonl", "rows.csv"])("answers %s packed with gzip as it does without", async (file) => {
+    writeFileSync(`${file}.gz`, gzipSync(readFileSync(file)));
+    const packed = await predict(`${file}.gz`);
+    expect([packed.code, packed.err]).toEqual([0, ""]);
+    expect(packed.out).toBe((await predict(file)).out);
+  });
+  test("a damaged file packed with gzip is refused in one line", async () => {
+    writeFileSync("cut.txt.gz", gzipSync(readFileSync("ask.txt")).subarray(0, 20));
+    const { code, err } = await predict("cut.txt.gz");
+    expect(code).toBe(2);
+    expect(err).toMatch(/^descent: data cut\.txt\.gz: [^\n]+\n$/);
   });
   test.each(["rows.csv", "rows.tsv", "rows.jsonl"])("answers the rows of %s", async (file) => {
     const { code, out } = await predict(`${file} --json`);
