@@ -286,6 +286,15 @@ export {
   type Sound,
   type Source,
 } from "./data/index.ts";
+export {
+  type Digit,
+  type DigitFactors,
+  type DigitOptions,
+  type DrawnDigits,
+  type DrawnDigitsOptions,
+  drawDigit,
+  drawnDigits,
+} from "./digits/index.ts";
 export { builtInText } from "./stories/index.ts";
 export { type Decoder, readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "./tokenizers/index.ts";
 

@@ -46,7 +46,7 @@ const train: Verb = {
       .option("--task <name>", "what the model learns to do (default: what it is mostly used for)")
       .option(
         "--data <file|name>",
-        "what to learn from: a file or folder, or builtin (the default for text), shakespeare, names",
+        "what to learn from: a file or folder, or builtin (the default for text), shakespeare, names, digits (drawn pictures)",
       )
       .option("--val <file|name>", "what is only measured (default: a part of the data)")
       .option(...DATA_DIR)

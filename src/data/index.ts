@@ -5,6 +5,7 @@ export { type ConllColumns, readConll, readWords, type TaggedSentence } from "./
 export { type Dataset, divided, listed, spread } from "./dataset.ts";
 export { clockOf, later, seasonOf, type TimeStep } from "./dates.ts";
 export { digest, textDigest } from "./digest.ts";
+export { drawnSource } from "./drawn.ts";
 export { gunzipped } from "./gzip.ts";
 export { parseIdx } from "./idx.ts";
 export { type Features, logMel, type MelSettings, melFilters, powerSpectrum } from "./mel.ts";

@@ -1,4 +1,5 @@
 /** Names of files in a page: there are none. */
+import { drawnSource } from "../data/index.ts";
 import { ConfigError } from "../errors.ts";
 import { builtInText } from "../stories/index.ts";
 import type { Files } from "./files.ts";
@@ -11,7 +12,7 @@ const noFiles = (what: string, path: string, instead: string): never => {
 export const files: Files = {
   source(name) {
     if (name === "builtin") return { name, format: "txt", text: async () => builtInText() };
-    return noFiles("data", name, "give { name, text } or { name, rows }");
+    return drawnSource(name) ?? noFiles("data", name, "give { name, text } or { name, rows }");
   },
   store: (path) => noFiles("store", path, "give a Store of your own"),
   write: async (path) => noFiles("write", path, "use writeSafetensors"),

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { createGunzip } from "node:zlib";
 import { readFileBounded, reason, writeAtomic } from "../checkpoint/node-files.ts";
 import { folder } from "../checkpoint/node-run.ts";
-import { formatOf, type Source } from "../data/index.ts";
+import { drawnSource, formatOf, type Source } from "../data/index.ts";
 import { dataDirectory, loadText, readBytes } from "../data/node-data.ts";
 import { DataError } from "../errors.ts";
 import type { Files, FindOptions } from "./files.ts";
@@ -81,7 +81,7 @@ function source(name: string, options: FindOptions = {}): Source {
 }
 
 export const files: Files = {
-  source,
+  source: (name, options) => drawnSource(name) ?? source(name, options),
   store: folder,
   write: writeAtomic,
   read: (path) => readFileBounded(path, MOST_BYTES),
