@@ -26,7 +26,7 @@ export async function generate(run: string, flags: GenerateFlags, io: IO, stop: 
   await using generator = await open(folder(run), await place(flags, io));
   if (!(generator instanceof TextGenerator))
     throw new ConfigError(`generate ${run}: the run was not trained to continue text; use ${io.command} predict`);
-  const prompt = given ?? openingPrompt(generator.tokenizer);
+  const prompt = given ?? (generator.begin === undefined ? openingPrompt(generator.tokenizer) : "");
   const signal = AbortSignal.any([stop.signal, io.closed]);
   for (const [i, seed] of seeds.entries()) {
     if (signal.aborted && i > 0) break;

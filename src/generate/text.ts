@@ -13,15 +13,16 @@ export interface Generated {
 }
 
 /**
- * Text piece by piece, and at last what it was together. Pieces end with whole characters, and nothing comes that a text of
- * `stop` begins with, as long as it may.
+ * Text piece by piece, and at last what it was together, as it follows the ids of `prompt`. Pieces end with whole characters,
+ * and nothing comes that a text of `stop` begins with, as long as it may.
  */
 export async function* spell(
   source: AsyncGenerator<number, Ending>,
   tokenizer: Tokenizer,
   stop: readonly string[] = [],
+  prompt: readonly number[] = [],
 ): AsyncGenerator<string, Generated> {
-  const [decoder, stops] = [decoderOf(tokenizer), new Stops(stop)];
+  const [decoder, stops] = [decoderOf(tokenizer, prompt), new Stops(stop)];
   const ids: number[] = [];
   let text = "";
   for (;;) {

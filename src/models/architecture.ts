@@ -56,6 +56,8 @@ export interface Statement<S extends z.ZodObject> {
   readonly config: S;
   /** Keys of other configurations that change the mathematics, with the one value that is meant here. */
   readonly fixed?: Config;
+  /** What a config.json means where it leaves a key out, if that is not the default of a new model. */
+  readonly published?: Config;
   /** Our key -> its value in a config.json that spells it differently; undefined where it does not. */
   readonly spellings?: Readonly<Record<string, (published: Config) => unknown>>;
   readonly files?: FileNames;
@@ -80,7 +82,7 @@ function respelled(published: Config, spellings: NonNullable<Statement<z.ZodObje
   for (const [key, spelling] of Object.entries(spellings)) {
     const value = spelling(published);
     if (value === undefined) continue;
-    if (Object.hasOwn(published, key) && published[key] !== value)
+    if (Object.hasOwn(published, key) && JSON.stringify(published[key]) !== JSON.stringify(value))
       throw new ConfigError(
         `config: ${key} is ${JSON.stringify(published[key])} and, spelled differently, ${JSON.stringify(value)}; remove one of them`,
       );
@@ -97,6 +99,7 @@ const statements = z.strictObject({
   ...described,
   config: such("a zod object", isSchema),
   fixed: named("values").optional(),
+  published: named("values").optional(),
   spellings: byName.optional(),
   files: named("names in files").optional(),
 });
@@ -114,7 +117,16 @@ export const requireArchitecture = (given: Architecture): void => void checked(r
 /** A row of the registry from what an architecture's file states. Throws ConfigError where it states something else. */
 export function architecture<S extends z.ZodObject>(statement: Statement<S>): Architecture {
   checked(statements, statement, "architecture");
-  const { modelType, about, config: schema, fixed = {}, spellings = {}, files = {}, heads } = statement;
+  const {
+    modelType,
+    about,
+    config: schema,
+    fixed = {},
+    published: absent = {},
+    spellings = {},
+    files = {},
+    heads,
+  } = statement;
   const configure = (values: Config): Config => checked(schema, values, `${modelType} config`);
   return {
     modelType,
@@ -126,7 +138,7 @@ export function architecture<S extends z.ZodObject>(statement: Statement<S>): Ar
     read(published) {
       requireRecord(published, `${modelType} config`);
       requireFixed(fixed, published, modelType);
-      return configure(divide(schema, respelled(published, spellings))[0]);
+      return configure({ ...absent, ...divide(schema, respelled(published, spellings))[0] });
     },
   };
 }

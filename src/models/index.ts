@@ -10,6 +10,7 @@ const registry = new Map<string, () => Promise<Architecture>>([
   ["mingru", async () => (await import("./mingru.ts")).mingru],
   ["minlstm", async () => (await import("./minlstm.ts")).minlstm],
   ["gpt", async () => (await import("./gpt.ts")).gpt],
+  ["llama", async () => (await import("./llama.ts")).llama],
   ["vae", async () => (await import("./vae.ts")).vae],
 ]);
 

@@ -198,6 +198,7 @@ function problem(encoding: Encoding, chosen: Options, vectors?: Vectors): Proble
     config: {
       vocab_size: tokenizer.vocabSize,
       n_positions: length,
+      max_position_embeddings: length,
       num_labels: labels.length,
       ...(vectors && { embedding_dim: vectors.width, n_embd: vectors.width }),
     },

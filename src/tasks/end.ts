@@ -1,4 +1,4 @@
-/** The ids at which a model ends a text, as its files say. */
+/** The ids at which a model begins and ends a text, as its files say. */
 import { CheckpointError, shown } from "../errors.ts";
 import type { Tokenizer } from "../tokenizers/index.ts";
 import type { Description } from "./task.ts";
@@ -8,16 +8,28 @@ const FILES = ["generation_config.json", "config.json"];
 /** How the end of a text is spelled in tokenizers of published models. */
 const SPELLINGS = ["<|endoftext|>", "</s>", "<|end_of_text|>", "<eos>"];
 
+/** What the first of the files that has `key` says, but for null. */
+const said = (files: Description, key: string): readonly [name: string, value: unknown] | undefined =>
+  FILES.map((name) => [name, files[name]?.[key]] as const).find(([, value]) => value !== undefined && value !== null);
+
+const isId = (id: unknown): id is number => Number.isSafeInteger(id) && (id as number) >= 0;
+
+/** `bos_token_id` of generation_config.json, else of config.json. Throws CheckpointError where a file has something else there. */
+export function beginId(files: Description): number | undefined {
+  const [name, id] = said(files, "bos_token_id") ?? [];
+  if (id === undefined || isId(id)) return id;
+  throw new CheckpointError(`${name}: bos_token_id: expected an id, got ${shown(id)}`);
+}
+
 /**
  * `eos_token_id` of generation_config.json, else of config.json, else a known token of a foreign tokenizer.json, where a
  * spelling such as `</s>` is one token and means that. Throws CheckpointError where a file has something else there.
  */
 export function endIds(files: Description, tokenizer: Tokenizer): readonly number[] {
-  for (const name of FILES) {
-    const found = files[name]?.eos_token_id;
-    if (found === undefined || found === null) continue;
+  const [name, found] = said(files, "eos_token_id") ?? [];
+  if (found !== undefined) {
     const ids: readonly unknown[] = [found].flat();
-    if (ids.every((id): id is number => Number.isSafeInteger(id) && (id as number) >= 0)) return ids;
+    if (ids.every(isId)) return ids;
     throw new CheckpointError(`${name}: eos_token_id: expected an id or a list of ids, got ${shown(found)}`);
   }
   if (tokenizer.kind !== "huggingface") return [];

@@ -27,7 +27,7 @@ import { checked, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar } from "../tokenizers/index.ts";
 import { grouped, requireWatch, several } from "./batched.ts";
-import { endIds } from "./end.ts";
+import { beginId, endIds } from "./end.ts";
 import {
   carriedAlong,
   logitsAlong,
@@ -125,18 +125,27 @@ function placed(ids: Int32Array, options: WindowOptions): Dataset<Window> {
   return { ...cut, at: (index) => ({ ids: cut.at(index), start: index * options.stride + 1 }) };
 }
 
+/** Ids at which a model begins and ends texts. */
+interface Marks {
+  readonly begin?: number | undefined;
+  readonly end?: readonly number[] | undefined;
+}
+
+/** What config.json says of them. */
+function marked({ begin, end = [] }: Marks): Description {
+  const said = { ...(begin !== undefined && { bos_token_id: begin }), ...(end.length && { eos_token_id: end }) };
+  return Object.keys(said).length ? { "config.json": said } : {};
+}
+
 /** Windows that are drawn anywhere. */
 function problem(tokenizer: Tokenizer, T: number, known: Description): Problem<"causal", Window, "ids" | "targets"> {
   const V = tokenizer.vocabSize;
-  const end = endIds(known, tokenizer);
+  const marks = { begin: beginId(known), end: endIds(known, tokenizer) };
   const part = (text: string, name: string, kind: string, stride: number) =>
     placed(tokenizer.encode(text), { context: T, stride, name, part: kind });
   return {
-    config: { vocab_size: V, n_positions: T },
-    files: {
-      "tokenizer.json": tokenizer.toJSON() as Json,
-      ...(end.length ? { "config.json": { eos_token_id: end } } : {}),
-    },
+    config: { vocab_size: V, n_positions: T, max_position_embeddings: T },
+    files: { "tokenizer.json": tokenizer.toJSON() as Json, ...marked(marks) },
     accept({ vocabulary, context }) {
       requireVocabulary(vocabulary, tokenizer);
       if (T > (context ?? Number.POSITIVE_INFINITY))
@@ -163,7 +172,7 @@ function problem(tokenizer: Tokenizer, T: number, known: Description): Problem<"
     },
     scorer,
     baselines: async (train, test) => ({ "token frequencies": unigram(train, test, V, T) }),
-    open: async (model, weights, run) => TextGenerator.open(tokenizer, model, weights, run, end),
+    open: async (model, weights, run) => TextGenerator.open(tokenizer, model, weights, run, marks),
   };
 }
 
@@ -256,32 +265,42 @@ interface Job {
 /** A causal model with its tokenizer, ready to continue text. */
 export class TextGenerator implements Predictor<unknown, Continuation> {
   readonly tokenizer: Tokenizer;
-  /** Ids at which the model ends a text. */
+  /** The id at which the model begins a text, where its files name one. */
+  readonly begin: number | undefined;
+  /** Ids at which it ends a text. */
   readonly end: readonly number[];
   readonly #create: () => Promise<IdGenerator>;
   #generator: Promise<IdGenerator> | undefined;
-  private constructor(tokenizer: Tokenizer, end: readonly number[], create: () => Promise<IdGenerator>) {
-    [this.tokenizer, this.end, this.#create] = [tokenizer, end, create];
+  private constructor(tokenizer: Tokenizer, { begin, end = [] }: Marks, create: () => Promise<IdGenerator>) {
+    [this.tokenizer, this.begin, this.end, this.#create] = [tokenizer, begin, end, create];
   }
 
-  /** Compiles when the first text is asked for. Throws CheckpointError where the model has fewer tokens than the tokenizer. */
+  /**
+   * Compiles when the first text is asked for. Throws CheckpointError where the model has fewer tokens than the tokenizer, or
+   * none for the beginning of a text.
+   */
   static open(
     tokenizer: Tokenizer,
     model: CausalModel,
     weights: Weights,
     run: RunOptions,
-    end: readonly number[] = [],
+    marks: Marks = {},
   ): TextGenerator {
     if (tokenizer.vocabSize > model.vocabulary)
       throw new CheckpointError(
         `tokenizer.json has ${tokenizer.vocabSize} tokens, more than the model's ${model.vocabulary}; one of the two is another model's`,
       );
-    return new TextGenerator(tokenizer, end, () => IdGenerator.create(model, weights, run));
+    if (marks.begin !== undefined && marks.begin >= model.vocabulary)
+      throw new CheckpointError(
+        `bos_token_id ${marks.begin} is none of the model's ${model.vocabulary} tokens; correct config.json or generation_config.json`,
+      );
+    return new TextGenerator(tokenizer, marks, () => IdGenerator.create(model, weights, run));
   }
 
   /**
-   * The text after `prompt`, piece by piece, and at last all of it, with the reason for its end. Throws TokenizerError where
-   * the vocabulary lacks a character of the prompt, ConfigError on options that are unknown or out of range.
+   * The text after `prompt`, piece by piece, and at last all of it, with the reason for its end. Where the model has an id
+   * for the beginning, the prompt may be empty. Throws TokenizerError where the vocabulary lacks a character of the prompt,
+   * ConfigError on an empty prompt of other models and on options that are unknown or out of range.
    */
   async *generate(prompt: string, options: GenerateOptions = {}): AsyncGenerator<string, Continuation> {
     const job = this.#job(prompt, generateSettings(options));
@@ -300,12 +319,23 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
 
   #job(prompt: string, settings: Settings): Job {
     const { vocabulary = this.tokenizer.vocabSize, end = this.end } = settings;
-    return { prompt, ids: this.tokenizer.encode(prompt), settings: { ...settings, vocabulary, end } };
+    return { prompt, ids: this.#idsOf(prompt), settings: { ...settings, vocabulary, end } };
+  }
+
+  /** With what the tokenizer puts around a text, such as the id of its beginning. */
+  #idsOf(prompt: string): Int32Array {
+    if (prompt === "") return Int32Array.from(this.begin === undefined ? [] : [this.begin]);
+    return this.tokenizer.encode(prompt, { specialTokens: true });
   }
 
   async *#continue({ prompt, ids, settings }: Job, { read, close }: Text): AsyncGenerator<string, Continuation> {
     try {
-      const generated = yield* spell(writing(read, ids, settings), this.tokenizer, [settings.stop ?? []].flat());
+      const generated = yield* spell(
+        writing(read, ids, settings),
+        this.tokenizer,
+        [settings.stop ?? []].flat(),
+        Array.from(ids),
+      );
       return { prompt, ...generated, seed: settings.seed };
     } finally {
       close();

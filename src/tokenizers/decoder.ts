@@ -40,5 +40,12 @@ function windowed({ decode }: Tokenizer): Decoder {
   };
 }
 
-/** A new decoder of a tokenizer: its own, or one that decodes the last ids again with each new one. */
-export const decoderOf = (tokenizer: Tokenizer): Decoder => tokenizer.decoder?.() ?? windowed(tokenizer);
+/**
+ * A new decoder of a tokenizer, its own or one that decodes the last ids again with each new one, for what follows the ids
+ * `before`: a word that stands first in a text may be spelled otherwise than after another.
+ */
+export function decoderOf(tokenizer: Tokenizer, before: readonly number[] = []): Decoder {
+  const decoder = tokenizer.decoder?.() ?? windowed(tokenizer);
+  for (const id of before.slice(-WINDOW)) decoder.push(id);
+  return decoder;
+}

@@ -95,7 +95,11 @@ describe("the language task", () => {
     const problem = await learn(`${text}z`, {});
     const tokenizer = await readTokenizer(problem.files["tokenizer.json"] ?? {});
     expect(tokenizer.kind).toBe("char");
-    expect(problem.config).toEqual({ vocab_size: new Set(`${text}z`).size, n_positions: 8 });
+    expect(problem.config).toEqual({
+      vocab_size: new Set(`${text}z`).size,
+      n_positions: 8,
+      max_position_embeddings: 8,
+    });
     const { train, validation } = await problem.split(source(`${text}z`), undefined, 0);
     expect(await idsOf(tokenizer, train)).toBe(`${text}z`.slice(0, 432));
     expect(train.size).toBe(432 - 8);

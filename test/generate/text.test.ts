@@ -116,7 +116,7 @@ async function opened(end: readonly number[] = []): Promise<TextGenerator> {
   const rnn = await loadArchitecture("rnn");
   const sizes = { vocab_size: letters.vocabSize, hidden_size: 4, embedding_dim: 4 };
   const model = build(rnn, "causal", rnn.configure(sizes));
-  return TextGenerator.open(letters, model, initialValues(namedParameters(model.parts), 1), { threads: 1 }, end);
+  return TextGenerator.open(letters, model, initialValues(namedParameters(model.parts), 1), { threads: 1 }, { end });
 }
 
 test("several samples have consecutive seeds, each the same as alone", async () => {
