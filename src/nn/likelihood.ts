@@ -12,6 +12,8 @@ export interface Likelihood {
   readonly name: "bernoulli" | "gaussian" | "logistic";
   /** P: 1 is a location, or its logit; 2 a location and a log-deviation or log-scale. */
   readonly planes: 1 | 2;
+  /** Of a gaussian one that has the same for all values. */
+  readonly deviation?: number;
   /**
    * given [B, P·C, H, W], all channels of the first number before those of the second, and images [B, C, H, W] of 0 to 1
    * -> the logarithm of the probability or density of each image, in nats: [B]. Throws ShapeError where sizes differ.
@@ -95,7 +97,7 @@ export function gaussian(deviation?: number): Likelihood {
   if (!(Number.isFinite(deviation) && deviation > 0))
     throw new ConfigError(`gaussian: expected a deviation above 0, got ${shown(deviation)}; 0.1 is common`);
   const logDeviation = Math.log(deviation);
-  return likelihood({
+  const one = likelihood({
     name: "gaussian",
     planes: 1,
     logProbability: ([m], x) =>
@@ -104,6 +106,7 @@ export function gaussian(deviation?: number): Likelihood {
         .neg(),
     mean: ([m]) => (m as Tensor).sigmoid(),
   });
+  return { ...one, deviation };
 }
 
 /** Log-scales of the logistic distribution stay within ±7, the lower bound as in PixelCNN++. */
