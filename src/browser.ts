@@ -377,6 +377,17 @@ export { type ResumeOptions, resume, type Trained, type TrainOptions, train } fr
 export type { SpokenCharacter, Transcriber, Transcription } from "./tasks/transcribe/transcriber.ts";
 export type { Translation, Translator } from "./tasks/translate/translator.ts";
 
+// Compression
+
+export {
+  type Compressed,
+  type CompressionRate,
+  type CompressOptions,
+  compress,
+  type DecompressOptions,
+  decompress,
+} from "./compress/index.ts";
+
 // Computing in a Worker
 
 export { type Answers, type Ask, connectWorker, serveWorker, transfer } from "./worker/index.ts";
