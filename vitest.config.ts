@@ -14,6 +14,7 @@ const softwareAdapter: Record<string, string> =
 export default defineConfig(({ mode }) => ({
   resolve: {
     alias: [
+      { find: "#codec", replacement: `${src}data/node-codec.ts` },
       { find: "#files", replacement: `${src}files/node-files.ts` },
       { find: "#runtime", replacement: `${src}runtime/node.ts` },
       { find: /^descent-ml$/, replacement: `${src}index.ts` }, // examples run on the source

@@ -1,6 +1,7 @@
 /** Examples: where they come from, in which order they are seen, how they become batches. */
 
 export { type CaseOptions, readCases } from "./cases.ts";
+export { recolored } from "./color.ts";
 export { type ConllColumns, readConll, readWords, type TaggedSentence } from "./conll.ts";
 export { type Dataset, divided, listed, spread } from "./dataset.ts";
 export { clockOf, later, seasonOf, type TimeStep } from "./dates.ts";
@@ -13,6 +14,7 @@ export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order, streams 
 export { bucket, padded } from "./padding.ts";
 export { readParallel, type SentencePair } from "./parallel.ts";
 export type { Picture } from "./picture.ts";
+export { decodePicture, encodePng, encodeWebp } from "./picture-codec.ts";
 export {
   imagesOf,
   type PictureOptions,
@@ -22,6 +24,7 @@ export {
   readPictures,
 } from "./pictures.ts";
 export { resample } from "./resample.ts";
+export { centered, cropped, fitted, paddedBy, type Resampling, resized } from "./resize.ts";
 export {
   type Grid,
   isMissing,
