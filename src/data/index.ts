@@ -9,6 +9,7 @@ export { digest, textDigest } from "./digest.ts";
 export { drawnSource } from "./drawn.ts";
 export { gunzipped } from "./gzip.ts";
 export { parseIdx } from "./idx.ts";
+export { grid, imagesOf, normalized, picturesOf } from "./images.ts";
 export { type Features, logMel, type MelSettings, melFilters, powerSpectrum } from "./mel.ts";
 export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order, streams } from "./order.ts";
 export { bucket, padded } from "./padding.ts";
@@ -16,7 +17,6 @@ export { readParallel, type SentencePair } from "./parallel.ts";
 export type { Picture } from "./picture.ts";
 export { decodePicture, encodePng, encodeWebp } from "./picture-codec.ts";
 export {
-  imagesOf,
   type PictureOptions,
   type Pictures,
   type PictureWatch,

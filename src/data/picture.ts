@@ -3,6 +3,7 @@
  *
  * C channels · H height · W width
  */
+import { DataError } from "../errors.ts";
 
 export interface Picture {
   /** The file's path in its folder, or the number of the picture in its file, from 0. */
@@ -19,3 +20,18 @@ export interface Picture {
 /** Size and channels, as messages say them. */
 export const formOf = ({ width, height, channels }: Pick<Picture, "width" | "height" | "channels">): string =>
   `${width}x${height} with ${channels === 1 ? "1 channel" : `${channels} channels`}`;
+
+/** The first of pictures that are alike. Throws DataError where there are none, or two differ in size or channels. */
+export function requireAlike(what: string, pictures: readonly Picture[]): Picture {
+  const [first] = pictures;
+  if (!first) throw new DataError(`${what}: expected pictures, got none; give one or more`);
+  const odd = pictures.find((picture) => formOf(picture) !== formOf(first));
+  if (!odd) return first;
+  const cure =
+    odd.channels === first.channels
+      ? `give a size, such as size=${first.width}x${first.height}`
+      : "give color=rgb or gray";
+  throw new DataError(
+    `${what}: expected pictures of one size and as many channels, got ${first.name} of ${formOf(first)} and ${odd.name} of ${formOf(odd)}; ${cure}`,
+  );
+}

@@ -5,12 +5,18 @@
  */
 import { z } from "zod";
 import { DataError } from "../errors.ts";
-import { type HostTensor, hash } from "../runtime/index.ts";
+import { hash } from "../runtime/index.ts";
+import { checked } from "../schema.ts";
+import { recolored } from "./color.ts";
 import { textDigest } from "./digest.ts";
 import { isIdx } from "./idx.ts";
 import { idxImagesIn, readIdxPictures } from "./idx-pictures.ts";
-import { formOf, type Picture } from "./picture.ts";
-import { bytesOf, type Source } from "./source.ts";
+import { type Picture, requireAlike } from "./picture.ts";
+import { decodePicture } from "./picture-codec.ts";
+import { contentOf, filesOfTable, isTable, namesPictures, type PictureFile } from "./picture-files.ts";
+import { readPixelTable } from "./pixel-table.ts";
+import { fitted, resized } from "./resize.ts";
+import { bytesOf, isAbsent, type Source } from "./source.ts";
 
 /** Pictures that belong together: all of one size, all labelled or none. */
 export interface Pictures {
@@ -32,29 +38,22 @@ export const pictureOptions = {
     .regex(/^[1-9]\d{0,4}(x[1-9]\d{0,4})?$/)
     .optional()
     .describe("resize pictures to 28 or 32x24, width by height (default: as they are)"),
+  fit: z
+    .enum(["stretch", "cover", "contain"])
+    .default("stretch")
+    .describe("how: stretch; cover keeps proportions and cuts off; contain keeps them and pads with black"),
+  color: z.enum(["gray", "rgb"]).optional().describe("make pictures gray or colored (default: as they are)"),
+  path: z.string().optional().describe("column of the paths in a table of pictures (default: path, file, ...)"),
+  label: z.string().optional().describe("column of the labels in a table (default: label, class, ...)"),
 };
 const schema = z.object(pictureOptions);
-export type PictureOptions = z.output<typeof schema>;
+export type PictureOptions = z.input<typeof schema>;
+type Chosen = z.output<typeof schema>;
 
 /** What is told while pictures are read, and what stops it. */
 export interface PictureWatch {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((note: string) => void) | undefined;
-}
-
-/** Throws DataError where two pictures differ in size or channels. */
-function requireAlike(what: string, pictures: readonly Picture[]): Picture {
-  const [first] = pictures;
-  if (!first) throw new DataError(`${what}: expected pictures, got none; give one or more`);
-  const odd = pictures.find((picture) => formOf(picture) !== formOf(first));
-  if (!odd) return first;
-  const cure =
-    odd.channels === first.channels
-      ? `give a size, such as size=${first.width}x${first.height}`
-      : "give color=rgb or gray";
-  throw new DataError(
-    `${what}: expected pictures of one size and as many channels, got ${first.name} of ${formOf(first)} and ${odd.name} of ${formOf(odd)}; ${cure}`,
-  );
 }
 
 /** Numbers read as numbers, others by their letters. */
@@ -68,34 +67,101 @@ function gathered(name: string, pictures: readonly Picture[]): Pictures {
   return { name, width, height, channels, pictures, classes, digest: `${width}x${height}x${channels}-${digest}` };
 }
 
+/** Pictures decoded at the same time. */
+const AT_ONCE = 4;
+/** Between notes of how far it is. */
+const NOTED = 500;
+/** Bytes of pixels that are kept in memory at most: 2 GiB. */
+const MOST_BYTES = 2 ** 31;
+
+/** A picture in the color and size that were asked for. */
+function shaped(picture: Picture, { size, fit, color }: Chosen): Picture {
+  const colored = color ? recolored(picture, color) : picture;
+  if (size === undefined) return colored;
+  const [width = 0, height = width] = size.split("x").map(Number);
+  if (colored.width === width && colored.height === height) return colored;
+  return fit === "stretch" ? resized(colored, width, height) : fitted(colored, width, height, fit);
+}
+
+/** Reads files, several at a time. Throws DataError naming the file, and where they do not fit into memory. */
+async function decodeFiles(
+  what: string,
+  files: readonly PictureFile[],
+  options: Chosen,
+  { signal, onProgress }: PictureWatch,
+): Promise<Picture[]> {
+  const pictures: Picture[] = [];
+  let [next, done, bytes] = [0, 0, 0];
+  const one = async ({ name, label, read }: PictureFile): Promise<Picture> => {
+    const picture = shaped(await decodePicture(await read(), name), options);
+    bytes += picture.data.length;
+    if (++done % NOTED === 0) onProgress?.(`pictures of ${what}: ${done} of ${files.length}`);
+    return { ...picture, ...(label !== undefined && { label }) };
+  };
+  const work = async (): Promise<void> => {
+    for (let i = next++; i < files.length && bytes <= MOST_BYTES; i = next++) {
+      signal?.throwIfAborted();
+      pictures[i] = await one(files[i] as PictureFile);
+    }
+  };
+  const stop = (cause: unknown): never => {
+    next = files.length; // for the others
+    throw cause;
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, () => work().catch(stop)));
+  if (bytes <= MOST_BYTES) return pictures;
+  throw new DataError(
+    `data ${what}: expected at most ${MOST_BYTES} bytes of pixels, got more in ${done} of ${files.length} pictures; give a size, such as size=64`,
+  );
+}
+
+/** What a source holds, when it is neither a folder nor a table. */
+async function fromFile(source: Source): Promise<Picture[]> {
+  const { name } = source;
+  const bytes = await bytesOf(source).catch((cause: unknown) => {
+    if (!isAbsent(cause)) throw cause;
+    throw new DataError(
+      `data ${name}: expected a file, a folder or a folder in the data directory, got none of that name; name the directory with --data-dir or DESCENT_DATA`,
+      { cause },
+    );
+  });
+  return isIdx(bytes) ? readIdxPictures(source, bytes) : [await decodePicture(bytes, name)];
+}
+
+async function fromTable(source: Source, options: Chosen, watch: PictureWatch): Promise<Picture[]> {
+  const { name } = source;
+  if (await namesPictures(source, options))
+    return decodeFiles(name, await filesOfTable(source, options), options, watch);
+  return readPixelTable(source, options.label, watch.signal);
+}
+
+async function fromFolder({ name }: Source, files: readonly Source[], options: Chosen, watch: PictureWatch) {
+  const images = idxImagesIn(name, files);
+  if (images) return fromFile(images);
+  const content = await contentOf(name, files, options);
+  return "table" in content
+    ? readPixelTable(content.table, options.label, watch.signal)
+    : decodeFiles(name, content.files, options, watch);
+}
+
 /**
- * All pictures of a source: an IDX file, with the file of its labels beside it where there is one, or a folder that
- * holds one. Throws DataError naming the file and what to do.
+ * All pictures of a source, which is a folder of PNG, JPEG and WebP files, in folders of their classes where they have
+ * labels; a table (csv, tsv, JSON Lines) with their paths and labels, or with their pixels; an IDX file with its labels
+ * beside it, or a folder that holds these; or one picture. Throws DataError naming the file and what to do.
  */
 export async function readPictures(
   source: Source,
-  _options: PictureOptions = {},
-  { signal }: PictureWatch = {},
+  options: PictureOptions = {},
+  watch: PictureWatch = {},
 ): Promise<Pictures> {
-  signal?.throwIfAborted();
+  const chosen = checked(schema, options, "readPictures");
+  watch.signal?.throwIfAborted();
   const files = await source.files?.();
-  const images = files ? idxImagesIn(source.name, files) : source;
-  const bytes = images && (await bytesOf(images));
-  if (!bytes || !isIdx(bytes))
-    throw new DataError(`data ${source.name}: expected an IDX file of images or a folder that holds one, got neither`);
-  return gathered(source.name, await readIdxPictures(images, bytes));
-}
-
-/** Pictures of one size and as many channels as numbers from 0 to 1: f32 [B, C, H, W]. Throws DataError on others. */
-export function imagesOf(pictures: readonly Picture[]): HostTensor {
-  const { width, height, channels } = requireAlike("imagesOf", pictures);
-  const plane = width * height;
-  const values = new Float32Array(pictures.length * channels * plane);
-  pictures.forEach(({ data }, b) => {
-    for (let c = 0; c < channels; c++) {
-      const to = (b * channels + c) * plane;
-      for (let i = 0; i < plane; i++) values[to + i] = (data[i * channels + c] ?? 0) / 255;
-    }
-  });
-  return { data: values, shape: [pictures.length, channels, height, width], dtype: "f32" };
+  const reading = files
+    ? fromFolder(source, files, chosen, watch)
+    : isTable(source)
+      ? fromTable(source, chosen, watch)
+      : fromFile(source);
+  const pictures = (await reading).map((picture) => shaped(picture, chosen));
+  return gathered(source.name, pictures);
 }

@@ -19,6 +19,8 @@ export interface Source {
   lines?(): AsyncIterable<string>;
   /** The files in it and in folders inside it, in order of their names; undefined where it is no folder. */
   files?(): Promise<readonly Source[] | undefined>;
+  /** Where it is in the folder whose files it is among, parts with / between; default its name. */
+  readonly path?: string;
   /** The file that is called `path` as seen from this one. */
   beside?(path: string): Source;
   /** Files that belong together, where it is several: of a translation the sentences and what they mean. */

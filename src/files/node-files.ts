@@ -1,7 +1,7 @@
 /** Names of files in Node. */
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { createGunzip } from "node:zlib";
 import { readFileBounded, reason, writeAtomic } from "../checkpoint/node-files.ts";
@@ -74,7 +74,10 @@ function source(name: string, options: FindOptions = {}): Source {
     lines: () => linesIn(name),
     async files() {
       const found = await folderOf(name, dataDir);
-      return found === undefined ? undefined : (await filesIn(found)).map((path) => source(path, options));
+      const inside = (path: string): string => relative(found ?? "", path).replaceAll(sep, "/");
+      return found === undefined
+        ? undefined
+        : (await filesIn(found)).map((path) => ({ ...source(path, options), path: inside(path) }));
     },
     beside: (path) => source(isAbsolute(path) ? path : join(dirname(name), path), options),
   };

@@ -98,7 +98,10 @@ export async function buildCommand(): Promise<{ main: string; remove: () => void
   const { onSuccess: _, ...options } = config as Record<string, unknown>;
   await build({ ...options, config: false, cwd: root, outDir, clean: false, logLevel: "silent" });
   writeFileSync(join(home, "package.json"), readFileSync(join(root, "package.json")));
-  const scope = { type: "module", imports: { "#runtime": "./runtime/node.js", "#files": "./files/node-files.js", "#codec": "./data/node-codec.js" } };
+  const scope = {
+    type: "module",
+    imports: { "#runtime": "./runtime/node.js", "#files": "./files/node-files.js", "#codec": "./data/node-codec.js" },
+  };
   writeFileSync(join(outDir, "package.json"), JSON.stringify(scope));
   return { main: join(outDir, "cli", "main.js"), remove: () => rmSync(home, { recursive: true, force: true }) };
 }
