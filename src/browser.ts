@@ -228,6 +228,29 @@ export type {
   Tally,
   Windows,
 } from "./metrics/index.ts";
+export {
+  type ActiveUnits,
+  activeUnits,
+  adjustedRandIndex,
+  type BinOptions,
+  type Clusters,
+  type FactorInformation,
+  frechetDistance,
+  type InformationGap,
+  type KMeansOptions,
+  kMeans,
+  type LinearClassifier,
+  type LinearFitOptions,
+  linearClassifier,
+  mutualInformation,
+  mutualInformationGap,
+  type NeighborOptions,
+  nearestNeighbors,
+  normalizedMutualInformation,
+  type PCA,
+  type Points,
+  pca,
+} from "./metrics/points/index.ts";
 export { metrics };
 
 // Optimizers
