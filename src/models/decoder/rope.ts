@@ -74,6 +74,11 @@ export interface Rope {
   readonly original?: number | null | undefined;
 }
 
+/** Tokens that are seen together: more than the configuration says only where the base grows with the text. */
+export function contextOf(positions: number, scaling: RopeScaling | null): number {
+  return kindOf(scaling) === "dynamic" ? Math.floor(positions * Number(scaling?.factor)) : positions;
+}
+
 /** Angles of all pairs, which may depend on the length of the text [B], and a factor of what is turned. */
 interface Speeds {
   readonly of: (length: Tensor) => Tensor;

@@ -1,7 +1,7 @@
 /** What a decoder is made of, whatever its configuration calls it. The letters are those of decoder.ts. */
 import { ConfigError } from "../../errors.ts";
 import type { Activation, LayerNorm, RMSNorm } from "../../nn/index.ts";
-import type { Rope, RopeScaling } from "./rope.ts";
+import { contextOf, type Rope, type RopeScaling } from "./rope.ts";
 
 /** A normalisation of the last axis. */
 export type Norm = ReturnType<typeof RMSNorm> | ReturnType<typeof LayerNorm>;
@@ -82,7 +82,7 @@ export function shapeOf(config: Sizes): Shape {
     heads: config.num_attention_heads,
     keyHeads: keyHeads(config),
     headWidth: D,
-    context: positions,
+    context: contextOf(positions, rope_scaling),
     activation: config.hidden_act,
     epsilon: config.rms_norm_eps,
     deviation: config.initializer_range,

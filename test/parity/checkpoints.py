@@ -1,0 +1,230 @@
+"""Small checkpoints of every model_type with what transformers computes from them, and a look at what is written back.
+
+Usage: python test/parity/checkpoints.py make FOLDER [--seed N] [--only NAME,NAME] [--plain]
+       python test/parity/checkpoints.py check FOLDER
+
+`make` writes FOLDER/<row>-<kind>/: config.json and weights as `save_pretrained` has them, in half precision, in several
+files, and with the configuration in version 4's spelling where the seed says so (not with --plain), expected.safetensors,
+and FOLDER/rows.json. `check` reads <row>-<kind>/saved/ with transformers and prints one JSON line for each.
+
+B batch · T tokens · V vocabulary · K classes
+"""
+
+import argparse
+import json
+import shutil
+import warnings
+from pathlib import Path
+from random import Random
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn import functional as F
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, logging
+from rows import ROWS
+
+warnings.filterwarnings("ignore")
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+
+B, T, K, NEW = 3, 29, 4, 64
+
+
+def ids_for(config, draw: Random, *shape) -> torch.Tensor:
+    """Ids that are neither beginning nor end nor padding."""
+    count = torch.Size(shape).numel()
+    return torch.tensor([draw.randint(3, config.vocab_size - 1) for _ in range(count)]).reshape(shape)
+
+
+def padded(rows, side: str):
+    """Rows of several lengths side by side, with a mask and the places of their tokens."""
+    width = max(len(row) for row in rows)
+    fill = lambda row, value: ([value] * (width - len(row)) if side == "left" else []) + row + (
+        [value] * (width - len(row)) if side == "right" else [])
+    ids = torch.tensor([fill(row.tolist(), 0) for row in rows])
+    mask = torch.tensor([fill([1] * len(row), 0) for row in rows])
+    places = (mask.cumsum(1) - 1).clamp(min=0)
+    return {"input_ids": ids, "attention_mask": mask, "position_ids": places}, mask
+
+
+def last_of(logits, mask):
+    at = (mask * torch.arange(mask.shape[1])).argmax(1)
+    return logits[torch.arange(len(at)), at]
+
+
+class Causal:
+    make = AutoModelForCausalLM
+    configure = {}
+
+    @staticmethod
+    def logits(model, expected):
+        return model(input_ids=expected["ids"].long()).logits
+
+    @staticmethod
+    def inputs(config, draw):
+        return {"ids": ids_for(config, draw, B, T), "targets": ids_for(config, draw, B, T)}
+
+    @classmethod
+    def loss(cls, model, expected):
+        logits = cls.logits(model, expected)
+        return F.cross_entropy(logits.flatten(0, 1), expected["targets"].flatten())
+
+    @staticmethod
+    def more(model, config, draw):
+        """Prompts of 1, 5 and 17 tokens: the logits after each, padded on both sides; 64 greedy tokens after each."""
+        prompts = [ids_for(config, draw, n) for n in (1, 5, 17)]
+        found = {}
+        for i, prompt in enumerate(prompts):
+            found[f"prompt.{i}"] = prompt
+            said = model.generate(prompt[None], do_sample=False, max_new_tokens=NEW, eos_token_id=None, pad_token_id=0,
+                                  output_logits=True, return_dict_in_generate=True)
+            found[f"greedy.{i}"] = said.sequences[0]
+            best = torch.stack(said.logits)[:, 0].topk(2).values
+            found[f"margin.{i}"] = best[:, 0] - best[:, 1]
+        for side in ("left", "right"):
+            inputs, mask = padded(prompts, side)
+            found[f"after.{side}"] = last_of(model(**inputs).logits, mask)
+        return found
+
+
+class Classes:
+    make = AutoModelForSequenceClassification
+    configure = {"num_labels": K, "pad_token_id": 0}
+
+    @staticmethod
+    def inputs(config, draw):
+        """Rows of 29, 1 and 7 tokens, filled up at the right with the padding's id."""
+        ids, lengths = ids_for(config, draw, B, T), torch.tensor([T, 1, 7])
+        ids[torch.arange(T)[None] >= lengths[:, None]] = 0
+        return {"ids": ids, "lengths": lengths, "targets": torch.tensor([draw.randrange(K) for _ in range(B)])}
+
+    @staticmethod
+    def logits(model, expected):
+        mask = (torch.arange(T)[None] < expected["lengths"][:, None]).long()
+        return model(input_ids=expected["ids"].long(), attention_mask=mask).logits
+
+    @classmethod
+    def loss(cls, model, expected):
+        return F.cross_entropy(cls.logits(model, expected), expected["targets"])
+
+    @staticmethod
+    def more(model, config, draw):
+        return {}
+
+
+KINDS = {"causal": Causal, "classes": Classes}
+
+
+def move(model):
+    """Biases start at 0 and norms at 1 or 0: move them, so that a test can tell them apart."""
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.dim() < 2:
+                p.add_(0.2 * torch.randn_like(p))
+
+
+def former(config: dict) -> dict:
+    """The same configuration as version 4 spells it."""
+    rope = config.pop("rope_parameters", None)
+    if rope and "rope_theta" in rope:
+        config["rope_theta"] = rope.pop("rope_theta")
+        if "partial_rotary_factor" in rope:
+            config["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
+        config["rope_scaling"] = None if rope.get("rope_type") == "default" else rope
+    elif rope:  # by kind of block: Gemma 3
+        config["rope_theta"] = rope["full_attention"].pop("rope_theta")
+        config["rope_local_base_freq"] = rope["sliding_attention"].pop("rope_theta")
+        config["rope_scaling"] = None if rope["full_attention"].get("rope_type") == "default" else rope["full_attention"]
+    if "dtype" in config:
+        config["torch_dtype"] = config.pop("dtype")
+    return config
+
+
+def gradients(model, folder: Path) -> dict:
+    """Gradients by the names and in the shapes of the file."""
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.zeros_like(p) if p.grad is None else p.grad)
+    model.save_pretrained(folder / "gradients")
+    found = load_file(folder / "gradients" / "model.safetensors")
+    shutil.rmtree(folder / "gradients")
+    return {f"grad.{name}": value for name, value in found.items()}
+
+
+def save(model, folder: Path, draw: Random, plain: bool) -> str:
+    """Writes the checkpoint, and says in what form."""
+    storage = "float32" if plain else draw.choice(["float32", "float16", "bfloat16"])
+    spelling, size = (5, "1GB") if plain else (draw.choice([4, 5]), draw.choice(["1GB", "20KB"]))
+    model.to(getattr(torch, storage)).save_pretrained(folder, max_shard_size=size)
+    if spelling == 4:
+        path = folder / "config.json"
+        path.write_text(json.dumps(former(json.loads(path.read_text())), indent=2) + "\n")
+    return f"{storage}{' in parts' if (folder / 'model.safetensors.index.json').exists() else ''}, config {spelling}"
+
+
+def make(row, kind: str, out: Path, seed: int, plain: bool) -> dict:
+    draw = Random(f"{seed} {row.name}")
+    torch.manual_seed(draw.randrange(2**31))
+    name, how = f"{row.name}-{kind}", KINDS[kind]
+    folder = out / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    config = row.config(draw)
+    for key, value in how.configure.items():
+        setattr(config, key, value)
+    model = how.make.from_config(config).eval()
+    move(model)
+    form = save(model, folder, draw, plain)
+    model = how.make.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    if kind == "causal":
+        model.generation_config = type(model.generation_config)()
+    expected = how.inputs(config, draw)
+    with torch.no_grad():
+        expected["logits"] = how.logits(model, expected)
+        expected.update(how.more(model, config, draw))
+    loss = how.loss(model, expected)
+    loss.backward()
+    expected["loss"] = loss.detach()
+    expected.update(gradients(model, folder))
+    save_file({key: as_stored(value) for key, value in expected.items()}, folder / "expected.safetensors")
+    count = sum(p.numel() for p in model.parameters())
+    return {"name": name, "kind": kind, "modelType": config.model_type, "parameters": count, "form": form}
+
+
+def as_stored(value: torch.Tensor) -> torch.Tensor:
+    return (value.float() if value.is_floating_point() else value.int()).contiguous().clone()
+
+
+def check(out: Path):
+    for row in json.loads((out / "rows.json").read_text()):
+        folder = out / row["name"]
+        if not (folder / "saved").exists():
+            continue
+        how, expected = KINDS[row["kind"]], load_file(folder / "expected.safetensors")
+        model, info = how.make.from_pretrained(folder / "saved", dtype=torch.float32, attn_implementation="eager",
+                                               output_loading_info=True)
+        with torch.no_grad():
+            off = (how.logits(model.eval(), expected) - expected["logits"]).abs().max().item()
+        odd = [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]
+        print(json.dumps({"name": row["name"], "logits": off, "odd": [str(key) for key in odd]}), flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["make", "check"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--plain", action="store_true")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.what == "check":
+        check(given.folder)
+    else:
+        only = set(filter(None, given.only.split(",")))
+        rows = [
+            make(row, kind, given.folder, given.seed, given.plain)
+            for row in ROWS for kind in row.kinds
+            if not only or only & {row.name, f"{row.name}-{kind}"}
+        ]
+        (given.folder / "rows.json").write_text(json.dumps(rows, indent=2) + "\n")

@@ -1,0 +1,175 @@
+/**
+ * A checkpoint that `checkpoints.py` made, opened here: how far its numbers are from those of transformers, and the same
+ * checkpoint written back. What is compared depends on the kind of the checkpoint, which is the name of a head.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  fromFile,
+  fromStored,
+  type Json,
+  readSafetensors,
+  toFile,
+  weightsFromFile,
+} from "../../src/checkpoint/index.ts";
+import { folder } from "../../src/checkpoint/node-run.ts";
+import { IdGenerator } from "../../src/generate/index.ts";
+import { gradient } from "../../src/graph/index.ts";
+import { type Architecture, build, type Heads, loadArchitecture } from "../../src/models/index.ts";
+import { crossEntropy, namedParameters } from "../../src/nn/index.ts";
+import { compile, type Feeds, type HostTensor, type Weights } from "../../src/runtime/index.ts";
+import { input, inputsOf, type Tensor } from "../../src/tensor/index.ts";
+import { host, numbersOf } from "../support/numbers.ts";
+
+/** One row of rows.json. */
+export interface Row {
+  readonly name: string;
+  readonly kind: "causal" | "classes";
+  readonly modelType: string;
+  readonly parameters: number;
+  /** How the file holds numbers and configuration. */
+  readonly form: string;
+}
+
+/** What was measured, and what it may be at most. */
+export interface Measured {
+  readonly what: string;
+  readonly value: number;
+  readonly limit: number;
+}
+
+export const LIMITS = { logits: 1e-4, gradient: 1e-3, greedy: 0 } as const;
+
+interface Checkpoint {
+  readonly place: string;
+  readonly architecture: Architecture;
+  readonly published: Json;
+  readonly config: Json;
+  readonly model: Heads["causal"] | Heads["classes"];
+  readonly parameters: Readonly<Record<string, Tensor>>;
+  readonly values: Readonly<Record<string, HostTensor>>;
+  /** The same, left in the file where the engine can read them there. */
+  readonly weights: Weights;
+  readonly expected: (name: string) => HostTensor;
+}
+
+/** What is expected of it stands in `numbers`, beside it unless said otherwise. */
+export async function openCheckpoint(place: string, kind: Row["kind"], numbers = place): Promise<Checkpoint> {
+  const store = folder(place);
+  const published = (await store.loadFile("config.json")) ?? {};
+  const architecture = await loadArchitecture(String(published.model_type));
+  const config = architecture.read(published);
+  const model = build(architecture, kind, config);
+  const parameters = namedParameters(model.parts);
+  const { tensors } = readSafetensors(readFileSync(join(numbers, "expected.safetensors")));
+  const given = await store.loadWeights();
+  const mapped = (await store.mapWeights?.()) ?? given;
+  return {
+    place,
+    architecture,
+    published,
+    config,
+    model,
+    parameters,
+    values: fromFile(given, parameters, architecture.files, architecture.modelType),
+    weights: weightsFromFile(mapped, parameters, architecture.files, architecture.modelType),
+    expected(name) {
+      const tensor = tensors.get(name);
+      if (!tensor) throw new Error(`${place}: nothing is expected of ${name}`);
+      return fromStored(name, tensor);
+    },
+  };
+}
+
+/** Largest difference. */
+function apart(got: HostTensor | undefined, expected: HostTensor): number {
+  const [found, wanted] = [got ? numbersOf(got.data) : [], numbersOf(expected.data)];
+  if (found.length !== wanted.length) return Number.POSITIVE_INFINITY;
+  return Math.max(0, ...wanted.map((value, i) => Math.abs((found[i] ?? Number.NaN) - value)));
+}
+
+/** The same relative to the largest element that is expected. */
+function relative(got: HostTensor, expected: HostTensor): number {
+  const scale = Math.max(...numbersOf(expected.data).map(Math.abs));
+  return apart(got, expected) / Math.max(scale, 1e-6);
+}
+
+/** Logits, loss and gradients of one batch; gradients by the names and in the shapes of the file. */
+async function oneBatch(checkpoint: Checkpoint): Promise<Measured[]> {
+  const { model, parameters, values, architecture, expected } = checkpoint;
+  const feeds: Feeds = Object.fromEntries(Object.keys(model.inputs).map((name) => [name, expected(name)]));
+  const specs = Object.entries(feeds).map(([name, { shape, dtype }]) => [name, { shape, dtype }]);
+  const inputs = inputsOf(Object.fromEntries(specs));
+  const { shape, dtype } = expected("targets");
+  const targets = input("targets", shape, dtype);
+  const forward = model.forward as (inputs: Readonly<Record<string, Tensor>>) => { logits: Tensor };
+  const { logits } = forward(inputs);
+  const loss = crossEntropy(logits, targets);
+  const grads = gradient(loss, Object.values(parameters));
+  const outputs = Object.fromEntries(Object.keys(parameters).map((path, i) => [`grad.${path}`, grads[i] as Tensor]));
+  const named: Record<string, Tensor> = { logits, loss, ...outputs };
+  const program = await compile({ ...inputs, targets, ...parameters }, named);
+  const results = await program.run({ ...feeds, targets: expected("targets"), ...values });
+  await program.release();
+  const byPath = Object.keys(parameters).map((path) => [path, results[`grad.${path}`] as HostTensor]);
+  const errors = toFile(Object.fromEntries(byPath), architecture.files).map(([name, tensor]) =>
+    relative(fromStored(name, tensor), expected(`grad.${name}`)),
+  );
+  return [
+    { what: "logits", value: apart(results.logits, expected("logits")), limit: LIMITS.logits },
+    { what: "loss", value: apart(results.loss, expected("loss")), limit: LIMITS.logits },
+    { what: "gradients", value: Math.max(...errors), limit: LIMITS.gradient },
+  ];
+}
+
+/** A batch of prompts of different lengths in one step, and the most likely tokens after each, one after another. */
+async function generated(checkpoint: Checkpoint): Promise<Measured[]> {
+  const { weights, expected } = checkpoint;
+  const model = checkpoint.model as Heads["causal"];
+  const prompts = [0, 1, 2].map((i) => Int32Array.from(numbersOf(expected(`prompt.${i}`).data)));
+  const generator = await IdGenerator.create(model, weights);
+  const side = generator.open(prompts.length);
+  const logits = await Promise.all(prompts.map((prompt, i) => side.text(i).read(prompt)));
+  await side.release();
+  const after = logits.flatMap((row) => Array.from(row));
+  const wanted = expected("after.right");
+  let wrong = 0;
+  for (const [i, prompt] of prompts.entries()) {
+    const ids = Array.from(prompt);
+    const greedy = numbersOf(expected(`greedy.${i}`).data);
+    for await (const id of generator.ids(prompt, { temperature: 0, tokens: greedy.length - ids.length })) ids.push(id);
+    const first = greedy.findIndex((id, at) => ids[at] !== id);
+    if (first >= 0) wrong += greedy.length - first;
+  }
+  await generator.release();
+  return [
+    { what: "padded right", value: apart(host(after, wanted.shape), wanted), limit: LIMITS.logits },
+    { what: "padded left", value: apart(host(after, wanted.shape), expected("after.left")), limit: LIMITS.logits },
+    { what: "greedy, of 192 wrong", value: wrong, limit: LIMITS.greedy },
+  ];
+}
+
+export const measurements: {
+  readonly [K in Row["kind"]]: readonly ((checkpoint: Checkpoint) => Promise<Measured[]>)[];
+} = {
+  causal: [oneBatch, generated],
+  classes: [oneBatch],
+};
+
+/** All that is compared of a checkpoint. */
+export async function measure(checkpoint: Checkpoint, kind: Row["kind"]): Promise<Measured[]> {
+  const found: Measured[] = [];
+  for (const compare of measurements[kind]) found.push(...(await compare(checkpoint)));
+  return found;
+}
+
+/** Keys that are the tokenizer's, not the model's. */
+const IDS = ["bos_token_id", "eos_token_id", "pad_token_id"];
+
+/** Writes it as a run is written, to <place>/saved. */
+export async function saveBack({ place, architecture, published, config, values }: Checkpoint): Promise<void> {
+  const saved = folder(join(place, "saved"));
+  const ids = Object.fromEntries(IDS.map((key) => [key, published[key]]));
+  await saved.create({ "config.json": { model_type: architecture.modelType, ...ids, ...config } });
+  await saved.saveWeights("last", toFile(values, architecture.files));
+}
