@@ -1,5 +1,15 @@
 /** Examples: where they come from, in which order they are seen, how they become batches. */
 
+export {
+  type AugmentOptions,
+  augment,
+  augmented,
+  augmentOptions,
+  erased,
+  flipped,
+  rotated,
+  shifted,
+} from "./augment.ts";
 export { type CaseOptions, readCases } from "./cases.ts";
 export { recolored } from "./color.ts";
 export { type ConllColumns, readConll, readWords, type TaggedSentence } from "./conll.ts";

@@ -15,6 +15,7 @@ import {
 } from "../../src/data/index.ts";
 import { DataError } from "../../src/errors.ts";
 import { openSource } from "../../src/files/index.ts";
+import { stream } from "../../src/runtime/index.ts";
 import { bytesFrom, drawn, idx, png } from "../support/pictures.ts";
 
 const none = () => {
@@ -94,6 +95,32 @@ describe("IDX files", () => {
     expect(await read({ ...IMAGES, bytes: idx([2, 1, 3, 2], Array(12).fill(0)) })).toMatch(/got \[2, 1, 3, 2\]/);
     expect(await read({ ...IMAGES, bytes: idx([0, 1, 3], []) })).toMatch(/expected pictures, got none/);
     expect(await read({ ...IMAGES, bytes: Uint8Array.of(0, 0, 13, 1, 0, 0, 0, 1, 0, 0, 0, 0) })).toMatch(/type 13/);
+  });
+
+  test("drawn digits, by name", async () => {
+    const { pictures, ...set } = await readPictures(openSource("digits:50:1", {}));
+    expect(set).toMatchObject({ name: "digits:50:1", width: 28, height: 28, channels: 1 });
+    expect(pictures).toHaveLength(50);
+    expect(pictures.every(({ label }) => set.classes.includes(label ?? ""))).toBe(true);
+  });
+
+  test("damage anywhere gives pictures or one line", async () => {
+    const draw = stream(1, 0, "idx");
+    const [images, labels] = [IMAGES, LABELS].map(({ bytes }) => bytes) as [Uint8Array, Uint8Array];
+    for (let n = 0; n < 200; n++) {
+      const [at = 0, value = 0, cut = 0] = draw.integers(3, 2 ** 30, 3 * n);
+      const damaged = [images, labels].map((bytes, i) => {
+        const copy = bytes.slice(0, n % 2 === i ? bytes.length : cut % (bytes.length + 1));
+        if (copy.length > 0) copy[at % copy.length] = value % 256;
+        return copy;
+      }) as [Uint8Array, Uint8Array];
+      const files = [
+        { ...IMAGES, bytes: damaged[0] },
+        { ...LABELS, bytes: damaged[1] },
+      ];
+      const outcome = await readPictures(inMemory(files)).catch((cause: unknown) => cause);
+      if (outcome instanceof Error) expect(outcome).toBeInstanceOf(DataError);
+    }
   });
 
   test("MNIST's, where DESCENT_DATA holds it", async ({ skip }) => {
