@@ -6,6 +6,7 @@ import { squareRoot } from "../../src/metrics/points/frechet.ts";
 import {
   activeUnits,
   adjustedRandIndex,
+  flatten,
   frechetDistance,
   frechetOfNormals,
   kMeans,
@@ -232,5 +233,28 @@ describe("active units", () => {
     expect(activeUnits(means, 0.006).active).toBe(2);
     expect(activeUnits(points([1, 2], 2)).active).toBe(0);
     expect(() => activeUnits(points([], 2))).toThrow(DataError);
+  });
+});
+
+describe("a plane", () => {
+  test("shows two dimensions as they are, one on a line, more by their principal components", async () => {
+    expect([...(await flatten(points([1, 2, 3, 4], 2))).at]).toEqual([1, 2, 3, 4]);
+    expect([...(await flatten(points([1, 2], 1))).at]).toEqual([1, 0, 2, 0]);
+    const given = points(normal(60, 6), 3);
+    const { at, axes } = await flatten(given);
+    const { project, shares } = pca(given);
+    expect(at).toEqual(project(given));
+    expect(axes[0]).toBe(`component 1, ${Math.round(100 * (shares[0] ?? 0))} % of the variance`);
+  });
+  test("UMAP keeps clusters that are far apart so, and is deterministic by seed", async () => {
+    const given = normal(90 * 5, 7).map((value, i) => 0.2 * value + 10 * (Math.floor(i / 5) % 3));
+    const found = await flatten(points(given, 5), { how: "umap", seed: 3 });
+    expect(await flatten(points(given, 5), { how: "umap", seed: 3 })).toEqual(found);
+    const labels = Array.from({ length: 90 }, (_, n) => n % 3);
+    const clusters = await kMeans(points(found.at, 2), 3);
+    expect(adjustedRandIndex(clusters.labels, labels)).toBe(1);
+    await expect(flatten(points([1, 2, 3], 1), { how: "umap" })).rejects.toThrow("4 to 5000 points for umap, got 3");
+    const signal = AbortSignal.abort(new Error("enough"));
+    await expect(flatten(points(given, 5), { how: "umap", signal })).rejects.toThrow("enough");
   });
 });

@@ -1,6 +1,6 @@
 /** Pictures are well-formed SVG whose numbers are those that were given. */
 import { describe, expect, test } from "vitest";
-import { bars, confusion, curves, forecasts } from "../../src/pictures/index.ts";
+import { bars, confusion, curves, forecasts, plane } from "../../src/pictures/index.ts";
 
 /** Opening and closing tags match, and nothing else looks like a tag. */
 function requireWellFormed(svg: string): void {
@@ -96,5 +96,42 @@ describe("forecasts", () => {
     const labels = [...svg.matchAll(/text-anchor="end"[^>]*>([^<]*)</g)].map(([, text = ""]) => text);
     expect(labels).toEqual(expect.arrayContaining(written));
     expect(labels.every((text) => text.length <= 8)).toBe(true);
+  });
+});
+
+describe("plane", () => {
+  const marks = (svg: string) =>
+    [...svg.matchAll(/translate\(([^ ]*) ([^)]*)\) scale\(([^)]*)\)" fill="([^"]*)"/g)].map(
+      ([, x, y, radius, fill]) => ({ x: Number(x), y: Number(y), radius: Number(radius), fill }), // biome-ignore format: one line
+    );
+  const square = [0, 1].flatMap((x) => [0, 1].map((y) => ({ x, y, label: y === 0 ? "low" : "high" })));
+  test("points lie where they are, a colour for each class and one more of it in the key", () => {
+    const svg = plane("a title", square, ["across", "up"]) ?? "";
+    requireWellFormed(svg);
+    const [a, b, c, , high, low] = marks(svg);
+    expect((c?.x ?? 0) - (a?.x ?? 0)).toBeCloseTo(0.96 * 520, 9);
+    expect((a?.y ?? 0) - (b?.y ?? 0)).toBeCloseTo(0.96 * 520, 9);
+    expect([a?.fill, b?.fill]).toEqual([low?.fill, high?.fill]);
+    expect(a?.fill).not.toBe(b?.fill);
+    for (const text of ["across", "up", "low", "high"]) expect(svg).toContain(`>${text}<`);
+  });
+  test("numbers are in order of size; points without a class, or that are nowhere, and none", () => {
+    const numbers = plane("", ["10", "9"].map((label, x) => ({ x, y: 0, label }))) ?? ""; // biome-ignore format: one line
+    expect(numbers.lastIndexOf(">9<")).toBeLessThan(numbers.lastIndexOf(">10<"));
+    const svg = plane("", [...square, { x: 0.5, y: 0.5 }, { x: Number.NaN, y: 0 }]) ?? "";
+    expect(marks(svg)).toHaveLength(5 + 2);
+    requireWellFormed(plane("one", [{ x: 3, y: 3 }]) ?? "<");
+    expect(plane("", [{ x: 0, y: Number.POSITIVE_INFINITY }])).toBeUndefined();
+  });
+  test("forty classes are told apart by colour and form; of more there is no key; names are text", () => {
+    const many = (count: number) => Array.from({ length: count }, (_, x) => ({ x, y: x, label: `<${x}>` }));
+    const kinds = (svg: string) =>
+      new Set([...svg.matchAll(/<path d="([^"]*)"[^>]*fill="([^"]*)"/g)].map(([, d, fill]) => `${d} ${fill}`));
+    const forty = plane("", many(40)) ?? "";
+    requireWellFormed(forty);
+    expect(kinds(forty).size).toBe(40);
+    const more = plane("", many(41)) ?? "";
+    expect(kinds(more).size).toBe(1);
+    expect(more).not.toContain("&#60;");
   });
 });

@@ -7,6 +7,7 @@ export {
   kMeans,
   normalizedMutualInformation,
 } from "./clusters.ts";
+export { type Flat, type FlattenOptions, flatten, MOST_OF_UMAP } from "./flatten.ts";
 export { frechetDistance, frechetOfNormals, type Normal, normalOf } from "./frechet.ts";
 export {
   type BinOptions,
