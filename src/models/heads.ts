@@ -9,6 +9,7 @@ import type { CRFScores } from "../nn/index.ts";
 import { requireRecord } from "../schema.ts";
 import { requireTensor, type Tensor } from "../tensor/index.ts";
 import type { LatentModel } from "./latent/head.ts";
+import type { LatentTextModel } from "./latent/text.ts";
 
 /** Parameters and a graph from named inputs to named outputs, of any batch size "B". */
 export interface Model<I extends string = string, O extends string = string> {
@@ -157,6 +158,7 @@ export interface Heads {
   tags: TagsModel;
   frames: FramesModel;
   latent: LatentModel;
+  latentText: LatentTextModel;
 }
 export type Head = keyof Heads & string;
 
@@ -183,7 +185,7 @@ export const spelledInputs = {
 export const SHAPES = 8;
 
 /** Throws ConfigError for what is no record, DTypeError unless it has a tensor for each of `names`. */
-function requireTensors(what: string, names: readonly string[], given: Carried): Carried {
+export function requireTensors(what: string, names: readonly string[], given: Carried): Carried {
   requireRecord(given, what);
   for (const name of names) requireTensor(`${what}: ${name}`, given[name]);
   return given;

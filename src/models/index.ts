@@ -69,3 +69,4 @@ export {
   type TagsModel,
 } from "./heads.ts";
 export type { Codebook, LatentModel, Posterior } from "./latent/head.ts";
+export { type LatentTextModel, latentTextInputs, type TextPosterior } from "./latent/text.ts";

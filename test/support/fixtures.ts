@@ -41,6 +41,9 @@ export const encoderDecoderNames = ["gru-general", "lstm-additive", "rnn-dot", "
 /** Taggers. */
 export const tagsNames = ["lstm-tags", "gru-tags"] as const;
 
+/** Autoencoders of texts. */
+export const latentTextNames = ["gru-latent-text", "lstm-latent-text"] as const;
+
 export interface Fixture<H extends Head = "causal"> {
   readonly architecture: Architecture;
   readonly model: Heads[H];
@@ -92,3 +95,6 @@ export const loadEncoderDecoder = (name: (typeof encoderDecoderNames)[number]): 
   load(name, "encoderDecoder");
 
 export const loadTags = (name: (typeof tagsNames)[number]): Promise<Fixture<"tags">> => load(name, "tags");
+
+export const loadLatentText = (name: (typeof latentTextNames)[number]): Promise<Fixture<"latentText">> =>
+  load(name, "latentText");

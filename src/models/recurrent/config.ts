@@ -79,8 +79,12 @@ const tags = {
   char_vocab_size: whole(2, 1e6).optional().describe("characters that a tagger tells apart"),
   char_embedding_dim: whole(0, 4096).optional().describe("width of a tagger's characters; 0 reads words alone"),
   char_channels: whole(1, 4096).optional().describe("channels of a tagger's convolution over characters"),
-  word_dropout: probability().optional().describe("share of words that a tagger is trained to do without"),
+  word_dropout: probability()
+    .optional()
+    .describe("share of words that a tagger is trained to do without, or of tokens that an autoencoder's steps are"),
 };
+
+const latentText = { latent: whole(1, 65536).optional().describe("dimensions of a text's code (default: 32)") };
 
 export const recurrentConfig = z.strictObject({
   ...tokens,
@@ -90,6 +94,7 @@ export const recurrentConfig = z.strictObject({
   ...numbers,
   ...forecasts,
   ...encoderDecoder,
+  ...latentText,
 });
 type CellKeys = z.infer<z.ZodObject<typeof cell>>;
 type LSTMKeys = { readonly proj_size?: number | undefined; readonly cell_zoneout?: number | undefined };

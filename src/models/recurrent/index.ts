@@ -8,6 +8,7 @@ import { fixed, recurrentConfig } from "./config.ts";
 import { encoderDecoder } from "./encoder-decoder.ts";
 import { forecast } from "./forecast.ts";
 import { frames } from "./frames.ts";
+import { latentText } from "./latent-text.ts";
 import { series } from "./series.ts";
 import { tags } from "./tags.ts";
 
@@ -29,6 +30,7 @@ export function recurrent<S, K extends z.ZodRawShape>(statement: Recurrence<S, K
       frames: (config) => frames(recurrence, config),
       encoderDecoder: (config) => encoderDecoder(recurrence, config),
       tags: (config) => tags(recurrence, config),
+      latentText: (config) => latentText(recurrence, config),
     },
   });
 }
