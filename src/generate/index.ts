@@ -9,6 +9,7 @@ export {
   type Normalize,
   perToken,
 } from "./beam.ts";
+export { CodeWriter } from "./codes.ts";
 export {
   type Alignment,
   type CTCBeamOptions,
@@ -18,6 +19,7 @@ export {
   type Emissions,
   type Transcript,
 } from "./ctc.ts";
+export { type Drawn, type DrawSettings, drawTexts } from "./draw.ts";
 export { SequenceWriter, type Written } from "./encoder-decoder.ts";
 export { IdGenerator } from "./generator.ts";
 export type { LogitsContext, LogitsProcessor } from "./processors.ts";
