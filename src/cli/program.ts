@@ -117,6 +117,47 @@ const generate: Verb = {
   },
 };
 
+/** What a coder computes with is not to be chosen: its numbers must be the same to the bit. */
+const FIXED_PLACE = "taken and not followed: it always computes on cpu with one thread";
+
+const compressing: Verb = {
+  name: "compress",
+  about: "store pictures in few bytes without loss",
+  build(command, { io, stop }) {
+    command
+      .argument("<run>", "folder of a run, or of its best/, whose model is a vae or a vqvae")
+      .argument("<files...>", "pictures, folders of pictures, IDX files or named sets")
+      .requiredOption("-o, --out <file>", "file to write")
+      .option("--n <count>", "so many pictures, from the first on (default: all)", whole("--n", 1, 1_000_000))
+      .option("--binarize", "make every level 0 or 255 first; that is what is restored")
+      .option("--rows <n>", "pictures at a time (default: one of a hundred, 64 at most)", whole("--rows", 1, 1024))
+      .option("--seed <n>", "of the bits before the first picture (default: 0)", whole("--seed", 0, 2 ** 32 - 1))
+      .option("--no-compare", "leave out what PNG, gzip and WebP take")
+      .option(...DATA_DIR)
+      .option("--threads <n>", FIXED_PLACE)
+      .option("--device <name>", FIXED_PLACE)
+      .option("--json", "one JSON object on standard output")
+      .option("--quiet", "no progress")
+      .action(async (run, files, flags) => (await import("./compress.ts")).compress(run, files, flags, io, stop));
+  },
+};
+
+const decompressing: Verb = {
+  name: "decompress",
+  about: "restore the pictures of a file that compress wrote",
+  build(command, { io, stop }) {
+    command
+      .argument("<file>", "the file")
+      .requiredOption("-o, --out <dir>", "folder for the pictures, as .png files; empty, or not there yet")
+      .option("--run <dir>", "the run that compressed them (default: the one that the file names)")
+      .option("--threads <n>", FIXED_PLACE)
+      .option("--device <name>", FIXED_PLACE)
+      .option("--json", "one JSON object on standard output")
+      .option("--quiet", "no progress")
+      .action(async (file, flags) => (await import("./decompress.ts")).decompress(file, flags, io, stop));
+  },
+};
+
 const exporting: Verb = {
   name: "export",
   about: "write a trained model, or its training step, for other programs",
@@ -166,7 +207,18 @@ const doctor: Verb = {
   },
 };
 
-const verbs: readonly Verb[] = [train, predict, evaluate, generate, experiment, exporting, info, doctor];
+const verbs: readonly Verb[] = [
+  train,
+  predict,
+  evaluate,
+  generate,
+  compressing,
+  decompressing,
+  experiment,
+  exporting,
+  info,
+  doctor,
+];
 
 const EXAMPLES = `
 Examples:

@@ -1,6 +1,6 @@
 /** Pictures into fewer bytes, and back, each as it was: a VAE as a model of them, bits back as the code. */
 import { z } from "zod";
-import { type Store, safeParts } from "../checkpoint/index.ts";
+import type { Store } from "../checkpoint/index.ts";
 import type { Picture } from "../data/index.ts";
 import { formOf } from "../data/picture.ts";
 import { CheckpointError, ConfigError, DataError, quoted, shown } from "../errors.ts";
@@ -17,6 +17,7 @@ import {
   sha256,
   writeContainer,
 } from "./container.ts";
+import { fileName, isSafe } from "./names.ts";
 import { PLACE } from "./networks.ts";
 import {
   classOf,
@@ -97,7 +98,7 @@ function requireFit({ model }: Subject, { pixels }: Opened, picture: Picture): v
   const expected = { channels, height, width };
   if (formOf(picture) !== formOf(expected))
     throw new DataError(
-      `compress ${picture.name}: expected a picture of ${formOf(expected)}, as the model was trained with, got one of ${formOf(picture)}; train a model on pictures of that size`,
+      `compress ${picture.name}: expected a picture of ${formOf(expected)}, as the model was trained with, got one of ${formOf(picture)}; convert it, or train a model on pictures of that kind`,
     );
   if (!isSafe(picture.name))
     throw new DataError(`compress: expected names of files inside a folder, got ${quoted(picture.name)}; rename it`);
@@ -108,14 +109,6 @@ function requireFit({ model }: Subject, { pixels }: Opened, picture: Picture): v
       `compress ${picture.name}: a model with a bernoulli likelihood codes the levels 0 and 255, got ${grey.length} more, such as ${grey.slice(0, 3).join(", ")}; train with --set likelihood=logistic, which codes all 256`,
     );
 }
-
-const isSafe = (path: string): boolean => {
-  try {
-    return safeParts(path).length > 0;
-  } catch {
-    return false;
-  }
-};
 
 /** [H, W, C] -> [C, H, W] */
 function levelsOf({ data, channels }: Picture): Uint8Array {
@@ -140,8 +133,9 @@ function requireNames(pictures: readonly Picture[]): void {
     throw new DataError(`compress: expected at most ${MOST_PICTURES} pictures, got ${pictures.length}; divide them`);
   const names = new Set<string>();
   for (const { name } of pictures) {
-    const folded = String(name).toLowerCase();
-    if (names.has(folded)) throw new DataError(`compress: two pictures are called ${quoted(name)}; rename one`);
+    const folded = fileName(String(name)).toLowerCase();
+    if (names.has(folded))
+      throw new DataError(`compress: two pictures would be the file ${quoted(fileName(name))}; rename one`);
     names.add(folded);
   }
 }
@@ -222,7 +216,7 @@ export async function compressWith(
   const message = await encode({ ...opened, seed }, items, watch);
   const names = pictures.map(({ name }) => name);
   const header = await headerOf(subject, opened, items, { names, seed, drawn: message.drawn, run: mention });
-  const checksums = Uint16Array.from(items, ({ levels }) => checksum(levels));
+  const checksums = Uint8Array.from(items, ({ levels }) => checksum(levels));
   const bytes = await writeContainer({ header, checksums, message });
   return report(bytes, message, seed, items, await promised(opened, items, seed));
 }

@@ -6,7 +6,7 @@
  *   4   bytes of the header, unpacked
  *   4   bytes of the header, deflated
  *   …   header: JSON as UTF-8, deflated
- *   2n  a checksum of each of the n pictures
+ *   n   a checksum of each of the n pictures
  *   7   the head of the stack
  *   2w  its words, from the deepest on
  *   32  SHA-256 of all before
@@ -46,16 +46,25 @@ const headerSchema = z.strictObject({
   drawn: whole(0, 2 ** 31),
   /** Digest of all levels. */
   levels: digest,
-  names: z.array(name).min(1).max(MOST_PICTURES),
+  /** One for each picture, or how many where they are called 0, 1, 2, ... */
+  names: z.union([z.array(name).min(1).max(MOST_PICTURES), whole(1, MOST_PICTURES)]),
 });
 
-export type Header = z.output<typeof headerSchema>;
+type Stored = z.output<typeof headerSchema>;
+/** What stands before the pictures. */
+export type Header = Omit<Stored, "names"> & { readonly names: readonly string[] };
+
+/** Names as they are stored, and as they were. */
+const shortened = (names: readonly string[]): Stored["names"] =>
+  names.every((name, i) => name === String(i)) ? names.length : [...names];
+const lengthened = (names: Stored["names"]): readonly string[] =>
+  typeof names === "number" ? Array.from({ length: names }, (_, i) => String(i)) : names;
 
 /** What a file of compressed pictures holds. */
 export interface Container {
   readonly header: Header;
   /** One for each picture. */
-  readonly checksums: Uint16Array;
+  readonly checksums: Uint8Array;
   readonly message: Message;
 }
 
@@ -66,11 +75,8 @@ export const sha256 = async (bytes: Uint8Array): Promise<string> =>
 const rawDigest = async (bytes: Uint8Array): Promise<Uint8Array> =>
   new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
 
-/** 16 bits of FNV-1a: enough to say which picture is another one. */
-export const checksum = (levels: Uint8Array): number => {
-  const found = hash(levels);
-  return (found ^ (found >>> 16)) & 0xffff;
-};
+/** 8 bits of FNV-1a, enough to say which picture is another one: whether one is, the digest of all says. */
+export const checksum = (levels: Uint8Array): number => hash(levels) >>> 24;
 
 function joined(parts: readonly ArrayLike<number>[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
@@ -98,14 +104,14 @@ const wordsAt = (bytes: Uint8Array, at: number, count: number): Uint16Array =>
 /** The bytes of a file. */
 export async function writeContainer({ header, checksums, message }: Container): Promise<Uint8Array> {
   const { deflateSync } = await import("fflate");
-  const json = new TextEncoder().encode(JSON.stringify(header));
+  const json = new TextEncoder().encode(JSON.stringify({ ...header, names: shortened(header.names) }));
   const packed = deflateSync(json, { level: 9 });
   const before = joined([
     MAGIC,
     spelled([VERSION], 2),
     spelled([json.length, packed.length], 4),
     packed,
-    spelled(checksums, 2),
+    checksums,
     spelled([message.head], HEAD),
     spelled(message.words, 2),
   ]);
@@ -124,7 +130,8 @@ async function readHeader(what: string, packed: Uint8Array, length: number): Pro
     const found = headerSchema.safeParse(parseJson(json, "header"));
     const issue = found.error?.issues[0];
     if (issue) throw new DataError(`${issue.path.join(".") || "header"}: ${issue.message}`);
-    const header = found.data as Header;
+    const stored = found.data as Stored;
+    const header = { ...stored, names: lengthened(stored.names) };
     for (const path of [...header.names, ...(header.model.run === undefined ? [] : [header.model.run])])
       safeParts(path);
     return header;
@@ -158,7 +165,7 @@ async function readParts(bytes: Uint8Array, what: string): Promise<Container> {
   if (length > MOST_HEADER || FIXED + packed + HEAD > bytes.length) damaged(what, "its header is too long");
   const header = await readHeader(what, bytes.subarray(FIXED, FIXED + packed), length);
   const [C, H, W] = header.image;
-  const at = FIXED + packed + 2 * header.names.length;
+  const at = FIXED + packed + header.names.length;
   const words = (bytes.length - at - HEAD) / 2;
   if (C * H * W > MOST_VALUES) damaged(what, `its pictures have ${C * H * W} values`);
   if (!Number.isInteger(words) || words < 0) damaged(what, "its parts do not add up");
@@ -167,5 +174,5 @@ async function readParts(bytes: Uint8Array, what: string): Promise<Container> {
     words: wordsAt(bytes, at + HEAD, words),
     drawn: header.drawn,
   };
-  return { header, checksums: wordsAt(bytes, FIXED + packed, header.names.length), message };
+  return { header, checksums: bytes.slice(FIXED + packed, at), message };
 }

@@ -4,7 +4,7 @@ import { ConfigError, DataError, DeviceError } from "../errors.ts";
 import { asStore } from "../files/index.ts";
 import type { LatentModel } from "../models/index.ts";
 import { type Feeds, loadEngine, threefry2x32 } from "../runtime/index.ts";
-import { namedLabels } from "../tasks/classify.ts";
+import { isRecord } from "../schema.ts";
 import { loadModel } from "../tasks/open.ts";
 import { bytesOf } from "../tensor/index.ts";
 import { blockOf, type Item } from "./bits-back.ts";
@@ -23,6 +23,13 @@ export interface Subject {
   readonly labels: readonly string[];
 }
 
+/** The names of the classes that a run has learned: those of its pictures, in order. */
+async function labelsOf(store: Store): Promise<readonly string[]> {
+  const { learned } = (await store.loadFile("task.json")) ?? {};
+  const labels = isRecord(learned) ? learned.labels : undefined;
+  return Array.isArray(labels) ? labels.map(String) : [];
+}
+
 /** The model of a run. Throws ConfigError where it has no code. */
 export async function loadSubject(place: Store | string): Promise<Subject> {
   const store = asStore(place);
@@ -31,8 +38,8 @@ export async function loadSubject(place: Store | string): Promise<Subject> {
     throw new ConfigError(
       `compress: expected a run whose model makes codes of images, got one of ${architecture.modelType} for task ${task.name}; train a vae`,
     );
-  const labels = namedLabels((await store.loadFile("config.json")) ?? {}) ?? [];
-  return { model: model as LatentModel, type: architecture.modelType, config, values, labels };
+  const { modelType: type } = architecture;
+  return { model: model as LatentModel, type, config, values, labels: await labelsOf(store) };
 }
 
 /** The digest of configuration and weights. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { compressWith, decompressWith } from "../../src/compress/compress.ts";
 import { readContainer } from "../../src/compress/container.ts";
+import { fileName } from "../../src/compress/names.ts";
 import { compression } from "../tolerances.ts";
 import { picturesOf, type Size, subjectOf } from "./subject.ts";
 
@@ -38,6 +39,12 @@ describe("pictures come back bit for bit", () => {
       expect(values).toBe(count * size[0] * size[1] * size[2]);
       expect(await back(subject, bytes)).toEqual(pictures);
     });
+});
+
+describe("names", () => {
+  it("are those of PNG files, whatever a picture was", () => {
+    expect(["a.png", "b/A.PNG", "a.jpg", "12"].map(fileName)).toEqual(["a.png", "b/A.PNG", "a.jpg.png", "12.png"]);
+  });
 });
 
 describe("the rate", () => {

@@ -64,7 +64,7 @@ describe("what cannot be compressed is refused by name", () => {
   it("names that are no files of a folder, and two of one name", async () => {
     expect(await messageOf(compressed([{ ...first, name: "../a.png" }]))).toMatch(/files inside a folder/);
     expect(await messageOf(compressed([first, { ...first, name: "0.PNG" }]))).toMatch(
-      /two pictures are called "0.PNG"/,
+      /two pictures would be the file "0.PNG"/,
     );
   });
 
