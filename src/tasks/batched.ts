@@ -8,6 +8,7 @@ import { compile, type Feeds, type GraphOptions, type Program } from "../runtime
 import { abortable, callable, checked, requireRecord } from "../schema.ts";
 import { inputsOf } from "../tensor/index.ts";
 import { type BatchSpecs, mapNames } from "../train/index.ts";
+import { noiseIn, noiseOfRows } from "./noise.ts";
 import type { Watch } from "./task.ts";
 
 const PREFIX = "row.";
@@ -15,11 +16,13 @@ const PREFIX = "row.";
 /** A graph from batches to tensors with one row for each example. */
 export class RowProgram implements AsyncDisposable {
   readonly #program: Program;
-  private constructor(program: Program) {
+  readonly #noise: Named;
+  private constructor(program: Program, noise: Named) {
     this.#program = program;
+    this.#noise = noise;
   }
 
-  /** Compiles `outputs` for batches of any size. Values of parameters that are no weights are fed. */
+  /** Compiles `outputs` for batches of any size. Values of parameters that are no weights are fed, and so is noise. */
   static async create(
     parts: object,
     specs: BatchSpecs,
@@ -28,11 +31,15 @@ export class RowProgram implements AsyncDisposable {
   ): Promise<RowProgram> {
     const batch = inputsOf(specs);
     const measured = mapNames(outputs(batch), (name) => PREFIX + name); // it may be called as an input is
-    return new RowProgram(await compile({ ...batch, ...namedState(parts) }, measured, run));
+    const inputs = { ...batch, ...namedState(parts) };
+    const noise = noiseIn(Object.values(measured), Object.values(inputs));
+    return new RowProgram(await compile({ ...inputs, ...noise }, measured, run), noise);
   }
 
-  async run(batch: Feeds, values: Feeds = {}): Promise<Feeds> {
-    return mapNames(await this.#program.run({ ...values, ...batch }), (name) => name.slice(PREFIX.length));
+  /** `numbers` are those of the examples, which decide about the noise of each. */
+  async run(batch: Feeds, values: Feeds = {}, numbers: readonly number[] = []): Promise<Feeds> {
+    const noise = noiseOfRows(this.#noise, numbers);
+    return mapNames(await this.#program.run({ ...values, ...batch, ...noise }), (name) => name.slice(PREFIX.length));
   }
   release(): Promise<void> {
     return this.#program.release();

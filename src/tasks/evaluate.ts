@@ -92,7 +92,7 @@ const without = (note: string): Compared => ({ baselines: {}, note: `no baseline
 /** Baselines learn from what the run was trained on, which is read again from where it was. */
 async function compare(
   store: Store,
-  { problem, task }: Pick<Opened, "problem" | "task">,
+  { problem, task, model }: Pick<Opened, "problem" | "task" | "model">,
   test: Awaited<ReturnType<Opened["problem"]["examples"]>>,
   options: EvaluateOptions,
 ): Promise<Compared> {
@@ -105,7 +105,7 @@ async function compare(
     const other = validation.given ? sourceFor(task, recorded(validation), options) : undefined;
     const data = await problem.split(source, other, settings.seed);
     if (data.train.digest !== train.digest) return without(`${train.name} is not what the run was trained on`);
-    return { baselines: await problem.baselines(data.train, test, { signal: options.signal }), note: undefined };
+    return { baselines: await problem.baselines(data.train, test, { signal: options.signal }, model), note: undefined };
   } catch (error) {
     options.signal?.throwIfAborted();
     return without(`the training data cannot be read (${(error as Error).message})`);

@@ -33,6 +33,7 @@ export async function exportForward(place: Store | string): Promise<OnnxModel> {
  *   carried.<name>                      what goes from batch to batch, zero at first; out again with .next
  *   optimizer.<slot>.<weight>           what the optimizer remembers, zero at first; out again with .next
  *   scalar.<name>                       `scalars(step, lr)` of the optimizer, in src/optim
+ *   scheduled.<name>                    scalars that the loss reads, such as the weight of a term at that step
  *   noise.<i>                           dropout: uniform numbers from 0 to 1, fresh in every step
  *   loss, gradNorm                      out: the loss, and the norm of all gradients before clipping
  */

@@ -26,14 +26,16 @@ interface Reading {
   readonly data: Dataset<unknown>;
   readonly scorer: Scorer<unknown>;
   readonly most: number;
-  readonly run: (examples: readonly unknown[], carried: Feeds) => Promise<Feeds>;
+  /** `numbers` are those of the examples in the data. */
+  readonly run: (examples: readonly unknown[], carried: Feeds, numbers: readonly number[]) => Promise<Feeds>;
 }
 
 async function inBatches({ data, scorer, most, run }: Reading, batch: number): Promise<void> {
   const indices = inOrder(data, most);
   for (let from = 0; from < indices.length; from += batch) {
-    const examples = indices.slice(from, from + batch).map((index) => data.at(index));
-    scorer.add(examples, await run(examples, {}));
+    const numbers = indices.slice(from, from + batch);
+    const examples = numbers.map((index) => data.at(index));
+    scorer.add(examples, await run(examples, {}, numbers));
   }
 }
 
@@ -48,7 +50,7 @@ async function inStreams({ data, scorer, most, run }: Reading, carried: BatchSpe
   for (let column = 0; column < Math.min(length, Math.ceil(most / rows)); column++) {
     const indices = Array.from({ length: rows }, (_, row) => row * length + column);
     const examples = indices.map((index) => data.at(index < data.size ? index : 0));
-    const results = await run(examples, state);
+    const results = await run(examples, state, indices);
     scorer.add(examples.slice(0, indices.filter((index) => index < data.size).length), results);
     state = mapValues(carried, (_, name) => results[name] as Feeds[string]);
   }
@@ -80,8 +82,8 @@ export async function measurement<H extends Head>(
   return {
     async run(values, data, most = Number.POSITIVE_INFINITY) {
       const scorer = problem.scorer();
-      const each = (examples: readonly unknown[], state: Feeds) =>
-        program.run({ ...problem.collate(examples), ...state }, values);
+      const each = (examples: readonly unknown[], state: Feeds, numbers: readonly number[]) =>
+        program.run({ ...problem.collate(examples), ...state }, values, numbers);
       const reading = { data, scorer, most, run: each };
       await (problem.order === "streams" ? inStreams(reading, carried) : inBatches(reading, batch));
       return {

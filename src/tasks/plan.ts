@@ -184,6 +184,10 @@ function requireTrained(parameters: Named, freeze: string | null): void {
     );
 }
 
+/** Scalars of a training of `steps` as functions of the step alone. */
+const atSteps = (scheduled: NonNullable<Problem["scheduled"]>, steps: number): StepOptions["scheduled"] =>
+  Object.fromEntries(Object.entries(scheduled).map(([name, at]) => [name, (step: number) => at(step, steps)]));
+
 /** The training step that a problem, a model and settings ask for. */
 export function stepOptions({
   problem,
@@ -199,7 +203,8 @@ export function stepOptions({
     parameters,
     buffers: { ...buffers, ...carried },
     batch: problem.batch,
-    loss: (batch) => problem.loss(model, batch, carryIn(carried)),
+    loss: (batch, scheduled) => problem.loss(model, batch, carryIn(carried), scheduled),
+    ...(problem.scheduled && { scheduled: atSteps(problem.scheduled, settings.steps) }),
     optimizer: optimizerOf(settings),
     clip: clip === 0 ? undefined : clip,
     accumulate,

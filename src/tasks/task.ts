@@ -95,9 +95,17 @@ export interface Problem<H extends Head = Head, E = unknown, B extends string = 
   collate(examples: readonly E[]): Feeds;
   /** Units in a batch; rows unless said otherwise. */
   count?(batch: Feeds): number;
+  /**
+   * Scalars that the loss reads and that change from step to step, counted from 1, such as the weight of a term that rises.
+   * Functions of the step and of the number of steps alone: a resumed training is then the one that was not interrupted.
+   */
+  readonly scheduled?: Readonly<Record<string, (step: number, steps: number) => number>>;
   /** The scalar to be made small, or an object with it as `loss` and other named scalars beside it. */
-  loss(model: Heads[H], batch: Tensors<B>, carry: Carry): Tensor | LossTerms;
-  /** What is measured: tensors with one row for each example. */
+  loss(model: Heads[H], batch: Tensors<B>, carry: Carry, scheduled: Named): Tensor | LossTerms;
+  /**
+   * What is measured: tensors with one row for each example. Noise in it has a row for each as well, which is a function of
+   * the example's number in the data alone.
+   */
   measure(model: Heads[H], batch: Tensors<B>, carry: Carry): Named;
   /** Scores of what was measured. */
   scorer(): Scorer<E>;
@@ -107,7 +115,12 @@ export interface Problem<H extends Head = Head, E = unknown, B extends string = 
    */
   judge?(predictor: Predictor, data: Dataset<E>, watch: Watch): Promise<Measured>;
   /** How well others do without a model like this, by name. */
-  baselines?(train: Dataset<E>, test: Dataset<E>, watch: Watch): Promise<Readonly<Record<string, Scores>>>;
+  baselines?(
+    train: Dataset<E>,
+    test: Dataset<E>,
+    watch: Watch,
+    model: Heads[H],
+  ): Promise<Readonly<Record<string, Scores>>>;
   /** The model ready to answer. */
   open(model: Heads[H], weights: Weights, run: RunOptions): Promise<Predictor>;
 }

@@ -1,4 +1,5 @@
 /** Fills and feeds what changes from run to run: batch, noise, scalars. */
+import { ConfigError, shown } from "../errors.ts";
 import type { Spec } from "../graph/index.ts";
 import type { Named } from "../onnx/index.ts";
 import {
@@ -12,7 +13,7 @@ import {
   zerosOf,
 } from "../runtime/index.ts";
 import { dimAt, hostArray, sameShape } from "../tensor/index.ts";
-import { scalarName } from "./names.ts";
+import { scalarName, scheduledName } from "./names.ts";
 import type { BatchSpecs, Plan } from "./plan.ts";
 import type { StepAt } from "./step.ts";
 
@@ -28,6 +29,20 @@ export function scalarFeeds(engine: Engine, { options, rates, scalarType }: Plan
         shape: [],
         dtype: scalarType,
       });
+  return feeds;
+}
+
+/** The scalars of a step that the loss reads. Throws ConfigError for one that is not finite. */
+export function scheduledFeeds(engine: Engine, { options: { scheduled = {} } }: Plan, { step }: StepAt): OrtTensors {
+  const feeds: OrtTensors = {};
+  for (const [name, at] of Object.entries(scheduled)) {
+    const value = at(step);
+    if (!Number.isFinite(value))
+      throw new ConfigError(
+        `step: expected scheduled ${name} to be a finite number at step ${step}, got ${shown(value)}; return a number`,
+      );
+    feeds[scheduledName(name)] = toOrt(engine, { data: hostArray([value], "f32"), shape: [], dtype: "f32" });
+  }
   return feeds;
 }
 

@@ -7,6 +7,7 @@ import { forRows, sameAt } from "../graph/index.ts";
 import type { Named } from "../onnx/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { type Needs, needsOf, simplified } from "./memory.ts";
+import { scheduledName } from "./names.ts";
 import type { BatchSpecs, Plan } from "./plan.ts";
 import { type StepGraph, traceForward } from "./trace.ts";
 
@@ -121,7 +122,10 @@ export class Graphs {
   #isSame(inputs: Named, outputs: Named, batch: BatchSpecs, sizes: Sizes): boolean {
     const fixed = attempt(() => forRows(this.#rows, () => traceForward(this.#plan, batch)));
     if (!fixed || !sameNames(fixed.outputs, outputs)) return false;
-    const given = Object.keys(batch).map((name) => [inputs[name] as Tensor, fixed.inputs[name] as Tensor] as const);
+    const scheduled = Object.keys(this.#plan.options.scheduled ?? {}).map((name) => scheduledName(name));
+    const given = [...Object.keys(batch), ...scheduled].map(
+      (name) => [inputs[name] as Tensor, fixed.inputs[name] as Tensor] as const,
+    );
     return sameAt(Object.values(outputs), Object.values(fixed.outputs), given, new Map(Object.entries(sizes)));
   }
 }

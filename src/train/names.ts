@@ -8,5 +8,7 @@ export const gradientName = (parameter: string): string => `gradient.${parameter
 /** A scalar of the optimizer, at the learning rate times `rate`. */
 export const scalarName = (scalar: string, rate = 1): string =>
   rate === 1 ? `scalar.${scalar}` : `scalar.${scalar}.${rate}`;
+/** A scalar that the loss reads and that is a function of the step. */
+export const scheduledName = (name: string): string => `scheduled.${name}`;
 export const termName = (term: string): string => `term.${term}`;
 export const normName = (group: string): string => `norm.${group}`;

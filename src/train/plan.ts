@@ -30,8 +30,13 @@ export interface StepOptions<B extends BatchSpecs = BatchSpecs> {
    * first axis of everything stays open where the loss allows it; other sizes are compiled once for each value.
    */
   readonly batch: B;
+  /**
+   * Scalars that the loss reads and that change from step to step, such as the weight of a term that rises: functions of the
+   * step, counted from 1, and of nothing else, so that a resumed training is the one that was not interrupted.
+   */
+  readonly scheduled?: Readonly<Record<string, (step: number) => number>> | undefined;
   /** The scalar to be made small, alone or with named scalars that are reported. */
-  loss(batch: { readonly [K in keyof B]: Tensor }): Tensor | LossTerms;
+  loss(batch: { readonly [K in keyof B]: Tensor }, scheduled: Named): Tensor | LossTerms;
   readonly optimizer: Optimizer;
   /** Limit of the norm of all gradients together; undefined leaves them as they are. */
   readonly clip?: number | undefined;
@@ -74,6 +79,10 @@ const checks: Readonly<Record<keyof StepOptions, Check>> = {
     "an object of { shape, dtype } by name",
     (value) => isRecord(value) && Object.values(value).every((spec) => isSpec(spec)),
   ],
+  scheduled: optional([
+    "an object of functions of the step by name",
+    (value) => isRecord(value) && Object.values(value).every((part) => typeof part === "function"),
+  ]),
   loss: ["a function of the batch", (value) => typeof value === "function"],
   optimizer: ["an optimizer, such as adam()", (value) => isRecord(value) && isOptimizer(value)],
   clip: optional(["a number above 0", (value) => typeof value === "number" && value > 0]),

@@ -17,7 +17,7 @@ import {
 import { checked, whole } from "../schema.ts";
 import { formatShape } from "../tensor/index.ts";
 import { type Bucket, Buckets, requireSizes, type Traced } from "./buckets.ts";
-import { Feeder, scalarFeeds } from "./feeder.ts";
+import { Feeder, scalarFeeds, scheduledFeeds } from "./feeder.ts";
 import type { BatchGraph, Sizes } from "./graphs.ts";
 import { needsOf } from "./memory.ts";
 import { averageName, normName, termName } from "./names.ts";
@@ -146,7 +146,7 @@ export abstract class CarryingStep implements Stepper {
     await this.#fixed.upload();
     const carried = { ...this.trained.inputs, ...this.#buffers.inputs, ...this.#fixed.inputs };
     const results = await program.runOrt(
-      { ...carried, ...feeds, ...feeder.feeds(batch, at, part) },
+      { ...carried, ...feeds, ...scheduledFeeds(this.place.engine, this.plan, at), ...feeder.feeds(batch, at, part) },
       { ...this.#buffers.outputs(), ...fetches },
     );
     this.#buffers.advance(results);

@@ -10,7 +10,7 @@ import { clipByNorm, globalNorm } from "../optim/index.ts";
 import { nextName } from "../runtime/index.ts";
 import { requireRecord } from "../schema.ts";
 import { dimAt, formatShape, input, inputsOf, isTensor, requireTensor, scalar, type Tensor } from "../tensor/index.ts";
-import { averageName, gradientName, normName, scalarName, slotName, termName } from "./names.ts";
+import { averageName, gradientName, normName, scalarName, scheduledName, slotName, termName } from "./names.ts";
 import type { BatchSpecs, Plan, StepOptions } from "./plan.ts";
 import { planStep } from "./plan.ts";
 
@@ -108,7 +108,7 @@ function nextBuffers(buffers: Named, updates: Updates): Record<string, Tensor> {
 
 /** The loss without its derivative. */
 export interface Forward {
-  /** Batch, parameters, frozen tensors and buffers. */
+  /** Batch, scheduled scalars, parameters, frozen tensors and buffers. */
   readonly inputs: Named;
   /** The loss, its terms, and the next values of buffers. */
   readonly outputs: Named & { readonly loss: Tensor };
@@ -121,10 +121,11 @@ interface TracedLoss extends Forward {
 }
 
 export function traceForward({ options }: Plan, batch: BatchSpecs): Forward {
-  const { parameters, frozen = {}, buffers = {} } = options;
+  const { parameters, frozen = {}, buffers = {}, scheduled = {} } = options;
   const fed = inputsOf(batch);
-  const inputs = join([fed, parameters, frozen, buffers]);
-  const { result, updates } = traceTraining(() => options.loss(fed));
+  const scalars = inputsOf(mapSpecs(Object.keys(scheduled), { shape: [], dtype: "f32" }));
+  const inputs = join([fed, mapNames(scalars, scheduledName), parameters, frozen, buffers]);
+  const { result, updates } = traceTraining(() => options.loss(fed, scalars));
   const { value, terms } = lossTerms(result);
   return { inputs, outputs: { loss: value, ...mapNames(terms, termName), ...nextBuffers(buffers, updates) } };
 }

@@ -159,7 +159,7 @@ describe("the language task", () => {
     // 18 ids of the training part after the first: nine b and nine a. Of all texts of a and b, a coin is the best guess.
     const problem = await learn("ab".repeat(12), { context: 2 });
     const { train, validation } = await problem.split(source("ab".repeat(12)), undefined, 0);
-    const found = await problem.baselines?.(train, validation, {});
+    const found = await problem.baselines?.(train, validation, {}, {} as never);
     expect(found?.["token frequencies"]?.loss).toBeCloseTo(Math.LN2, 2);
     expect(found?.["token frequencies"]?.perplexity).toBeCloseTo(Math.exp(found?.["token frequencies"]?.loss ?? 0), 12);
   });

@@ -302,6 +302,34 @@ test("named terms are reported beside the loss, as means over micro-batches, and
   expect((await two.run([feeds([1, 3], [2, 2]), feeds([5], [1])], at(1))).terms).toEqual({ largest: 4, seven: 7 });
 });
 
+test.each([1, 2])("a scheduled scalar is that of its step, with %i micro-batches", async (accumulate) => {
+  const plain = slope({ accumulate });
+  const rise = (step: number) => step / 4;
+  const options = {
+    ...plain,
+    scheduled: { weight: rise },
+    loss: (batch: { x: Tensor; y: Tensor }, { weight }: Readonly<Record<string, Tensor>>) => ({
+      loss: plain.loss(batch).mul((weight as Tensor).cast("f64")),
+      weight: weight as Tensor,
+    }),
+  };
+  const step = await createStep(options, { weights: { w: f64([0.25]) } });
+  let w = 0.25;
+  for (const n of [1, 2, 7]) {
+    const { terms } = await step.run(Array(accumulate).fill(feeds([1, 3], [2, 2])), at(n));
+    w -= 0.1 * rise(n) * slopeGradient(w, [1, 3], [2, 2]);
+    expect(terms).toEqual({ weight: rise(n) });
+    expect(first(step.weights, "w")).toBeCloseTo(w, 12);
+  }
+  const broken = await createStep(
+    { ...options, scheduled: { weight: () => Number.NaN } },
+    { weights: { w: f64([1]) } },
+  );
+  await expect(broken.run(Array(accumulate).fill(feeds([1], [1])), at(3))).rejects.toThrow(
+    "step: expected scheduled weight to be a finite number at step 3, got NaN; return a number",
+  );
+});
+
 test("the moving average is Σ (1-d) dⁿ⁻ⁱ wᵢ + dⁿ w₀", async () => {
   const d = 0.8;
   const step = await createStep(slope({ average: d }), { weights: { w: f64([0.25]) } });
@@ -477,6 +505,7 @@ describe("options that make no sense are refused in one line", () => {
     [{ ...good, batch: { x: [3] } }, start, /expected batch to be an object of \{ shape, dtype \} by name/],
     [{ ...good, loss: 3 }, start, /expected loss to be a function of the batch, got 3/],
     [{ ...good, optimizer: sgd }, start, /expected optimizer to be an optimizer, such as adam\(\), got a function/],
+    [{ ...good, scheduled: { beta: 1 } }, start, /expected scheduled to be an object of functions of the step by name/],
     [{ ...good, clip: -1 }, start, /expected clip to be a number above 0/],
     [{ ...good, accumulate: 1.5 }, start, /expected accumulate to be a whole number from 1 on/],
     [{ ...good, average: 1 }, start, /expected average to be a number from 0 to below 1/],
