@@ -24,7 +24,7 @@ export { type Features, logMel, type MelSettings, melFilters, powerSpectrum } fr
 export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order, streams } from "./order.ts";
 export { bucket, padded } from "./padding.ts";
 export { readParallel, type SentencePair } from "./parallel.ts";
-export type { Picture } from "./picture.ts";
+export { formOf, type Picture } from "./picture.ts";
 export { decodePicture, encodePng, encodeWebp } from "./picture-codec.ts";
 export {
   type PictureOptions,

@@ -8,14 +8,13 @@
  *
  * B images · C channels · H height · W width · F features · L code
  */
-import { Linear } from "../nn/index.ts";
 import { architecture, labelCount } from "./architecture.ts";
-import { type LatentConfig, type LatentModel, latentConfig, latentModel, nets } from "./latent/index.ts";
+import { Dense, type LatentConfig, type LatentModel, latentConfig, latentModel, nets } from "./latent/index.ts";
 
 function latent(config: LatentConfig): LatentModel {
   const { encoder, decoder } = nets(config);
   const { hidden_size: F, latent: L } = config;
-  const [mean, log_variance] = [Linear(F, L), Linear(F, L)];
+  const [mean, log_variance] = [Dense(F, L), Dense(F, L)];
   return latentModel(config, {
     parts: { encoder, mean, log_variance, decoder },
     latent: L,

@@ -4,7 +4,7 @@
  * B images · L latent dimensions · K samples of each code · N images in the training data
  */
 import { ConfigError, shown } from "../errors.ts";
-import { noise, type Shape, type Tensor } from "../tensor/index.ts";
+import { type Dim, noise, type Shape, type Tensor } from "../tensor/index.ts";
 import { requireNumbers, requireSizes, requireTensors } from "./arguments.ts";
 import { requireAlike } from "./reduction.ts";
 
@@ -56,7 +56,7 @@ export interface Samples {
 export function drawSamples(
   mean: Tensor,
   logVariance: Tensor,
-  K: number,
+  K: Dim,
   epsilon: Tensor = noise("normal", [mean.dim(0), K, mean.dim(1)]),
 ): Samples {
   requireAlike("drawSamples", mean, logVariance);
@@ -67,9 +67,8 @@ export function drawSamples(
 }
 
 /** x [B, ..] -> [B·K, ..], each row K times one after the other. */
-export function repeatRows(x: Tensor, K: number): Tensor {
+export function repeatRows(x: Tensor, K: Dim): Tensor {
   requireTensors("repeatRows", x);
-  requireSizes("repeatRows", { K });
   const rest: Shape = x.shape.slice(1);
   return x
     .unsqueeze(1)

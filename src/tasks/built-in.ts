@@ -5,6 +5,8 @@ import { detect } from "./detect.ts";
 import type { Forecaster } from "./forecast/forecaster.ts";
 import { forecast } from "./forecast.ts";
 import { language, type TextGenerator } from "./language.ts";
+import type { Imager } from "./reconstruct/imager.ts";
+import { reconstruct } from "./reconstruct.ts";
 import { type SeriesClassifier, series } from "./series.ts";
 import { type Tagger, tag } from "./tag.ts";
 import type { Predictor, Task } from "./task.ts";
@@ -14,10 +16,17 @@ import type { Translator } from "./translate/translator.ts";
 import { translate } from "./translate.ts";
 
 /** By name. */
-export const builtIn = { language, classify, tag, translate, transcribe, forecast, series, detect } satisfies Record<
-  string,
-  Task
->;
+export const builtIn = {
+  language,
+  classify,
+  tag,
+  translate,
+  transcribe,
+  forecast,
+  series,
+  detect,
+  reconstruct,
+} satisfies Record<string, Task>;
 
 /** The tasks that come with the library, by name. */
 export type Tasks = typeof builtIn;
@@ -32,5 +41,6 @@ export interface Predictors {
   forecast: Forecaster;
   series: SeriesClassifier;
   detect: Detector;
+  reconstruct: Imager;
 }
 export type PredictorOf<T extends string> = T extends keyof Predictors ? Predictors[T] : Predictor;

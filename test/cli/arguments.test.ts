@@ -252,7 +252,7 @@ const INPUTS: Readonly<Record<string, [args: string, say: RegExp]>> = {
   "an option that several tasks have": ["train gpt --window 9", /--task transcribe or forecast or detect only\n/],
   "an option of another task, on with a run": [
     "train --resume run --holdout 0.2",
-    /--holdout: it goes with --task classify or .* or series only/,
+    /--holdout: it goes with --task classify or .* or series or .* only/,
   ],
   "a key of the model as an option": ["train lstm --hidden-size 5", /--hidden-size: .*write --set hidden_size=VALUE\n/],
   "a key of the model, as it is spelled": ["train gpt --n_layer=5", /--n_layer: .*write --set n_layer=VALUE\n/],

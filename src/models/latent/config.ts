@@ -30,10 +30,7 @@ const nets = {
   conv_channels: whole(1, 4096)
     .default(32)
     .describe("channels of the first convolution; each other one has twice as many"),
-  activation: z
-    .enum(["tanh", "relu", "elu", "gelu", "silu"])
-    .optional()
-    .describe("between layers (default: tanh of dense ones, relu of convolutions)"),
+  activation: z.enum(["tanh", "relu", "elu", "gelu", "silu"]).optional().describe("between layers (default: relu)"),
 };
 
 const latent = { latent: whole(1, 65536).default(16).describe("dimensions of a code") };

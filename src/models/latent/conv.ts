@@ -5,10 +5,11 @@
  *
  * B images · C channels · H height · W width · F width of the dense layer · L code · K classes · P planes
  */
-import { activations, Conv2d, ConvTranspose2d, Linear, module, times } from "../../nn/index.ts";
+import { activations, Conv2d, ConvTranspose2d, module, times } from "../../nn/index.ts";
 import { product } from "../../nn/sizes.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { ImageSize, LatentConfig } from "./config.ts";
+import { ACTIVATION, Dense } from "./dense.ts";
 import { besideLabels } from "./labels.ts";
 
 /** Height and width of the image, and after each of `levels` halvings. */
@@ -26,8 +27,6 @@ type Convolutions = Pick<LatentConfig, "num_layers" | "conv_channels" | "activat
 /** Channels after each convolution of the encoder. */
 const widths = ({ num_layers, conv_channels }: Convolutions): number[] =>
   times(num_layers, (i) => conv_channels * 2 ** i);
-
-const ACTIVATION = "relu";
 
 /** images [B, C, H, W] -> [B, D, H', W']. */
 export function downwards(config: Convolutions, [C]: ImageSize) {
@@ -62,7 +61,7 @@ export const innermost = (config: Convolutions, image: ImageSize): ImageSize =>
 export function convEncoder(config: LatentConfig, image: ImageSize, classes: number) {
   const activate = activations[config.activation ?? ACTIVATION];
   const inner = product(innermost(config, image));
-  const parts = { convolutions: downwards(config, image), dense: Linear(inner + classes, config.hidden_size) };
+  const parts = { convolutions: downwards(config, image), dense: Dense(inner + classes, config.hidden_size) };
   return module("ConvEncoder", parts, ({ convolutions, dense }, images: Tensor, labels?: Tensor) => {
     const flat = convolutions(images).reshape([images.dim(0), inner]);
     return activate(dense(besideLabels("encode", flat, labels, classes)));
@@ -74,7 +73,7 @@ export function convDecoder(config: LatentConfig, image: ImageSize, classes: num
   const activate = activations[config.activation ?? ACTIVATION];
   const [D, h, w] = innermost(config, image);
   const parts = {
-    dense: Linear(config.latent + classes, D * h * w),
+    dense: Dense(config.latent + classes, D * h * w),
     convolutions: upwards(config, image, D, planes * image[0]),
   };
   return module("ConvDecoder", parts, ({ dense, convolutions }, codes: Tensor, labels?: Tensor) => {

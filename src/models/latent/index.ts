@@ -36,4 +36,5 @@ export function latentModel(config: ImageConfig, coding: Coding): LatentModel {
 
 export { type ImageSize, imageKeys, imageSize, type LatentConfig, latentConfig, likelihoodOf } from "./config.ts";
 export { downwards, innermost, upwards } from "./conv.ts";
+export { Dense } from "./dense.ts";
 export type { Codebook, LatentModel, Posterior } from "./head.ts";
