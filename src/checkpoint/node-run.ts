@@ -70,7 +70,16 @@ function json(what: string, value: unknown, indent?: number): string {
   }
 }
 
-const text = (name: string, value: unknown): Uint8Array[] => [new TextEncoder().encode(`${json(name, value, 2)}\n`)];
+/** Keys of config.json that strict readers want as 30.0, not 30: transformers 5 tells the two apart. */
+const REAL =
+  /^( {2}"(?:rms_norm_eps|layer_norm_epsilon|layer_norm_eps|initializer_range|final_logit_softcapping|router_aux_loss_coef|rope_theta|rope_local_base_freq|partial_rotary_factor)": -?\d+)(?=,?$)/gm;
+
+function spell(name: string, value: unknown): string {
+  const plain = json(name, value, 2);
+  return name === "config.json" ? plain.replace(REAL, "$1.0") : plain;
+}
+
+const text = (name: string, value: unknown): Uint8Array[] => [new TextEncoder().encode(`${spell(name, value)}\n`)];
 
 /** SHA-256 of what a file holds, as weights and state remember it. */
 export const digestOf = (bytes: Uint8Array): string => sha256(bytes);

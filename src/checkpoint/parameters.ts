@@ -12,6 +12,7 @@ import {
   type DType,
   formatShape,
   isFloat,
+  type Shape,
   type StorageType,
   sameShape,
   type Tensor,
@@ -97,8 +98,8 @@ const takeWeight: Take<Weight> = (name, tensor, dtype) => {
 };
 
 /** Where the parameter at `path` stands, its names with the prefix they have in a file. */
-function placeOf(path: string, { place, prefix = "", bare }: FileNames): Place {
-  const found = place?.(path) ?? path;
+function placeOf(path: string, shape: Shape, { place, prefix = "", bare }: FileNames): Place {
+  const found = place?.(path, shape) ?? path;
   const full = (name: string) => (bare?.test(name) ? name : prefix + name);
   if (typeof found === "string") return full(found);
   return "in" in found ? { ...found, in: full(found.in) } : { stack: found.stack.map(full) };
@@ -110,7 +111,7 @@ export function toFile(values: Feeds, names: FileNames): [string, StoredTensor][
   const parts = new Map<string, { axis: number; pieces: { start: number; value: HostTensor }[] }>();
   requireValues(values);
   for (const [path, value] of Object.entries(values)) {
-    const place = placeOf(path, names);
+    const place = placeOf(path, value.shape, names);
     if (typeof place === "string") entries.set(place, toStored(value));
     else if ("stack" in place)
       for (const [i, name] of place.stack.entries()) entries.set(name, toStored(unstackOf(value, i)));
@@ -197,8 +198,8 @@ function reconcileBy<W extends Weight>(
   const reading = new Reading(tensors);
   for (const [path, parameter] of Object.entries(parameters)) {
     const { shape } = parameter;
-    const place = placeOf(path, names);
-    const value = readPlace(reading, place, placeOf(path, bareNames), parameter, take);
+    const place = placeOf(path, shape, names);
+    const value = readPlace(reading, place, placeOf(path, shape, bareNames), parameter, take);
     if (value && !sameShape(value.shape, shape))
       misshapen.push(`${quoted(nameOf(place))} is ${formatShape(value.shape)}, expected ${formatShape(shape)}`);
     else if (value) values[path] = value;

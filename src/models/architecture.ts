@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { callable, checked, divide, isCallable, isRecord, isSchema, requireRecord, such } from "../schema.ts";
+import type { Shape } from "../tensor/index.ts";
 import type { Head, Heads } from "./heads.ts";
 
 /** The values of a config.json. */
@@ -24,8 +25,8 @@ export interface FileNames {
   readonly prefix?: string;
   /** Names that never have the prefix. */
   readonly bare?: RegExp;
-  /** Our path -> their name, or where in their file it stands. */
-  readonly place?: (path: string) => string | PartOf | MadeOf;
+  /** Our path, and the parameter's shape -> their name, or where in their file it stands. */
+  readonly place?: (path: string, shape: Shape) => string | PartOf | MadeOf;
   /** Names in files that hold no parameter. */
   readonly ignore?: RegExp;
 }
@@ -91,6 +92,18 @@ function respelled(published: Config, spellings: NonNullable<Statement<z.ZodObje
   return found;
 }
 
+/** A key that may be left out, has no default, and is never null itself: null means that it is left out. */
+function mayBeAbsent(field: z.core.$ZodType | undefined): boolean {
+  if (!(field instanceof z.ZodType) || field.safeParse(null).success) return false;
+  const { success, data } = field.safeParse(undefined);
+  return success && data === undefined;
+}
+
+const withoutNulls = (schema: z.ZodObject, values: Config): Config =>
+  Object.fromEntries(
+    Object.entries(values).filter(([key, value]) => value !== null || !mayBeAbsent(schema.shape[key])),
+  );
+
 const named = (what: string) => such(`${what} by name`, isRecord);
 const byName = such("functions by name", (value) => isRecord(value) && Object.values(value).every(isCallable));
 const described = { modelType: z.string().min(1), about: z.string(), heads: byName };
@@ -138,7 +151,8 @@ export function architecture<S extends z.ZodObject>(statement: Statement<S>): Ar
     read(published) {
       requireRecord(published, `${modelType} config`);
       requireFixed(fixed, published, modelType);
-      return configure({ ...absent, ...divide(schema, respelled(published, spellings))[0] });
+      const [own] = divide(schema, respelled(published, spellings));
+      return configure({ ...absent, ...withoutNulls(schema, own) });
     },
   };
 }

@@ -26,6 +26,11 @@ export type Carried = Readonly<Record<string, Tensor>>;
 
 /** ids [B, T] -> logits [B, T, V] of the id that follows each; or piece by piece. */
 export interface CausalModel extends Model<"ids", "logits"> {
+  forward(inputs: Readonly<Record<"ids", Tensor>>): {
+    readonly logits: Tensor;
+    /** What training adds to its loss so that experts are equally busy, where the model has some: a scalar. */
+    readonly balance?: Tensor;
+  };
   readonly vocabulary: number;
   /** How many ids it can look at together; undefined where there is no such bound. */
   readonly context: number | undefined;

@@ -10,7 +10,14 @@ const registry = new Map<string, () => Promise<Architecture>>([
   ["mingru", async () => (await import("./mingru.ts")).mingru],
   ["minlstm", async () => (await import("./minlstm.ts")).minlstm],
   ["gpt", async () => (await import("./gpt.ts")).gpt],
+  ["gpt_neo", async () => (await import("./gpt-neo.ts")).gptNeo],
   ["llama", async () => (await import("./llama.ts")).llama],
+  ["mistral", async () => (await import("./mistral.ts")).mistral],
+  ["mixtral", async () => (await import("./mixtral.ts")).mixtral],
+  ["qwen2", async () => (await import("./qwen2.ts")).qwen2],
+  ["qwen3", async () => (await import("./qwen3.ts")).qwen3],
+  ["phi3", async () => (await import("./phi3.ts")).phi3],
+  ["gemma3_text", async () => (await import("./gemma3-text.ts")).gemma3Text],
   ["vae", async () => (await import("./vae.ts")).vae],
 ]);
 

@@ -26,6 +26,7 @@ import type { Feeds, HostTensor, RunOptions, Weights } from "../runtime/index.ts
 import { checked, whole } from "../schema.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar } from "../tokenizers/index.ts";
+import type { LossTerms } from "../train/index.ts";
 import { grouped, requireWatch, several } from "./batched.ts";
 import { beginId, endIds } from "./end.ts";
 import {
@@ -119,6 +120,12 @@ function unigram(train: Dataset<Window>, test: Dataset<Window>, V: number, strid
 const rowLoss = (logits: Tensor, targets: Tensor): Tensor =>
   logits.logSoftmax().takeAlong(targets.unsqueeze(2), 2).mean([1, 2]).neg();
 
+/** The mean loss of all tokens, and what the model adds to it. */
+function lossOf({ logits, balance }: ReturnType<CausalModel["forward"]>, targets: Tensor): Tensor | LossTerms {
+  const loss = crossEntropy(logits, targets);
+  return balance ? { loss: loss.add(balance), balance } : loss;
+}
+
 /** Windows of a text with their places. */
 function placed(ids: Int32Array, options: WindowOptions): Dataset<Window> {
   const cut = windows(ids, options);
@@ -166,7 +173,7 @@ function problem(tokenizer: Tokenizer, T: number, known: Description): Problem<"
     batch: { ids: { shape: ["B", "T"], dtype: "i32" }, targets: { shape: ["B", "T"], dtype: "i32" } },
     collate,
     count: ({ ids }) => ids?.data.length ?? 0,
-    loss: (model, { ids, targets }) => crossEntropy(model.forward({ ids }).logits, targets),
+    loss: (model, { ids, targets }) => lossOf(model.forward({ ids }), targets),
     measure(model, { ids, targets }) {
       return { rows: rowLoss(model.forward({ ids }).logits, targets) };
     },

@@ -28,6 +28,7 @@ logging.set_verbosity_error()
 logging.disable_progress_bar()
 
 B, T, K, NEW = 3, 29, 4, 64
+EXACTLY = {"dtype": torch.float32, "attn_implementation": "eager", "experts_implementation": "eager"}
 
 
 def ids_for(config, draw: Random, *shape) -> torch.Tensor:
@@ -66,8 +67,11 @@ class Causal:
 
     @classmethod
     def loss(cls, model, expected):
-        logits = cls.logits(model, expected)
-        return F.cross_entropy(logits.flatten(0, 1), expected["targets"].flatten())
+        """With what keeps experts equally busy, where the configuration asks for it."""
+        balanced = getattr(model.config, "output_router_logits", False)
+        found = model(input_ids=expected["ids"].long(), **({"output_router_logits": True} if balanced else {}))
+        loss = F.cross_entropy(found.logits.flatten(0, 1), expected["targets"].flatten())
+        return loss + model.config.router_aux_loss_coef * found.aux_loss if balanced else loss
 
     @staticmethod
     def more(model, config, draw):
@@ -175,7 +179,7 @@ def make(row, kind: str, out: Path, seed: int, plain: bool) -> dict:
     model = how.make.from_config(config).eval()
     move(model)
     form = save(model, folder, draw, plain)
-    model = how.make.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    model = how.make.from_pretrained(folder, **EXACTLY).eval()
     if kind == "causal":
         model.generation_config = type(model.generation_config)()
     expected = how.inputs(config, draw)
@@ -201,7 +205,7 @@ def check(out: Path):
         if not (folder / "saved").exists():
             continue
         how, expected = KINDS[row["kind"]], load_file(folder / "expected.safetensors")
-        model, info = how.make.from_pretrained(folder / "saved", dtype=torch.float32, attn_implementation="eager",
+        model, info = how.make.from_pretrained(folder / "saved", **EXACTLY,
                                                output_loading_info=True)
         with torch.no_grad():
             off = (how.logits(model.eval(), expected) - expected["logits"]).abs().max().item()

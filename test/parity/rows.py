@@ -20,7 +20,7 @@ class Row:
 def sizes(draw: Random) -> dict:
     """Heads that share keys in threes or not at all, widths that are no powers of two."""
     shared = draw.choice([1, 2, 3])
-    key_heads = draw.choice([1, 2, 3])
+    key_heads = draw.choice([1, 2])
     heads = shared * key_heads
     return {
         "vocab_size": draw.randint(23, 97),
@@ -78,8 +78,107 @@ def llama(draw: Random, kind: str | None = None) -> hf.LlamaConfig:
     )
 
 
+def window(draw: Random):
+    """From 2 on: with a window of 1 the cache of transformers 5.24 keeps all tokens, against its own forward pass."""
+    return draw.choice([None, 2, 3, 8])
+
+
+def head_width(draw: Random) -> int:
+    return draw.choice([4, 6, 10])
+
+
+def mistral(draw: Random) -> hf.MistralConfig:
+    width = head_width(draw)
+    return hf.MistralConfig(**sizes(draw), head_dim=width, sliding_window=window(draw),
+                            rope_parameters=rope(draw, "default", width))
+
+
+def late_windows(draw: Random, layers: int) -> dict:
+    """Windows from some block on, in every block that a list names, or nowhere."""
+    way = draw.choice(["late", "listed", "none"])
+    if way == "none":
+        return {"use_sliding_window": False}
+    kinds = [draw.choice(["full_attention", "sliding_attention"]) for _ in range(layers)]
+    return {"use_sliding_window": True, "sliding_window": draw.choice([2, 5]), "max_window_layers": draw.choice([0, 1]),
+            "layer_types": kinds if way == "listed" else None}
+
+
+def qwen2(draw: Random) -> hf.Qwen2Config:
+    given = sizes(draw)
+    return hf.Qwen2Config(**given, **late_windows(draw, given["num_hidden_layers"]),
+                          rope_parameters=rope(draw, "default", given["hidden_size"] // given["num_attention_heads"]))
+
+
+def qwen3(draw: Random) -> hf.Qwen3Config:
+    given, width = sizes(draw), head_width(draw)
+    return hf.Qwen3Config(**given, **late_windows(draw, given["num_hidden_layers"]), head_dim=width,
+                          attention_bias=draw.random() < 0.5, rope_parameters=rope(draw, "default", width))
+
+
+def mixtral(draw: Random) -> hf.MixtralConfig:
+    given, width, experts = sizes(draw), head_width(draw), draw.choice([2, 3, 5])
+    return hf.MixtralConfig(**given, head_dim=width, sliding_window=window(draw), num_local_experts=experts,
+                            num_experts_per_tok=draw.randint(1, experts), output_router_logits=draw.random() < 0.7,
+                            router_aux_loss_coef=0.1, rope_parameters=rope(draw, "default", width))
+
+
+def phi3(draw: Random, kind: str = "default") -> hf.Phi3Config:
+    given = {**sizes(draw), "pad_token_id": 0}
+    heads = given["num_attention_heads"]
+    part = draw.choice([1.0, 0.75, 0.5])
+    given["hidden_size"] = heads * (16 if heads < 4 and draw.random() < 0.5 else 8)  # so that parts of a head are even
+    turned = int(given["hidden_size"] // heads * part)
+    parameters = {**rope(draw, kind, turned), "partial_rotary_factor": part}
+    parameters.pop("factor", None)
+    parameters.pop("original_max_position_embeddings", None)
+    return hf.Phi3Config(**given, sliding_window=window(draw), rope_parameters=parameters,
+                         original_max_position_embeddings=24 if kind == "longrope" else 96)
+
+
+def gemma3_text(draw: Random) -> hf.Gemma3TextConfig:
+    given, width = sizes(draw), head_width(draw)
+    given["num_hidden_layers"] = draw.choice([2, 3])
+    kind = draw.choice(["default", "linear"])
+    kinds = [draw.choice(["full_attention", "sliding_attention"]) for _ in range(given["num_hidden_layers"])]
+    return hf.Gemma3TextConfig(
+        **given, head_dim=width, sliding_window=draw.choice([2, 4, 9]), layer_types=kinds,
+        query_pre_attn_scalar=draw.choice([5, 16, 256]), attention_bias=draw.random() < 0.3,
+        final_logit_softcapping=draw.choice([None, 2.0, 30.0]), hidden_activation="gelu_pytorch_tanh",
+        rope_parameters={"full_attention": rope(draw, kind, width), "sliding_attention": rope(draw, "default", width)},
+    )
+
+
+def gpt_neo(draw: Random) -> hf.GPTNeoConfig:
+    layers, heads = draw.choice([1, 2, 4]), draw.choice([1, 2, 3])
+    kinds = draw.choice([[[["global"], layers]], [[["local"], layers]],
+                         [[["local", "global"], layers // 2], [["local"], layers % 2]]])
+    return hf.GPTNeoConfig(
+        vocab_size=draw.randint(23, 97), hidden_size=heads * draw.choice([3, 5, 8]), num_layers=layers, num_heads=heads,
+        intermediate_size=draw.choice([None, 21]), attention_types=kinds, window_size=draw.choice([1, 4, 9]),
+        max_position_embeddings=96, activation_function=draw.choice(["gelu_new", "relu"]), initializer_range=0.15,
+        embed_dropout=0.0, attention_dropout=0.0, resid_dropout=0.0, bos_token_id=1, eos_token_id=2,
+    )
+
+
+def gpt2(draw: Random) -> hf.GPT2Config:
+    heads = draw.choice([1, 2, 3])
+    return hf.GPT2Config(
+        vocab_size=draw.randint(23, 97), n_positions=96, n_embd=heads * draw.choice([3, 5, 8]), n_layer=draw.choice([1, 3]),
+        n_head=heads, activation_function=draw.choice(["gelu_new", "gelu"]), initializer_range=0.15,
+        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=1, eos_token_id=2,
+    )
+
+
 ROWS = [
+    Row("gpt2", gpt2),
+    Row("gpt_neo", gpt_neo),
     Row("llama", llama),
     *(Row(f"llama-{kind}", lambda draw, kind=kind: llama(draw, kind), ("causal",))
       for kind in ("linear", "dynamic", "yarn", "llama3", "longrope")),
+    Row("mistral", mistral),
+    Row("mixtral", mixtral),
+    Row("qwen2", qwen2),
+    Row("qwen3", qwen3),
+    Row("phi3", phi3),
+    Row("gemma3_text", gemma3_text),
 ]

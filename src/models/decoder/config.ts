@@ -8,7 +8,11 @@ import { probability, such, whole } from "../../schema.ts";
 import type { Config } from "../architecture.ts";
 import { isRopeScaling, kindOf, type RopeScaling } from "./rope.ts";
 
-const activation = Object.keys(activations) as (keyof typeof activations)[];
+const names = Object.keys(activations) as (keyof typeof activations)[];
+
+/** The activation of the MLP. */
+export const activation = (initial: (typeof names)[number]) =>
+  z.enum(names).default(initial).describe("activation of the MLP");
 
 /** Sizes of the blocks. */
 export const sizes = {
@@ -17,8 +21,8 @@ export const sizes = {
   intermediate_size: whole(1, 1e6).default(344).describe("width inside of a block's MLP"),
   num_hidden_layers: whole(1, 512).default(4).describe("blocks"),
   num_attention_heads: whole(1, 1024).default(4).describe("heads of attention in a block"),
-  num_key_value_heads: whole(1, 1024).nullable().default(null).describe("those of keys and values (default: as many)"),
-  head_dim: whole(1, 4096).nullable().default(null).describe("width of a head (default: width / heads)"),
+  num_key_value_heads: whole(1, 1024).optional().describe("those of keys and values (default: as many)"),
+  head_dim: whole(1, 4096).optional().describe("width of a head (default: width / heads)"),
   max_position_embeddings: whole(1, 1e8)
     .default(64)
     .describe("tokens it sees together (default: the context or length)"),
@@ -26,7 +30,7 @@ export const sizes = {
 
 /** What is the same in all of them but for its values. */
 export const shared = {
-  hidden_act: z.enum(activation).default("silu").describe("activation of the MLP"),
+  hidden_act: activation("silu"),
   rms_norm_eps: z.number().min(0).max(1).default(1e-6).describe("added to mean squares"),
   tie_word_embeddings: z.boolean().default(true).describe("whether the head is the embedding once more"),
   initializer_range: z.number().gt(0).max(10).default(0.02).describe("deviation of initial weights"),

@@ -1,37 +1,54 @@
 /**
- * The body of Llama and its relatives: blocks that normalise before they compute (pre-norm), positions by rotation.
+ * The body of Llama and its relatives: blocks that normalise before they compute, positions by rotation.
  *
  * B batch · T tokens · C width · V vocabulary
  */
-import {
-  Embedding,
-  KeyValueCache,
-  type LayerCache,
-  module,
-  placesAfter,
-  RMSNorm,
-  type Turn,
-  times,
-} from "../../nn/index.ts";
+import { Embedding, KeyValueCache, type LayerCache, module, placesAfter, type Turn, times } from "../../nn/index.ts";
 import { arange, type Tensor } from "../../tensor/index.ts";
 import type { Piece } from "../heads.ts";
 import { SelfAttention } from "./attention.ts";
-import { GatedMLP } from "./mlp.ts";
+import { makeMLP, type Routed } from "./mlp.ts";
 import { type Rope, ropeTurns } from "./rope.ts";
 import type { Shape } from "./shape.ts";
+
+/** What a block gets beside its input. */
+interface Around {
+  readonly turn: Turn;
+  readonly cache: LayerCache | undefined;
+  readonly routed: Routed[] | undefined;
+}
 
 const Block = (shape: Shape, layer: number) =>
   module(
     "Block",
     {
-      input_layernorm: RMSNorm(shape.width, shape.epsilon),
+      input_layernorm: shape.norm(shape.width),
       self_attn: SelfAttention(shape, layer),
-      post_attention_layernorm: RMSNorm(shape.width, shape.epsilon),
-      mlp: GatedMLP(shape),
+      post_attention_layernorm: shape.norm(shape.width),
+      mlp: makeMLP(shape),
     },
-    ({ input_layernorm, self_attn, post_attention_layernorm, mlp }, x: Tensor, turn: Turn, cache?: LayerCache) => {
-      const attended = x.add(self_attn(input_layernorm(x), turn, cache));
-      return attended.add(mlp(post_attention_layernorm(attended)));
+    (parts, x: Tensor, { turn, cache, routed }: Around) => {
+      const attended = x.add(parts.self_attn(parts.input_layernorm(x), turn, cache));
+      return attended.add(parts.mlp(parts.post_attention_layernorm(attended), routed));
+    },
+  );
+
+/** A block that normalises what is added to the stream as well. */
+const SandwichBlock = (shape: Shape, layer: number) =>
+  module(
+    "SandwichBlock",
+    {
+      input_layernorm: shape.norm(shape.width),
+      self_attn: SelfAttention(shape, layer),
+      post_attention_layernorm: shape.norm(shape.width),
+      pre_feedforward_layernorm: shape.norm(shape.width),
+      mlp: makeMLP(shape),
+      post_feedforward_layernorm: shape.norm(shape.width),
+    },
+    (parts, x: Tensor, { turn, cache, routed }: Around) => {
+      const { self_attn, mlp } = parts;
+      const attended = x.add(parts.post_attention_layernorm(self_attn(parts.input_layernorm(x), turn, cache)));
+      return attended.add(parts.post_feedforward_layernorm(mlp(parts.pre_feedforward_layernorm(attended), routed)));
     },
   );
 
@@ -47,19 +64,27 @@ function turnsOf(ids: Tensor, piece: Piece | undefined): (rope: Rope) => Turn {
   };
 }
 
-/** ids [B, T] -> hidden states [B, T, C]; or those of a piece of a text, and what came before it. */
+/** The next piece of a text with what came before, and where layers say where they sent tokens. */
+export interface Reading {
+  readonly after?: { readonly piece: Piece; readonly cache: KeyValueCache };
+  readonly routed?: Routed[] | undefined;
+}
+
+/** ids [B, T] -> hidden states [B, T, C]. */
 export const Decoder = (shape: Shape) =>
   module(
     "Decoder",
     {
       embed_tokens: Embedding(shape.vocabulary, shape.width, shape.deviation),
-      layers: times(shape.layers, (layer) => Block(shape, layer)),
-      norm: RMSNorm(shape.width, shape.epsilon),
+      layers: times(shape.layers, (layer) => (shape.normsAfter ? SandwichBlock : Block)(shape, layer)),
+      norm: shape.norm(shape.width),
     },
-    ({ embed_tokens, layers, norm }, ids: Tensor, after?: { piece: Piece; cache: KeyValueCache }) => {
+    ({ embed_tokens, layers, norm }, ids: Tensor, { after, routed }: Reading = {}) => {
       const turns = turnsOf(ids, after?.piece);
-      let x = embed_tokens(ids); // [B, T, C]
-      for (const [i, block] of layers.entries()) x = block(x, turns(shape.rope(i)), after?.cache.layer(i));
+      const embedded = embed_tokens(ids); // [B, T, C]
+      let x = shape.embeddingScale === 1 ? embedded : embedded.mul(shape.embeddingScale);
+      for (const [i, block] of layers.entries())
+        x = block(x, { turn: turns(shape.rope(i)), cache: after?.cache.layer(i), routed });
       return norm(x);
     },
   );

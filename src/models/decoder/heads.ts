@@ -1,29 +1,39 @@
 /** What is made of a decoder's hidden states. */
-import { atLast, KeyValueCache, module, normalInit } from "../../nn/index.ts";
+import { atLast, isTraining, KeyValueCache, module, normalInit } from "../../nn/index.ts";
 import { parameter, type Tensor } from "../../tensor/index.ts";
 import { type CausalModel, type ClassesModel, causalInputs, classesInputs, guarded, guardedCausal } from "../heads.ts";
 import { Decoder, keptOf } from "./decoder.ts";
+import { balance, type Routed } from "./mlp.ts";
 import type { Shape } from "./shape.ts";
 
 /** x [.., C] -> [.., N], without bias. */
-const Head = (C: number, N: number, deviation: number) =>
+export const Head = (C: number, N: number, deviation: number) =>
   module("Head", { weight: parameter([N, C], normalInit(deviation)) }, ({ weight }, x: Tensor) => x.linear(weight));
+
+/** c·tanh(x/c): below c, and x itself where that is small. */
+const capped = (x: Tensor, cap: number | undefined): Tensor => (cap === undefined ? x : x.div(cap).tanh().mul(cap));
 
 /** The head is one of its own, or the embedding once more. */
 export function causal(shape: Shape): CausalModel {
   const decoder = Decoder(shape);
   const own = shape.tied ? undefined : Head(shape.width, shape.vocabulary, shape.deviation);
-  const logits = own ?? ((x: Tensor) => x.linear(decoder.embed_tokens.weight));
+  const logits = (x: Tensor) => capped(own ? own(x) : x.linear(decoder.embed_tokens.weight), shape.cap);
+  const weight = shape.experts?.balance ?? 0;
   return guardedCausal({
     parts: { ...decoder, ...(own && { lm_head: own }) },
     inputs: causalInputs,
     vocabulary: shape.vocabulary,
     context: shape.context,
-    forward: ({ ids }) => ({ logits: logits(decoder(ids)) }), // [B, T, V]
+    forward({ ids }) {
+      const routed: Routed[] | undefined = isTraining() && weight > 0 ? [] : undefined;
+      const all = logits(decoder(ids, { routed })); // [B, T, V]
+      return routed ? { logits: all, balance: balance(routed).mul(weight) } : { logits: all };
+    },
     carried: keptOf(shape),
     step(piece, carried) {
       const cache = new KeyValueCache(piece.past, carried);
-      return { logits: logits(atLast(decoder(piece.ids, { piece, cache }), piece.lengths)), carried: cache.next };
+      const x = decoder(piece.ids, { after: { piece, cache } });
+      return { logits: logits(atLast(x, piece.lengths)), carried: cache.next };
     },
   });
 }

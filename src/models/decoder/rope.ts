@@ -71,7 +71,7 @@ export interface Rope {
   /** M. */
   readonly positions: number;
   /** O, where the configuration says so beside the scaling. */
-  readonly original?: number | null | undefined;
+  readonly original?: number | undefined;
 }
 
 /** Tokens that are seen together: more than the configuration says only where the base grows with the text. */

@@ -1,10 +1,17 @@
 /** What a decoder is made of, whatever its configuration calls it. The letters are those of decoder.ts. */
 import { ConfigError } from "../../errors.ts";
-import type { Activation, LayerNorm, RMSNorm } from "../../nn/index.ts";
+import { type Activation, RMSNorm } from "../../nn/index.ts";
 import { contextOf, type Rope, type RopeScaling } from "./rope.ts";
 
-/** A normalisation of the last axis. */
-export type Norm = ReturnType<typeof RMSNorm> | ReturnType<typeof LayerNorm>;
+/** Mixtures of experts in place of one MLP. */
+export interface Experts {
+  /** E. */
+  readonly count: number;
+  /** How many of them each token goes to. */
+  readonly chosen: number;
+  /** Weight of the loss that keeps them equally busy; 0 where it is not wanted. */
+  readonly balance: number;
+}
 
 export interface Shape {
   /** V. */
@@ -23,12 +30,26 @@ export interface Shape {
   /** Tokens it sees together. */
   readonly context: number;
   readonly activation: Activation;
-  readonly epsilon: number;
+  /** A normalisation of so many numbers. */
+  readonly norm: (size: number) => ReturnType<typeof RMSNorm>;
   /** Deviation of initial weights. */
   readonly deviation: number;
   /** Of attention weights. */
   readonly dropout: number;
   readonly tied: boolean;
+  /** Factor of the scores of attention. */
+  readonly scale: number;
+  /** Whether queries and keys are normalised, each head by itself. */
+  readonly headNorms: boolean;
+  /** Whether blocks normalise what attention and MLP give as well. */
+  readonly normsAfter: boolean;
+  /** Whether queries, keys and values stand below each other in one matrix, and the MLP's gate and its other half. */
+  readonly fused: boolean;
+  readonly experts: Experts | undefined;
+  /** Factor of the embedding. */
+  readonly embeddingScale: number;
+  /** Logits stay below this: c·tanh(x/c); undefined where they may be any. */
+  readonly cap: number | undefined;
   readonly bias: { readonly projections: boolean; readonly output: boolean; readonly mlp: boolean };
   /** Rotary positions of a block. */
   readonly rope: (layer: number) => Rope;
@@ -43,8 +64,8 @@ export interface Sizes {
   readonly intermediate_size: number;
   readonly num_hidden_layers: number;
   readonly num_attention_heads: number;
-  readonly num_key_value_heads: number | null;
-  readonly head_dim: number | null;
+  readonly num_key_value_heads?: number | undefined;
+  readonly head_dim?: number | undefined;
   readonly max_position_embeddings: number;
   readonly hidden_act: Activation;
   readonly rms_norm_eps: number;
@@ -56,7 +77,7 @@ export interface Sizes {
 }
 
 function headWidth({ hidden_size: C, num_attention_heads: H, head_dim: D }: Sizes): number {
-  if (D !== null) return D;
+  if (D !== undefined) return D;
   if (C % H === 0) return C / H;
   throw new ConfigError(
     `config: num_attention_heads: expected a divisor of hidden_size ${C}, got ${H}; or give head_dim`,
@@ -64,7 +85,7 @@ function headWidth({ hidden_size: C, num_attention_heads: H, head_dim: D }: Size
 }
 
 function keyHeads({ num_attention_heads: H, num_key_value_heads: G }: Sizes): number {
-  if (G === null) return H;
+  if (G === undefined) return H;
   if (H % G === 0) return G;
   throw new ConfigError(`config: num_key_value_heads: expected a divisor of the ${H} heads, got ${G}; choose another`);
 }
@@ -84,10 +105,17 @@ export function shapeOf(config: Sizes): Shape {
     headWidth: D,
     context: contextOf(positions, rope_scaling),
     activation: config.hidden_act,
-    epsilon: config.rms_norm_eps,
+    norm: (size) => RMSNorm(size, config.rms_norm_eps),
     deviation: config.initializer_range,
     dropout: config.attention_dropout,
     tied: config.tie_word_embeddings,
+    scale: D ** -0.5,
+    headNorms: false,
+    normsAfter: false,
+    fused: false,
+    experts: undefined,
+    embeddingScale: 1,
+    cap: undefined,
     bias: { projections: false, output: false, mlp: false },
     rope: () => rope,
     window: () => undefined,
