@@ -117,6 +117,33 @@ const generate: Verb = {
   },
 };
 
+const probing: Verb = {
+  name: "probe",
+  about: "what codes of pictures hold of their labels, beside what pixels hold",
+  build(command, { io, stop }) {
+    command
+      .argument("<run>", "folder of a run, or of its best/, of task reconstruct")
+      .option("--data <file|name>", "labelled pictures to learn from (default: what the run was trained on)")
+      .option(
+        "--val <file|name>",
+        "labelled pictures to measure on (default: what the run held out, or a part of --data)",
+      )
+      .option(...DATA_DIR)
+      .option("--most <n>", "pictures of either at most (default: 5000)", whole("--most", 2, 1_000_000))
+      .option("--k <n>", "nearest neighbours (default: 5)", whole("--k", 1, 1000))
+      .option(
+        "--seed <n>",
+        "of the pictures that are drawn and of clusters (default: 0)",
+        whole("--seed", 0, 2 ** 32 - 1),
+      )
+      .addOption(threads())
+      .option(...DEVICE)
+      .option("--json", "one JSON object on standard output")
+      .option("--quiet", "no progress")
+      .action(async (run, flags) => (await import("./probe.ts")).probe(run, flags, io, stop));
+  },
+};
+
 /** What a coder computes with is not to be chosen: its numbers must be the same to the bit. */
 const FIXED_PLACE = "taken and not followed: it always computes on cpu with one thread";
 
@@ -212,6 +239,7 @@ const verbs: readonly Verb[] = [
   predict,
   evaluate,
   generate,
+  probing,
   compressing,
   decompressing,
   experiment,

@@ -265,6 +265,22 @@ export class Imager implements Predictor<Pictured, Reconstructed> {
     }
   }
 
+  /** The codes of pictures of the model's size: [B, L]; where codes are drawn, their means. */
+  async codes(pictures: readonly Picture[], { signal }: Watch = {}): Promise<HostTensor> {
+    const L = this.model.latent;
+    const data = new Float32Array(pictures.length * L);
+    for (let from = 0; from < pictures.length; from += ROWS) {
+      signal?.throwIfAborted();
+      const group = pictures.slice(from, from + ROWS);
+      const { mean } = await this.#encode(
+        group,
+        group.map((_, i) => from + i),
+      );
+      data.set(mean.data as Float32Array, from * L);
+    }
+    return { data, shape: [pictures.length, L], dtype: "f32" };
+  }
+
   async #encode(pictures: readonly Picture[], numbers: readonly number[]): Promise<{ readonly mean: HostTensor }> {
     const { model, known } = this;
     const program = await this.#program("encode", this.#images, (batch) => {

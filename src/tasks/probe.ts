@@ -1,0 +1,191 @@
+/**
+ * What codes of pictures hold of their labels, beside what the pictures themselves hold: a linear classifier (Alain & Bengio 2016), k
+ * nearest neighbours, and clusters (k-means, as many as classes). All learn from training pictures and are measured on held-out ones.
+ */
+import { z } from "zod";
+import type { Store } from "../checkpoint/index.ts";
+import { type DataGiven, type Dataset, imagesOf } from "../data/index.ts";
+import { ConfigError, DataError } from "../errors.ts";
+import { asStore, type FindOptions, finding } from "../files/index.ts";
+import {
+  adjustedRandIndex,
+  kMeans,
+  linearClassifier,
+  nearestNeighbors,
+  normalizedMutualInformation,
+  type Points,
+} from "../metrics/points/index.ts";
+import { type RunOptions, requireRunOptions, stream } from "../runtime/index.ts";
+import { callable, checked, whole } from "../schema.ts";
+import { describe, type Opened, open } from "./open.ts";
+import type { Example } from "./reconstruct/baselines.ts";
+import { parseRecord, recorded } from "./record.ts";
+import { sourceFor } from "./sources.ts";
+import type { Watch } from "./task.ts";
+
+export interface ProbeOptions extends Omit<FindOptions, "onProgress">, RunOptions {
+  /** Labelled pictures to learn from; default what the run was trained on. */
+  readonly data?: DataGiven | undefined;
+  /** Labelled pictures that are only measured; default what the run held out, or a part of `data`. */
+  readonly val?: DataGiven | undefined;
+  /** Pictures of either at most, drawn where there are more; default 5000. */
+  readonly most?: number | undefined;
+  /** Neighbours; default 5. */
+  readonly k?: number | undefined;
+  /** Of the pictures that are drawn, and of clusters; default 0. */
+  readonly seed?: number | undefined;
+  readonly onProgress?: ((note: string) => void) | undefined;
+}
+
+const probing = z.strictObject({
+  ...finding,
+  onProgress: callable<(note: string) => void>("a line").optional(),
+  data: z.unknown().optional(),
+  val: z.unknown().optional(),
+  most: whole(2, 1_000_000).default(5000),
+  k: whole(1, 1000).default(5),
+  seed: whole(0, Number.MAX_SAFE_INTEGER).default(0),
+  device: z.unknown().optional(),
+  threads: z.unknown().optional(),
+});
+
+/** Of pictures that were not learned from. */
+export interface ProbeScores {
+  /** Share of labels that a linear classifier tells. */
+  readonly linear: number;
+  /** Share of labels that the nearest neighbours tell. */
+  readonly nearest: number;
+  /** How much clusters say of labels, and labels of clusters: normalised mutual information. */
+  readonly nmi: number;
+  /** How many pairs clusters put together as labels do, above chance: adjusted Rand index. */
+  readonly ari: number;
+}
+
+/** What was found. */
+export interface Probed {
+  readonly train: { readonly data: string; readonly pictures: number };
+  readonly test: { readonly data: string; readonly pictures: number };
+  readonly classes: number;
+  /** L. */
+  readonly latent: number;
+  readonly codes: ProbeScores;
+  readonly pixels: ProbeScores;
+}
+
+/** Points with their classes. */
+interface Labelled {
+  readonly points: Points;
+  readonly labels: Int32Array;
+}
+
+interface Probing {
+  readonly classes: number;
+  readonly k: number;
+  readonly seed: number;
+}
+
+async function scoresOf(
+  train: Labelled,
+  test: Labelled,
+  { classes, k, seed }: Probing,
+  { signal, onProgress }: Watch,
+  what: string,
+): Promise<ProbeScores> {
+  const watch = signal ? { signal } : {};
+  const hits = (found: Int32Array) => found.filter((label, i) => label === test.labels[i]).length / found.length;
+  onProgress?.(`${what}: a linear classifier`);
+  const linear = (await linearClassifier(train.points, train.labels, watch)).accuracy(test.points, test.labels);
+  onProgress?.(`${what}: ${k} nearest neighbours`);
+  const nearest = hits(await nearestNeighbors(train.points, train.labels, test.points, { k, ...watch }));
+  onProgress?.(`${what}: ${classes} clusters`);
+  const { centres } = await kMeans(train.points, classes, { seed, ...watch });
+  const middles = { data: centres, shape: [classes, centres.length / classes] };
+  const own = Int32Array.from({ length: classes }, (_, i) => i);
+  const clusters = await nearestNeighbors(middles, own, test.points, { k: 1, ...watch });
+  return {
+    ...{ linear, nearest },
+    nmi: normalizedMutualInformation(test.labels, clusters),
+    ari: adjustedRandIndex(test.labels, clusters),
+  };
+}
+
+/** Examples that have a label, at most `most` of them. Throws DataError where there are fewer than two. */
+function labelledIn(name: string, data: Dataset<Example>, most: number, seed: number): Example[] {
+  const order = stream(seed, 0, "probe").permutation(data.size);
+  const found: Example[] = [];
+  for (let i = 0; i < order.length && found.length < most; i++) {
+    const example = data.at(order[i] ?? 0);
+    if (example.label >= 0) found.push(example);
+  }
+  if (found.length >= 2) return found;
+  throw new DataError(
+    `probe: expected labelled pictures in ${name}, got ${found.length}; put pictures into a folder for each class, or give labels beside them`,
+  );
+}
+
+/** What is learned from and what is measured, by name and as examples. */
+async function divide(
+  store: Store,
+  { task, problem }: Pick<Opened, "task" | "problem">,
+  options: ProbeOptions,
+  seed: number,
+) {
+  const trainer = await store.loadTrainer();
+  const record = trainer && parseRecord(trainer, store.where);
+  const given = options.data ?? (record && recorded(record.train));
+  if (given === undefined)
+    throw new ConfigError(
+      "probe: expected data to learn from, as the folder names none that it was trained on; give data",
+    );
+  const kept = options.data === undefined && record?.validation.given ? recorded(record.validation) : undefined;
+  const val = options.val ?? kept;
+  const find = { dataDir: options.dataDir, signal: options.signal };
+  const source = sourceFor(task, given, find);
+  const other = val === undefined ? undefined : sourceFor(task, val, find);
+  const split = await problem.split(source, other, options.data === undefined && record ? record.settings.seed : seed);
+  const names = { train: source.name, test: other?.name ?? `${source.name}, held out` };
+  return { names, train: split.train as Dataset<Example>, test: split.validation as Dataset<Example> };
+}
+
+const labelsOf = (examples: readonly Example[]) => Int32Array.from(examples, ({ label }) => label);
+const picturesOf = (examples: readonly Example[]) => examples.map(({ picture }) => picture);
+
+/**
+ * Probes the codes of the run in `place`, of task reconstruct. Throws CheckpointError, DataError where pictures have no labels, and the
+ * signal's reason.
+ */
+export async function probe(place: Store | string, options: ProbeOptions = {}): Promise<Probed> {
+  const { most, k, seed, signal, onProgress } = checked(probing, options, "probe");
+  const { device, threads } = options;
+  await requireRunOptions({ device, threads }, "probe");
+  const store = asStore(place);
+  const imager = await open(store, { task: "reconstruct", device, threads });
+  try {
+    onProgress?.("reading pictures");
+    const { names, ...divided } = await divide(store, await describe(store), options, seed);
+    const train = labelledIn(names.train, divided.train, most, seed);
+    const test = labelledIn(names.test, divided.test, most, seed);
+    const labels = { train: labelsOf(train), test: labelsOf(test) };
+    const classes = new Set(labels.train).size;
+    const watch = { signal, onProgress };
+    const how = { classes, k, seed };
+    onProgress?.("codes of pictures");
+    const own = async (examples: readonly Example[], of: Int32Array): Promise<Labelled> => ({
+      points: await imager.codes(picturesOf(examples), watch),
+      labels: of,
+    });
+    const codes = await scoresOf(await own(train, labels.train), await own(test, labels.test), how, watch, "codes");
+    const raw = (examples: readonly Example[], of: Int32Array): Labelled => ({
+      points: imagesOf(picturesOf(examples)),
+      labels: of,
+    });
+    const pixels = await scoresOf(raw(train, labels.train), raw(test, labels.test), how, watch, "pixels");
+    return {
+      train: { data: names.train, pictures: train.length },
+      test: { data: names.test, pictures: test.length },
+      ...{ classes, latent: imager.model.latent, codes, pixels },
+    };
+  } finally {
+    await imager.release();
+  }
+}
