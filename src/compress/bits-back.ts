@@ -133,8 +133,8 @@ export async function decode(coder: Coder, message: Message, count: number, watc
 /** Throws DataError where the stack is not as it was before the first picture. */
 function requireStart(stack: AnsStack, seed: number, drawn: number): void {
   const { head, words } = stack;
-  const expected = Uint16Array.from({ length: drawn }, (_, i) => firstWord(seed, drawn - 1 - i));
-  if (head === firstHead(seed) && words.length === drawn && words.every((word, i) => word === expected[i])) return;
+  const asDrawn = (word: number, i: number): boolean => word === firstWord(seed, drawn - 1 - i);
+  if (head === firstHead(seed) && words.length === drawn && words.every(asDrawn)) return;
   throw new DataError(
     "decompress: the pictures do not end as they began, so the model's numbers here are others than where they were compressed; decompress on a machine and with an engine like there",
   );

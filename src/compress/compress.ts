@@ -12,6 +12,7 @@ import {
   type Container,
   checksum,
   type Header,
+  MOST_LEVELS,
   MOST_PICTURES,
   readContainer,
   sha256,
@@ -129,8 +130,11 @@ function requireNames(pictures: readonly Picture[]): void {
     throw new DataError(
       `compress: expected pictures, got ${pictures?.length === 0 ? "none" : shown(pictures)}; give one or more`,
     );
-  if (pictures.length > MOST_PICTURES)
-    throw new DataError(`compress: expected at most ${MOST_PICTURES} pictures, got ${pictures.length}; divide them`);
+  const levels = pictures.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
+  if (pictures.length > MOST_PICTURES || levels > MOST_LEVELS)
+    throw new DataError(
+      `compress: expected at most ${MOST_PICTURES} pictures and ${MOST_LEVELS} levels, got ${pictures.length} and ${levels}; divide them`,
+    );
   const names = new Set<string>();
   for (const { name } of pictures) {
     const folded = fileName(String(name)).toLowerCase();

@@ -25,8 +25,8 @@ const [FIXED, HEAD, DIGEST] = [MAGIC.length + 10, 7, 32];
 /** Most bytes of a header, and most pictures. */
 const MOST_HEADER = 2 ** 26;
 export const MOST_PICTURES = 1_000_000;
-/** Most values of a picture. */
-const MOST_VALUES = 2 ** 26;
+/** Most levels of all pictures. */
+export const MOST_LEVELS = 2 ** 31;
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const name = z.string().min(1).max(4096);
@@ -167,7 +167,8 @@ async function readParts(bytes: Uint8Array, what: string): Promise<Container> {
   const [C, H, W] = header.image;
   const at = FIXED + packed + header.names.length;
   const words = (bytes.length - at - HEAD) / 2;
-  if (C * H * W > MOST_VALUES) damaged(what, `its pictures have ${C * H * W} values`);
+  const levels = C * H * W * header.names.length;
+  if (levels > MOST_LEVELS) damaged(what, `its pictures have ${levels} levels`);
   if (!Number.isInteger(words) || words < 0) damaged(what, "its parts do not add up");
   const message = {
     head: numberAt(bytes, at, HEAD),

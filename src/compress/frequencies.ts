@@ -1,7 +1,8 @@
 /**
- * Distributions as whole numbers: symbol i has the numbers start(i) ... start(i + 1) - 1 of 2^p, and at least one. After
- * one rounding of the parameters everything is decided by these, so equal parameters give equal codes.
+ * Distributions as whole numbers: symbol i has the numbers start(i) ... start(i + 1) - 1 of 2^p. After one rounding of the
+ * parameters everything is decided by these, so equal parameters give equal codes.
  */
+import { DataError } from "../errors.ts";
 import type { AnsStack } from "./ans.ts";
 import { logisticCdf, normalCdf } from "./elementary.ts";
 
@@ -45,28 +46,41 @@ export class Bins {
   readonly #cumulative: Cumulative;
   /** Where bins meet: one fewer than there are bins. */
   readonly #edges: Float64Array;
+  readonly #least: number;
   readonly #room: number;
 
-  constructor(cumulative: Cumulative, edges: Float64Array) {
+  /**
+   * Each bin has at least `least` numbers: 1 where any symbol may have to be pushed, 0 where only such are pushed as were
+   * popped. Then a bin that is hardly ever drawn is never drawn, and none is drawn because it has to have a number.
+   */
+  constructor(cumulative: Cumulative, edges: Float64Array, least: 0 | 1) {
     this.#cumulative = cumulative;
     this.#edges = edges;
-    this.#room = 2 ** PRECISION - this.size;
+    this.#least = least;
+    this.#room = 2 ** PRECISION - least * this.size;
   }
 
   get size(): number {
     return this.#edges.length + 1;
   }
 
-  /** i + ⌊F((edge - mean) / width) (2^p - size)⌋: more with each i, as F never goes down. */
+  /** least · i + ⌊F((edge - mean) / width) (2^p - least · size)⌋: never less with a larger i, as F never goes down. */
   start(i: number, mean: number, width: number): number {
     if (i === 0) return 0;
     if (i === this.size) return 2 ** PRECISION;
-    return i + Math.floor(this.#cumulative.at(((this.#edges[i - 1] as number) - mean) / width) * this.#room);
+    const below = this.#cumulative.at(((this.#edges[i - 1] as number) - mean) / width);
+    return this.#least * i + Math.floor(below * this.#room);
   }
 
+  /** Throws DataError where symbol i has no number, as it cannot have been popped. */
   push(stack: AnsStack, i: number, mean: number, width: number): void {
     const start = this.start(i, mean, width);
-    stack.push(start, this.start(i + 1, mean, width) - start, PRECISION);
+    const frequency = this.start(i + 1, mean, width) - start;
+    if (frequency === 0)
+      throw new DataError(
+        "compressed pictures: a code cannot have been drawn, so they are damaged, or the model's numbers are others here",
+      );
+    stack.push(start, frequency, PRECISION);
   }
 
   pop(stack: AnsStack, mean: number, width: number): number {

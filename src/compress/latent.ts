@@ -48,7 +48,7 @@ function buckets(): Buckets {
   const quantiles = normalQuantiles(2 * BUCKETS);
   const edges = Float64Array.from({ length: BUCKETS - 1 }, (_, i) => quantiles[2 * i + 1] as number);
   const medians = Float32Array.from({ length: BUCKETS }, (_, i) => quantiles[2 * i] as number);
-  made = { bins: new Bins(NORMAL, edges), medians };
+  made = { bins: new Bins(NORMAL, edges, 0), medians };
   return made;
 }
 

@@ -91,9 +91,9 @@ const scales: Spread = ofPlanes(
 /** The code of pictures under `likelihood`. */
 export function pixelCode({ name, deviation }: Likelihood): PixelCode {
   if (name === "bernoulli") return two;
-  if (name === "logistic") return binned(new Bins(LOGISTIC, levelEdges(2, -1)), scales);
+  if (name === "logistic") return binned(new Bins(LOGISTIC, levelEdges(2, -1), 1), scales);
   return binned(
-    new Bins(NORMAL, levelEdges(1, 0)),
+    new Bins(NORMAL, levelEdges(1, 0), 1),
     deviation === undefined ? learnedDeviation : oneDeviation(deviation),
   );
 }

@@ -12,7 +12,7 @@ import {
   pushBit,
   pushUniform,
 } from "../../src/compress/frequencies.ts";
-import { stream } from "../../src/runtime/index.ts";
+import { stream, threefry2x32 } from "../../src/runtime/index.ts";
 
 const relative = (a: number, b: number) => Math.abs(a - b) / Math.abs(b);
 
@@ -61,7 +61,7 @@ describe("frequencies", () => {
   ] as const;
 
   it("give every bin at least one number, and 2^p to all", () => {
-    for (const bins of [new Bins(NORMAL, edges), new Bins(LOGISTIC, edges)])
+    for (const bins of [new Bins(NORMAL, edges, 1), new Bins(LOGISTIC, edges, 1)])
       for (const [mean, width] of cases) {
         const starts = Array.from({ length: 257 }, (_, i) => bins.start(i, mean, width));
         expect(starts.every((start, i) => i === 0 || start > (starts[i - 1] as number))).toBe(true);
@@ -70,7 +70,7 @@ describe("frequencies", () => {
   });
 
   it("are as large as the mass of a bin", () => {
-    const bins = new Bins(NORMAL, edges);
+    const bins = new Bins(NORMAL, edges, 1);
     const [mean, width] = [0.43, 0.07];
     for (let i = 60; i < 160; i++) {
       const mass =
@@ -81,13 +81,30 @@ describe("frequencies", () => {
   });
 
   it("code every symbol, and give it back", () => {
-    const bins = new Bins(LOGISTIC, edges);
+    const bins = new Bins(LOGISTIC, edges, 1);
     for (const [mean, width] of cases) {
       const stack = new AnsStack(LEAST_HEAD);
       for (let i = 0; i < 256; i++) bins.push(stack, i, mean, width);
       for (let i = 255; i >= 0; i--) expect(bins.pop(stack, mean, width)).toBe(i);
       expect([stack.head, stack.words.length]).toEqual([LEAST_HEAD, 0]);
     }
+  });
+
+  it("draw only what has a number where none is due, with the distribution's moments", () => {
+    const many = normalQuantiles(2 ** 14);
+    const bins = new Bins(NORMAL, many, 0);
+    const value = (i: number): number => many[Math.min(i, many.length - 1)] as number; // an end of the bin
+    let taken = 0;
+    const stack = new AnsStack(LEAST_HEAD, [], () => threefry2x32(3, 0, taken++, 0)[0] % 2 ** 16);
+    const drawn = Array.from({ length: 50_000 }, () => bins.pop(stack, 0.7, 0.05));
+    const scores = drawn.map((i) => (value(i) - 0.7) / 0.05);
+    const mean = scores.reduce((a, b) => a + b, 0) / scores.length;
+    const variance = scores.reduce((a, b) => a + (b - mean) ** 2, 0) / scores.length;
+    expect(Math.abs(mean)).toBeLessThan(0.02); // 0.0045 is a standard error
+    expect(Math.abs(variance - 1)).toBeLessThan(0.02); // with a number for each bin it would be 1.4
+    for (const i of drawn.toReversed()) bins.push(stack, i, 0.7, 0.05);
+    expect([stack.head, stack.words.length]).toEqual([LEAST_HEAD, taken]);
+    expect(() => bins.push(stack, 3, 0.7, 0.05)).toThrow(/cannot have been drawn/); // 60 widths away
   });
 
   it("of two and of many alike", () => {

@@ -128,6 +128,14 @@ describe("what cannot be restored is refused in a line", () => {
       ).toBeInstanceOf(DataError);
   });
 
+  it("another count of the bits that were there before, however large", async () => {
+    const { header } = container;
+    for (const drawn of [0, header.drawn + 1, 2 ** 31])
+      expect(await messageOf(restore(await writeContainer({ ...container, header: { ...header, drawn } })))).toMatch(
+        /do not end as they began/,
+      );
+  });
+
   it("what is no such file", async () => {
     expect(await messageOf(readContainer(new Uint8Array(0), "a.txt"))).toMatch(
       /a.txt: expected a file that descent compress wrote/,
