@@ -71,4 +71,4 @@ export const fuzz = {
 } as const;
 
 /** Of compressed pictures: the rate relative to the negative ELBO of one drawn code, which varies by as much. */
-export const compression = { rate: 0.005 } as const;
+export const compression = { rate: 0.005, digits: 0.01 } as const;
