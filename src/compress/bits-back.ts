@@ -103,11 +103,23 @@ async function popBlock(stack: AnsStack, { networks, pixels }: Coder, count: num
   return items;
 }
 
+/** Where the prior of a code learns from codes, tells it all of them. */
+async function foresee({ networks }: Coder, items: readonly Item[], stack: AnsStack, signal: Watch["signal"]) {
+  const { code, rows } = networks;
+  if (!code.foresee) return;
+  for (let at = 0; at < items.length; at += rows) {
+    signal?.throwIfAborted();
+    const found = await networks.encode(blockOf(items.slice(at, at + rows)));
+    code.foresee(found.map((row) => code.draw(stack, row)));
+  }
+}
+
 /** All of `items` as a message. */
 export async function encode(coder: Coder, items: readonly Item[], { signal, onProgress }: Watch): Promise<Message> {
   const { networks, seed } = coder;
   let taken = 0;
   const stack = new AnsStack(firstHead(seed), [], () => firstWord(seed, taken++));
+  await foresee(coder, items, stack, signal);
   for (let at = 0; at < items.length; at += networks.rows) {
     signal?.throwIfAborted();
     await pushBlock(stack, coder, items.slice(at, at + networks.rows));

@@ -1,11 +1,8 @@
 /**
  * Codes as symbols, by what an encoder says of a picture: one row of numbers.
  *
- * A drawn code: each dimension is cut where the standard normal prior has 2^n buckets of equal mass, so that under the
- * prior a bucket costs n bits, whichever it is; the value of a bucket is its median. A code of a table (VQ-VAE) is not
- * drawn: it costs log2 of the table's size for each place.
- *
- * L dimensions of a code · P places of a table's code
+ * A drawn code: each of L dimensions is cut where the standard normal prior has 2^n buckets of equal mass, so that under the
+ * prior a bucket costs n bits, whichever it is; the value of a bucket is its median. Codes of a table are in `table-code.ts`.
  */
 import type { AnsStack } from "./ans.ts";
 import { exp, normalQuantiles } from "./elementary.ts";
@@ -18,6 +15,8 @@ export interface LatentCode {
   readonly size: number;
   /** Takes a code off the stack as the encoder's `row` has it distributed: the bits that come back. */
   draw(stack: AnsStack, row: Float32Array): Uint32Array;
+  /** Told of all codes in their order before the first is pushed, where a prior learns from them. */
+  foresee?(codes: readonly Uint32Array[]): void;
   /** The opposite of `draw`. */
   restore(stack: AnsStack, row: Float32Array, code: Uint32Array): void;
   /** Under the prior. */
@@ -57,28 +56,23 @@ const meanOf = (row: Float32Array, d: number): number => row[d] as number;
 const widthOf = (row: Float32Array, d: number): number =>
   exp(0.5 * Math.min(MOST, Math.max(LEAST, row[row.length / 2 + d] as number)));
 
-/** `length` symbols of `size` that are all as likely. */
-const uniform = (length: number, size: number): Pick<LatentCode, "length" | "size" | "push" | "pop"> => ({
-  length,
-  size,
-  push(stack, code) {
-    for (const symbol of code) pushUniform(stack, symbol, size);
-  },
-  pop(stack) {
-    const code = new Uint32Array(length);
-    for (let i = length - 1; i >= 0; i--) code[i] = popUniform(stack, size);
-    return code;
-  },
-});
-
 /** Codes of L dimensions that are drawn from normal distributions: a row is [2·L], means and log-variances. */
 export function normalCode(L: number): LatentCode {
   const { bins, medians } = buckets();
   return {
-    ...uniform(L, BUCKETS),
+    length: L,
+    size: BUCKETS,
     draw: (stack, row) => Uint32Array.from({ length: L }, (_, d) => bins.pop(stack, meanOf(row, d), widthOf(row, d))),
     restore(stack, row, code) {
       for (let d = L - 1; d >= 0; d--) bins.push(stack, code[d] as number, meanOf(row, d), widthOf(row, d));
+    },
+    push(stack, code) {
+      for (const bucket of code) pushUniform(stack, bucket, BUCKETS);
+    },
+    pop(stack) {
+      const code = new Uint32Array(L);
+      for (let d = L - 1; d >= 0; d--) code[d] = popUniform(stack, BUCKETS);
+      return code;
     },
     values: (code) => Float32Array.from(code, (bucket) => medians[bucket] as number),
     *numbers(row) {
@@ -87,12 +81,3 @@ export function normalCode(L: number): LatentCode {
     },
   };
 }
-
-/** Codes of P rows of a table: a row is their numbers. */
-export const tableCode = (P: number, size: number): LatentCode => ({
-  ...uniform(P, size),
-  draw: (_stack, row) => Uint32Array.from(row),
-  restore: () => undefined,
-  values: (code) => Float32Array.from(code),
-  numbers: (row) => row,
-});

@@ -12,7 +12,8 @@ import type { Named } from "../onnx/index.ts";
 import type { Feeds, GraphOptions, HostTensor } from "../runtime/index.ts";
 import { RowProgram } from "../tasks/batched.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { type LatentCode, normalCode, tableCode } from "./latent.ts";
+import { type LatentCode, normalCode } from "./latent.ts";
+import { tableCode } from "./table-code.ts";
 
 /** The one place where a coder computes. */
 export const PLACE = { device: "cpu", threads: 1 } as const;

@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { AnsStack, LEAST_HEAD } from "../../src/compress/ans.ts";
 import { compressWith, decompressWith } from "../../src/compress/compress.ts";
 import { readContainer } from "../../src/compress/container.ts";
 import { fileName } from "../../src/compress/names.ts";
+import { tableCode } from "../../src/compress/table-code.ts";
+import { stream } from "../../src/runtime/index.ts";
 import { compression } from "../tolerances.ts";
-import { picturesOf, type Size, subjectOf } from "./subject.ts";
+import { picturesOf, type Size, subjectOf, tableSubject } from "./subject.ts";
+
+const LEAST_BITS = Math.log2(LEAST_HEAD);
 
 async function back(subject: Parameters<typeof compressWith>[0], bytes: Uint8Array) {
   return decompressWith(subject, await readContainer(bytes, "file"), "file");
@@ -41,6 +46,39 @@ describe("pictures come back bit for bit", () => {
     });
 });
 
+describe("codes of a table", () => {
+  const size: Size = [1, 6, 5];
+
+  it("come back, and pictures with them", async () => {
+    for (const count of [1, 23]) {
+      const subject = tableSubject(size);
+      const pictures = picturesOf(size, count, "two");
+      const { bytes, rate } = await compressWith(subject, pictures, { rows: 4 });
+      expect(await back(subject, bytes)).toEqual(pictures);
+      expect(rate.gross).toBeGreaterThan(rate.net); // the head alone: nothing was popped
+    }
+  });
+
+  it("cost less where some of them are frequent, and what equal chances cost where all are alike", () => {
+    const bits = (codes: readonly Uint32Array[]): number => {
+      const stack = new AnsStack(LEAST_HEAD);
+      const prior = tableCode(3, 16);
+      prior.foresee?.(codes);
+      for (const code of codes) prior.push(stack, code);
+      const there = stack.bits;
+      const back = tableCode(3, 16);
+      for (const code of codes.toReversed()) expect(back.pop(stack)).toEqual(code);
+      expect([stack.head, stack.words.length]).toEqual([LEAST_HEAD, 0]);
+      return there - LEAST_BITS;
+    };
+    const draw = (below: number) =>
+      Array.from({ length: 600 }, (_, i) => Uint32Array.from(stream(1, i, "codes").integers(3, below)));
+    expect(bits(draw(16)) / (600 * 3 * 4)).toBeCloseTo(1, 1);
+    expect(bits(draw(2)) / (600 * 3 * 1)).toBeCloseTo(1, 1); // 2 of 16 rows: 1 bit, not 4
+    expect(bits(draw(1))).toBeLessThan(60);
+  });
+});
+
 describe("names", () => {
   it("are those of PNG files, whatever a picture was", () => {
     expect(["a.png", "b/A.PNG", "a.jpg", "12"].map(fileName)).toEqual(["a.png", "b/A.PNG", "a.jpg.png", "12.png"]);
@@ -51,7 +89,7 @@ describe("the rate", () => {
   const size: Size = [1, 8, 8];
 
   const cases = [
-    [{ likelihood: "bernoulli" }, "two", 2],
+    [{ likelihood: "bernoulli" }, "two", 1],
     [{ likelihood: "logistic" }, "all", 1],
     [{ likelihood: "gaussian", deviation: 0.1 }, "middle", 1], // no level near the ends, whose mass a density does not have
   ] as const;
