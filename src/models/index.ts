@@ -18,7 +18,9 @@ const registry = new Map<string, () => Promise<Architecture>>([
   ["qwen3", async () => (await import("./qwen3.ts")).qwen3],
   ["phi3", async () => (await import("./phi3.ts")).phi3],
   ["gemma3_text", async () => (await import("./gemma3-text.ts")).gemma3Text],
+  ["ae", async () => (await import("./ae.ts")).ae],
   ["vae", async () => (await import("./vae.ts")).vae],
+  ["vqvae", async () => (await import("./vqvae.ts")).vqvae],
 ]);
 
 /** `model_type` of files -> the name that people use, where the two differ. */

@@ -4,6 +4,7 @@
  * N batch · C channels in · O channels out · G groups · K kernel · L, M places in and out, one letter per axis
  */
 import { ConfigError } from "../errors.ts";
+import type { Initializer } from "../graph/index.ts";
 import { parameter, type Tensor } from "../tensor/index.ts";
 import { requireOptions, requireSizes } from "./arguments.ts";
 import { uniformInit } from "./init.ts";
@@ -22,6 +23,9 @@ export interface ConvOptions<B extends boolean = boolean> {
   readonly groups?: number;
   /** Default true. */
   readonly bias?: B;
+  /** What weights and biases start with; by default both uniform in ±1/√(inputs of one place), as in torch.nn. */
+  readonly weightInit?: Initializer;
+  readonly biasInit?: Initializer;
 }
 
 /** How a kernel moves over its output. */
@@ -32,7 +36,15 @@ export interface ConvTransposeOptions<B extends boolean = boolean> extends Omit<
   readonly outputPadding?: PerAxis;
 }
 
-const KINDS = { stride: "any", padding: "any", dilation: "any", groups: "number", bias: "boolean" } as const;
+const KINDS = {
+  stride: "any",
+  padding: "any",
+  dilation: "any",
+  groups: "number",
+  bias: "boolean",
+  weightInit: "function",
+  biasInit: "function",
+} as const;
 
 function requireGroups(name: string, C: number, O: number, groups: number): void {
   requireSizes(name, { C, O });
@@ -43,9 +55,10 @@ function requireGroups(name: string, C: number, O: number, groups: number): void
 }
 
 /** Weight [.., .., K..] and bias [O], uniform in ±1/√(inputs of one place), as torch.nn has it. */
-function kernelParts<B extends boolean>(shape: readonly number[], O: number, bias: B | undefined) {
+function kernelParts<B extends boolean>(shape: readonly number[], O: number, options: Omit<ConvOptions<B>, "padding">) {
   const init = uniformInit(1 / Math.sqrt(product(shape.slice(1))));
-  return { weight: parameter(shape, init), bias: optional(bias, () => parameter([O], init)) };
+  const { bias, weightInit = init, biasInit = init } = options;
+  return { weight: parameter(shape, weightInit), bias: optional(bias, () => parameter([O], biasInit)) };
 }
 
 const addBias = (y: Tensor, bias: Tensor | undefined): Tensor =>
@@ -73,7 +86,7 @@ function convolution<B extends boolean>(
   if (same && stride.some((step) => step !== 1))
     throw new ConfigError(`${name}: padding "same" needs stride 1, got [${stride}]; give the padding as a number`);
   const window = { stride, dilation, groups, padding: each(same ? 0 : padding, 0) };
-  return tensorLayer(name, kernelParts([O, C / groups, ...kernel], O, options.bias), ({ weight, bias }, x: Tensor) =>
+  return tensorLayer(name, kernelParts([O, C / groups, ...kernel], O, options), ({ weight, bias }, x: Tensor) =>
     addBias((same ? padSame(x, kernel, dilation) : x).conv(weight, window), bias),
   );
 }
@@ -96,10 +109,8 @@ function transposed<B extends boolean>(
     outputPadding: each(outputPadding, 0),
     groups,
   };
-  return tensorLayer(
-    name,
-    kernelParts([C, O / groups, ...each(size)], O, options.bias),
-    ({ weight, bias }, x: Tensor) => addBias(x.convTranspose(weight, window), bias),
+  return tensorLayer(name, kernelParts([C, O / groups, ...each(size)], O, options), ({ weight, bias }, x: Tensor) =>
+    addBias(x.convTranspose(weight, window), bias),
   );
 }
 

@@ -4,6 +4,7 @@ export { AdditiveAttention, DotAttention, GeneralAttention, type MemoryOptions }
 export * from "./attention.ts";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batch-norm.ts";
 export * from "./cache.ts";
+export { Codebook, type CodebookOptions, type Quantised } from "./codebook.ts";
 export * from "./convolution.ts";
 export { CRF, type CRFScores, crfLoss } from "./crf.ts";
 export { type CTCOptions, ctcLoss } from "./ctc.ts";

@@ -62,6 +62,8 @@ function requireModel(model: LatentModel, known: Learned, conditional: boolean):
       `model: expected pictures of ${known.width}x${known.height}x${known.channels}, as the data have, got ${W}x${H}x${C}; leave num_channels, image_height and image_width out`,
     );
   const K = conditional ? known.labels.length : 0;
+  if (K > 0 && model.classes === 0)
+    throw new ConfigError("option: conditional: this model takes no labels; leave it out, or choose vae");
   if (model.classes !== K)
     throw new ConfigError(
       `model: expected ${K} classes, got ${model.classes}; leave num_labels out, and say conditional=true for a model that is told labels`,

@@ -9,7 +9,6 @@ const image = {
   num_channels: whole(1, 4).optional().describe("channels of an image; by default the data's"),
   image_height: whole(1, 16384).optional().describe("rows of an image; by default the data's"),
   image_width: whole(1, 16384).optional().describe("columns of an image; by default the data's"),
-  num_labels: whole(1, 1e6).optional().describe("classes that encoder and decoder are told, where it is conditional"),
 };
 
 const likelihoods = {
@@ -22,15 +21,22 @@ const likelihoods = {
     .describe("of a gaussian likelihood (default: the decoder says one for each value)"),
 };
 
-/** Layers of encoder and decoder. */
-const nets = {
-  encoder: z.enum(["dense", "conv"]).default("dense").describe("layers of encoder and decoder"),
-  hidden_size: whole(1, 65536).default(200).describe("width of dense layers"),
-  num_layers: whole(1, 8).default(2).describe("dense layers, or convolutions that halve the image"),
+/** Convolutions of encoder and decoder, as many that each halve the image. */
+export const convolutions = {
+  num_layers: whole(1, 8).default(2).describe("convolutions that halve the image"),
   conv_channels: whole(1, 4096)
     .default(32)
     .describe("channels of the first convolution; each other one has twice as many"),
   activation: z.enum(["tanh", "relu", "elu", "gelu", "silu"]).optional().describe("between layers (default: relu)"),
+};
+
+/** Layers of encoder and decoder. */
+const nets = {
+  ...convolutions,
+  encoder: z.enum(["dense", "conv"]).default("dense").describe("layers of encoder and decoder"),
+  hidden_size: whole(1, 65536).default(200).describe("width of dense layers"),
+  num_layers: whole(1, 8).default(2).describe("dense layers, or convolutions that halve the image"),
+  num_labels: whole(1, 1e6).optional().describe("classes that encoder and decoder are told, where it is conditional"),
 };
 
 const latent = { latent: whole(1, 65536).default(16).describe("dimensions of a code") };
@@ -41,7 +47,7 @@ export const imageKeys = { ...image, ...likelihoods };
 export const latentConfig = z.strictObject({ ...latent, ...nets, ...imageKeys });
 export type LatentConfig = z.infer<typeof latentConfig>;
 /** What all of them say. */
-export type ImageConfig = z.infer<z.ZodObject<typeof imageKeys>>;
+export type ImageConfig = z.infer<z.ZodObject<typeof imageKeys>> & Partial<Pick<LatentConfig, "num_labels">>;
 
 /** Channels, height and width of an image. */
 export type ImageSize = readonly [channels: number, height: number, width: number];

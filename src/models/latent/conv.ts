@@ -9,7 +9,7 @@ import { activations, Conv2d, ConvTranspose2d, module, times } from "../../nn/in
 import { product } from "../../nn/sizes.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { ImageSize, LatentConfig } from "./config.ts";
-import { ACTIVATION, Dense } from "./dense.ts";
+import { ACTIVATION, Dense, glorot } from "./dense.ts";
 import { besideLabels } from "./labels.ts";
 
 /** Height and width of the image, and after each of `levels` halvings. */
@@ -28,11 +28,17 @@ type Convolutions = Pick<LatentConfig, "num_layers" | "conv_channels" | "activat
 const widths = ({ num_layers, conv_channels }: Convolutions): number[] =>
   times(num_layers, (i) => conv_channels * 2 ** i);
 
+/** What kernels 3 × 3 start with. */
+const kernel = (I: number, O: number) => glorot(9 * I, 9 * O);
+
 /** images [B, C, H, W] -> [B, D, H', W']. */
 export function downwards(config: Convolutions, [C]: ImageSize) {
   const activate = activations[config.activation ?? ACTIVATION];
   const D = widths(config);
-  const layers = D.map((O, i) => Conv2d(D[i - 1] ?? C, O, 3, { stride: 2, padding: 1 }));
+  const layers = D.map((O, i) => {
+    const I = D[i - 1] ?? C;
+    return Conv2d(I, O, 3, { stride: 2, padding: 1, ...kernel(I, O) });
+  });
   return module("Downwards", { layers }, (own, images: Tensor) =>
     own.layers.reduce((x, layer) => activate(layer(x)), images),
   );
@@ -45,9 +51,10 @@ export function upwards(config: Convolutions, image: ImageSize, I: number, O: nu
   const layers = D.map((_, level) => {
     const [[h, w], inner] = [sizes[level] ?? [1, 1], D[level + 1] ?? I];
     const outputPadding = [1 - (h % 2), 1 - (w % 2)]; // 2⌈n/2⌉ - 1 + padding is n
-    return ConvTranspose2d(inner, D[level] ?? 1, 3, { stride: 2, padding: 1, outputPadding });
+    const outer = D[level] ?? 1;
+    return ConvTranspose2d(inner, outer, 3, { stride: 2, padding: 1, outputPadding, ...kernel(inner, outer) });
   }).reverse();
-  const parts = { layers, output: Conv2d(D[0] ?? 1, O, 3, { padding: 1 }) };
+  const parts = { layers, output: Conv2d(D[0] ?? 1, O, 3, { padding: 1, ...kernel(D[0] ?? 1, O) }) };
   return module("Upwards", parts, (own, x: Tensor) =>
     own.output(own.layers.reduce((y, layer) => activate(layer(y)), x)),
   );

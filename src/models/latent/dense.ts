@@ -10,9 +10,14 @@ import type { Tensor } from "../../tensor/index.ts";
 import type { ImageSize, LatentConfig } from "./config.ts";
 import { besideLabels } from "./labels.ts";
 
-/** x [B, I] -> [B, O], starting uniform in ±√(6/(I + O)) with biases of 0. Glorot & Bengio 2010. */
-export const Dense = (I: number, O: number) =>
-  Linear(I, O, { weightInit: uniformInit(Math.sqrt(6 / (I + O))), biasInit: constantInit(0) });
+/** Weights uniform in ±√(6/(I + O)) of I inputs and O outputs, and biases of 0. Glorot & Bengio 2010. */
+export const glorot = (I: number, O: number) => ({
+  weightInit: uniformInit(Math.sqrt(6 / (I + O))),
+  biasInit: constantInit(0),
+});
+
+/** x [B, I] -> [B, O]. */
+export const Dense = (I: number, O: number) => Linear(I, O, glorot(I, O));
 
 /** What stands between layers where a configuration does not say. */
 export const ACTIVATION = "relu";

@@ -34,7 +34,15 @@ export function latentModel(config: ImageConfig, coding: Coding): LatentModel {
   });
 }
 
-export { type ImageSize, imageKeys, imageSize, type LatentConfig, latentConfig, likelihoodOf } from "./config.ts";
+export {
+  convolutions,
+  type ImageSize,
+  imageKeys,
+  imageSize,
+  type LatentConfig,
+  latentConfig,
+  likelihoodOf,
+} from "./config.ts";
 export { downwards, innermost, upwards } from "./conv.ts";
-export { Dense } from "./dense.ts";
+export { Dense, glorot } from "./dense.ts";
 export type { Codebook, LatentModel, Posterior } from "./head.ts";
