@@ -199,6 +199,66 @@ describe("weights of a step", () => {
   });
 });
 
+describe.each([
+  ["ae", {}, { latent: 3, hidden_size: 32 }],
+  ["vqvae", { binarize: "dynamic" }, { codebook_size: 6, embedding_dim: 4, conv_channels: 4 }],
+  ["vae", {}, { encoder: "conv", likelihood: "logistic", latent: 2, hidden_size: 8, conv_channels: 4 }],
+] as const)("%s %j", (name, more, config) => {
+  const given = { ...options, ...more, config, steps: 8, evalEvery: 3 } as TrainOptions<"reconstruct">;
+
+  test("interrupted and resumed, it ends with the same bits", async () => {
+    const [whole, parted] = [memory(), memory()];
+    await train(name, { ...given, store: whole });
+    for await (const event of train(name, { ...given, store: parted }))
+      if (event.event === "step" && event.step === 5) break;
+    expect(await resume(parted, { data, val })).toMatchObject({ step: 8, firstStep: 6 });
+    expect(bytes(parted.states.at(-1))).toEqual(bytes(whole.states.at(-1)));
+  });
+
+  test("is measured, reconstructs, samples and interpolates", async () => {
+    const store = memory();
+    await train(name, { ...given, store });
+    const { scores } = await evaluate(store, { data: val, threads: 1, baselines: false });
+    const { elbo, reconstruction = 0, rate = 0, kl = 0, nll } = scores;
+    if (name === "ae") expect(elbo).toBeUndefined();
+    else expect(elbo).toBeCloseTo(-reconstruction - rate - kl, 9);
+    if (name === "vqvae") expect(rate).toBeCloseTo(16 * Math.log(6), 3);
+    expect(nll === undefined).toBe(name !== "vae");
+    const model = await open(store, { task: "reconstruct", threads: 1 });
+    const [a, b] = (await model.pictures(val)) as [Picture, Picture];
+    for (const pictures of [await model.sample({ n: 3 }), await model.interpolate(a, b, { steps: 3 })])
+      expect(pictures.map(({ width, height, channels }) => [width, height, channels])).toEqual(
+        Array(3).fill([14, 14, 1]),
+      );
+    const [found] = await listOf(model.predict([a]));
+    expect(found?.rate === undefined).toBe(name === "ae");
+    await model.release();
+  });
+});
+
+test("how often rows of a codebook stood at each place is kept, and samples are drawn by it", async () => {
+  const store = memory();
+  await train("vqvae", {
+    ...options,
+    config: { codebook_size: 6, embedding_dim: 4, conv_channels: 4 },
+    steps: 6,
+    store,
+  });
+  const { counts } = store.files["calibration.json"] as { counts: number[][] };
+  expect(counts.map((row) => row.reduce((a, b) => a + b, 0))).toEqual(Array(16).fill(60));
+  const model = await open(store, { task: "reconstruct", threads: 1 });
+  expect(model.known.counts).toEqual(counts);
+  await model.release();
+});
+
+test("a model that draws no codes has no KL to weigh, and one without labels cannot be told any", async () => {
+  const given = { ...options, steps: 2 } as const;
+  await expect(Promise.resolve(train("ae", { ...given, beta: 4 }))).rejects.toThrow("this model draws none");
+  await expect(Promise.resolve(train("vqvae", { ...given, conditional: true }))).rejects.toThrow(
+    "option: conditional: this model takes no labels; leave it out, or choose vae",
+  );
+});
+
 test("a conditional model is told classes: samples of one, and labels where pictures come in", async () => {
   const store = memory();
   await trainOn("vae", { store, conditional: true, steps: 10 });
