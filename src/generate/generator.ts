@@ -44,6 +44,7 @@ export class IdGenerator implements AsyncDisposable {
       ids: input("ids", ["B", "T"], "i32"),
       lengths: input("lengths", ["B"], "i32"),
       past: input("past", ["B"], "i32"),
+      ...(model.foresees && { total: input("total", ["B"], "i32") }),
     };
     const before = inputsOf(model.carried);
     const { logits, carried } = model.step(piece, before);

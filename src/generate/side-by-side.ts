@@ -91,6 +91,12 @@ export class SideBySide implements AsyncDisposable {
     );
   }
 
+  /** Whether what was kept of a text was computed otherwise than the text is, now that it is longer. */
+  #isOutgrown(past: number, more: number): boolean {
+    const { anew = Number.POSITIVE_INFINITY } = this.#model;
+    return past > 0 && past <= anew && past + more > anew;
+  }
+
   /**
    * Takes up what a row asks for. Where the positions that are learned end, the newer half of its text is read anew from
    * position 0.
@@ -105,6 +111,9 @@ export class SideBySide implements AsyncDisposable {
       const kept = row.past === 0 ? context : Math.max(1, Math.floor(context / 2));
       request.ids = Int32Array.from(row.text.slice(-kept));
       row.past = 0;
+    } else if (this.#isOutgrown(row.past, request.ids.length)) {
+      request.ids = Int32Array.from(row.text.slice(-(row.past + request.ids.length)));
+      row.past = 0;
     }
     return [row, request];
   }
@@ -118,13 +127,15 @@ export class SideBySide implements AsyncDisposable {
     const rows = this.#rows.length;
     const of = new Map(requests);
     const width = Math.min(PIECE, Math.max(...requests.map(([, { ids }]) => ids.length)));
-    const [ids, lengths] = [new Int32Array(rows * width), new Int32Array(rows)];
+    const [ids, lengths, total] = [new Int32Array(rows * width), new Int32Array(rows), new Int32Array(rows)];
     for (const [b, row] of this.#rows.entries()) {
-      const fresh = of.get(row)?.ids.subarray(0, width) ?? new Int32Array();
+      const left = of.get(row)?.ids ?? new Int32Array();
+      const fresh = left.subarray(0, width);
       ids.set(fresh, b * width);
       lengths[b] = fresh.length;
+      total[b] = row.past + left.length;
     }
-    const logits = await this.#run(ids, lengths);
+    const logits = await this.#run(ids, lengths, total);
     for (const [b, row] of this.#rows.entries()) {
       const request = of.get(row);
       if (!request || lengths[b] === 0) continue;
@@ -135,12 +146,17 @@ export class SideBySide implements AsyncDisposable {
   }
 
   /** ids [B, T], of which the first lengths [B] of each row count -> logits [B, V]. */
-  async #run(ids: Int32Array, lengths: Int32Array): Promise<Float32Array> {
+  async #run(ids: Int32Array, lengths: Int32Array, total: Int32Array): Promise<Float32Array> {
     const rows = this.#rows.length;
     const past = Int32Array.from(this.#rows, (row) => row.past);
     const i32 = (data: Int32Array, shape: readonly number[]): OrtTensor =>
       toOrt(this.#program.engine, { data, shape, dtype: "i32" });
-    const piece = { ids: i32(ids, [rows, ids.length / rows]), lengths: i32(lengths, [rows]), past: i32(past, [rows]) };
+    const piece = {
+      ids: i32(ids, [rows, ids.length / rows]),
+      lengths: i32(lengths, [rows]),
+      past: i32(past, [rows]),
+      ...(this.#model.foresees && { total: i32(total, [rows]) }),
+    };
     const results = await this.#program.runOrt({ ...piece, ...this.#state.inputs, ...this.#cache.inputs });
     this.#state.advance(results);
     this.#state.keep();

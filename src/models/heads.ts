@@ -39,6 +39,10 @@ export interface CausalModel extends Model<"ids", "logits"> {
    * called "S", a cache, whose next values are those of the new ids alone.
    */
   readonly carried: Readonly<Record<string, Spec>>;
+  /** Whether steps want to know how long a text is once all of it that is there is read: `total` of a piece. */
+  readonly foresees?: boolean;
+  /** A text that becomes longer than so many ids is read anew: what was kept of it was computed otherwise. */
+  readonly anew?: number | undefined;
   /** The next piece of a text after what was carried -> logits [B, V] of the id that follows it, and what to carry on. */
   step(piece: Piece, carried: Carried): { logits: Tensor; carried: Carried };
   /**
@@ -56,6 +60,8 @@ export interface Piece {
   readonly lengths: Tensor;
   /** How many ids came before in each row: [B]. */
   readonly past: Tensor;
+  /** How many ids each row has with all that are still to be read, where the model foresees: [B]. */
+  readonly total?: Tensor;
 }
 
 /** ids [B, T] of which the first lengths [B] of each row are meant -> logits [B, K]. */

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { real, whole } from "../schema.ts";
 import { inRope, ropeSpellings, rotary, shared, sizes } from "./decoder/config.ts";
 import { decoder } from "./decoder/index.ts";
+import { originalOf, seesLength } from "./decoder/rope.ts";
 import { shapeOf } from "./decoder/shape.ts";
 import { window } from "./decoder/windows.ts";
 
@@ -41,6 +42,12 @@ export const phi3 = decoder({
     const shape = shapeOf(config);
     const turned = Math.trunc(shape.headWidth * config.partial_rotary_factor);
     const rope = { ...shape.rope(0), width: turned, original: config.original_max_position_embeddings };
-    return { ...shape, fused: true, rope: () => rope, window: () => config.sliding_window ?? undefined };
+    return {
+      ...shape,
+      fused: true,
+      rope: () => rope,
+      window: () => config.sliding_window ?? undefined,
+      anew: seesLength(rope) ? originalOf(rope) : undefined, // its other factors turn all keys by other angles
+    };
   },
 });

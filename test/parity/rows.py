@@ -180,5 +180,6 @@ ROWS = [
     Row("qwen2", qwen2),
     Row("qwen3", qwen3),
     Row("phi3", phi3),
+    Row("phi3-longrope", lambda draw: phi3(draw, "longrope"), ("causal",)),
     Row("gemma3_text", gemma3_text),
 ]

@@ -55,7 +55,7 @@ const SandwichBlock = (shape: Shape, layer: number) =>
 /** Turns of the tokens' places, the same for all blocks with the same rotary positions. */
 function turnsOf(ids: Tensor, piece: Piece | undefined): (rope: Rope) => Turn {
   const positions = piece ? placesAfter(piece.past, ids.dim(1)) : arange(ids.dim(1)); // [B, T] or [T]
-  const length = piece ? piece.past.add(piece.lengths) : positions.max().add(1); // [B] or []
+  const length = piece ? (piece.total ?? piece.past.add(piece.lengths)) : positions.max().add(1); // [B] or []
   const known = new Map<Rope, Turn>();
   return (rope) => {
     const turn = known.get(rope) ?? ropeTurns(rope, positions, length);

@@ -4,6 +4,7 @@ import { parameter, type Tensor } from "../../tensor/index.ts";
 import { type CausalModel, type ClassesModel, causalInputs, classesInputs, guarded, guardedCausal } from "../heads.ts";
 import { Decoder, keptOf } from "./decoder.ts";
 import { balance, type Routed } from "./mlp.ts";
+import { seesLength } from "./rope.ts";
 import type { Shape } from "./shape.ts";
 
 /** x [.., C] -> [.., N], without bias. */
@@ -30,6 +31,8 @@ export function causal(shape: Shape): CausalModel {
       return routed ? { logits: all, balance: balance(routed).mul(weight) } : { logits: all };
     },
     carried: keptOf(shape),
+    foresees: Array.from({ length: shape.layers }, (_, layer) => shape.rope(layer)).some(seesLength),
+    ...(shape.anew !== undefined && { anew: shape.anew }),
     step(piece, carried) {
       const cache = new KeyValueCache(piece.past, carried);
       const x = decoder(piece.ids, { after: { piece, cache } });

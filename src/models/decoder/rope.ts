@@ -79,6 +79,13 @@ export function contextOf(positions: number, scaling: RopeScaling | null): numbe
   return kindOf(scaling) === "dynamic" ? Math.floor(positions * Number(scaling?.factor)) : positions;
 }
 
+/** O: positions that were trained on first. */
+export const originalOf = ({ original, scaling, positions }: Rope): number =>
+  original ?? Number(scaling?.original_max_position_embeddings ?? positions);
+
+/** Whether angles depend on how long the text is. */
+export const seesLength = ({ scaling }: Rope): boolean => ["dynamic", "longrope"].includes(kindOf(scaling));
+
 /** Angles of all pairs, which may depend on the length of the text [B], and a factor of what is turned. */
 interface Speeds {
   readonly of: (length: Tensor) => Tensor;
@@ -116,7 +123,7 @@ function dynamic({ theta, width: R, positions: M }: Rope, { factor: f }: Scaling
 /** Slow pairs closer together, fast ones as they were, a ramp between. Peng et al. 2023, arXiv 2309.00071. */
 function yarn(rope: Rope, given: Scaling<"yarn">): Speeds {
   const { theta, width: R, positions } = rope;
-  const O = rope.original ?? given.original_max_position_embeddings ?? positions;
+  const O = originalOf(rope);
   const f = given.factor ?? positions / O;
   const pairTurning = (turns: number) => (R * Math.log(O / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
   const [first, last] = [pairTurning(given.beta_fast || 32), pairTurning(given.beta_slow || 1)];
@@ -139,7 +146,7 @@ function yarnFactor(f: number, { mscale, mscale_all_dim }: Scaling<"yarn">): num
 /** By the length of a turn: short ones stay, those longer than the text that was trained on are stretched. Llama 3.1. */
 function llama3(rope: Rope, given: Scaling<"llama3">): Speeds {
   const { factor, low_freq_factor: low, high_freq_factor: high } = given;
-  const O = rope.original ?? given.original_max_position_embeddings ?? rope.positions;
+  const O = originalOf(rope);
   const speeds = plain(rope).map((speed) => {
     const turns = (O * speed) / (2 * Math.PI);
     if (turns > high) return speed;
@@ -153,7 +160,7 @@ function llama3(rope: Rope, given: Scaling<"llama3">): Speeds {
 /** A factor for each pair, another set of them for texts longer than O. Ding et al. 2024, arXiv 2402.13753. */
 function longrope(rope: Rope, given: Scaling<"longrope">): Speeds {
   const { width: R, positions } = rope;
-  const O = rope.original ?? given.original_max_position_embeddings ?? positions;
+  const O = originalOf(rope);
   const f = given.factor ?? positions / O;
   const [short, long] = [given.short_factor, given.long_factor].map((by) => {
     if (by.length !== R / 2)

@@ -29,6 +29,8 @@ export interface Shape {
   readonly headWidth: number;
   /** Tokens it sees together. */
   readonly context: number;
+  /** Longer texts than this are read anew; undefined where what was kept of them stays right. */
+  readonly anew: number | undefined;
   readonly activation: Activation;
   /** A normalisation of so many numbers. */
   readonly norm: (size: number) => ReturnType<typeof RMSNorm>;
@@ -103,6 +105,7 @@ export function shapeOf(config: Sizes): Shape {
     heads: config.num_attention_heads,
     keyHeads: keyHeads(config),
     headWidth: D,
+    anew: undefined,
     context: contextOf(positions, rope_scaling),
     activation: config.hidden_act,
     norm: (size) => RMSNorm(size, config.rms_norm_eps),
