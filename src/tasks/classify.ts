@@ -172,7 +172,7 @@ class Encoding {
     this.#numbers = new Map(labels.map((label, i) => [label, i]));
   }
   ids(text: string): Int32Array {
-    return this.tokenizer.encode(text).slice(0, this.length);
+    return this.tokenizer.encode(text, { specialTokens: true }).slice(0, this.length);
   }
   example(text: string, label: string, place: string): Labelled {
     return { ids: this.ids(text), label: this.number(label, place) };

@@ -1,15 +1,15 @@
 /** What a new training takes over from a run or checkpoint. */
 import { reconcile, requireFit, type Store, unexpected } from "../checkpoint/index.ts";
 import { CheckpointError } from "../errors.ts";
-import { loadArchitecture, modelName } from "../models/index.ts";
+import { modelName } from "../models/index.ts";
 import { type Feeds, initialValues } from "../runtime/index.ts";
-import { readDescription } from "./open.ts";
+import { publishedArchitecture, readDescription } from "./open.ts";
 import type { Plan } from "./plan.ts";
 
 /** What a checkpoint brings to a new training: its configuration, and the files that describe it. */
 export async function startFrom(store: Store, modelType: string) {
   const found = await readDescription(store);
-  const architecture = await loadArchitecture(String(found["config.json"]?.model_type));
+  const architecture = await publishedArchitecture(found["config.json"] ?? {});
   if (architecture.modelType !== modelType)
     throw new CheckpointError(
       `from ${store.where}: expected a model called ${modelName(modelType)}, got ${modelName(architecture.modelType)}; train that model`,

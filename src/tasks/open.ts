@@ -27,10 +27,26 @@ export async function readDescription(store: Store): Promise<Description> {
   throw new CheckpointError(`${store.where}: expected a run or checkpoint, got no config.json there; check the path`);
 }
 
-/** The task that a run was trained for; of a foreign checkpoint, what its architecture is mostly used for. */
+/** The architecture that a config.json names. Throws CheckpointError where it names none. */
+export function publishedArchitecture({ model_type }: Json): Promise<Architecture> {
+  if (typeof model_type === "string") return loadArchitecture(model_type);
+  throw new CheckpointError(
+    `config.json: expected "model_type", the name of an architecture, got ${model_type === undefined ? "none" : shown(model_type)}; add it`,
+  );
+}
+
+/** What transformers calls a model of some kind, and the task that it is for. */
+const PUBLISHED: readonly (readonly [kind: RegExp, task: string])[] = [[/ForSequenceClassification$/, "classify"]];
+
+/**
+ * The task that a run was trained for; of a foreign checkpoint, what its kind of model is for, or else what its architecture
+ * is mostly used for.
+ */
 export async function describedTask({ "task.json": task, "config.json": config = {} }: Description): Promise<Task> {
   if (task) return loadTask(String(task.task));
-  return defaultTask(await loadArchitecture(String(config.model_type)));
+  const [kind] = [config.architectures].flat();
+  const known = PUBLISHED.find(([pattern]) => typeof kind === "string" && pattern.test(kind));
+  return known ? loadTask(known[1]) : defaultTask(await publishedArchitecture(config));
 }
 
 /** A model with its task and its weights. */
@@ -50,7 +66,7 @@ export interface Opened {
 export async function describe(store: Store): Promise<Omit<Opened, "values">> {
   const found = await readDescription(store);
   const published = found["config.json"] ?? {};
-  const architecture = await loadArchitecture(String(published.model_type));
+  const architecture = await publishedArchitecture(published);
   const task = await describedTask(found);
   const options = checked(task.options, (found["task.json"]?.options ?? {}) as Json, "task.json");
   const config = architecture.read(published);
