@@ -298,17 +298,36 @@ export {
 // Data
 
 export {
+  type AugmentedAt,
+  type AugmentOptions,
+  augmented,
+  centered,
+  cropped,
   type DataGiven,
   type Dataset,
+  decodePicture,
+  encodePng,
+  encodeWebp,
   epochs,
   type Features,
+  fitted,
+  grid,
+  imagesOf,
   listed,
   logMel,
   type MelSettings,
+  normalized,
+  type Picture,
+  type PictureOptions,
+  type Pictures,
   padded,
+  picturesOf,
+  type Resampling,
   type Row,
   readWav,
+  recolored,
   resample,
+  resized,
   type Sound,
   type Source,
 } from "./data/index.ts";
@@ -326,7 +345,7 @@ export { type Decoder, readTokenizer, type Tokenizer, trainBpe, trainChar, train
 
 // Files
 
-export { loadIdx, loadWeights, saveWeights } from "./files/index.ts";
+export { loadIdx, loadWeights, type ReadPicturesOptions, readPictures, saveWeights } from "./files/index.ts";
 
 // Models and tasks
 

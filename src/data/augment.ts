@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { type RandomStream, stream } from "../runtime/random.ts";
 import { checked, probability, real, whole } from "../schema.ts";
-import type { Picture } from "./picture.ts";
+import { type Picture, requirePicture } from "./picture.ts";
 import { cropped } from "./resize.ts";
 
 /** What may happen to a picture; all off unless asked for. */
@@ -17,7 +17,7 @@ export const augmentOptions = {
   rotate: real(0, 180).default(0).describe("turn by at most so many degrees, either way"),
   erase: probability().default(0).describe("probability that a rectangle is blackened"),
 };
-const schema = z.object(augmentOptions);
+const schema = z.strictObject(augmentOptions);
 export type AugmentOptions = z.input<typeof schema>;
 
 /** Every line of a picture from right to left. */
@@ -89,6 +89,7 @@ const DRAWS = 9;
 
 /** A picture as it comes out of `draw`. Throws ConfigError. */
 export function augment(picture: Picture, options: AugmentOptions, draw: RandomStream): Picture {
+  requirePicture("augment", picture);
   const { flip, pad, rotate, erase } = checked(schema, options, "augment");
   const [mirror = 0, x = 0, y = 0, turn = 0, hide = 0, ...where] = draw.fillUniform(new Float64Array(DRAWS));
   let changed = flip && mirror < 0.5 ? flipped(picture) : picture;
@@ -98,9 +99,14 @@ export function augment(picture: Picture, options: AugmentOptions, draw: RandomS
   return hide < erase ? erasedAt(changed, where) : changed;
 }
 
-/** Example number `example` as `epoch` sees it, both from 0. Throws ConfigError. */
-export const augmented = (
-  picture: Picture,
-  options: AugmentOptions,
-  at: { readonly seed: number; readonly epoch: number; readonly example: number },
-): Picture => augment(picture, options, stream(at.seed, at.epoch, `augment ${at.example}`));
+const number = () => whole(0, Number.MAX_SAFE_INTEGER);
+const place = z.strictObject({ seed: number(), epoch: number(), example: number() });
+
+/** Which example is meant, in which epoch, both from 0. */
+export type AugmentedAt = z.output<typeof place>;
+
+/** Example number `example` as `epoch` sees it. Throws ConfigError. */
+export function augmented(picture: Picture, options: AugmentOptions, at: AugmentedAt): Picture {
+  const { seed, epoch, example } = checked(place, at, "augmented");
+  return augment(picture, options, stream(seed, epoch, `augment ${example}`));
+}

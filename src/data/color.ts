@@ -1,5 +1,6 @@
 /** Pictures in gray and in color. */
-import type { Picture } from "./picture.ts";
+import { ConfigError, shown } from "../errors.ts";
+import { type Picture, requirePicture } from "./picture.ts";
 
 /** What is seen of a value with alpha before white. */
 const overWhite = (value: number, alpha: number): number => Math.round((value * alpha + 255 * (255 - alpha)) / 255);
@@ -7,8 +8,11 @@ const overWhite = (value: number, alpha: number): number => Math.round((value * 
 /** Luma of ITU-R BT.601 in 16 bits, as Pillow's "L": (19595 R + 38470 G + 7471 B + 2^15) / 2^16. */
 const luma = (r: number, g: number, b: number): number => (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
 
-/** A picture in gray (1 channel) or in red, green and blue (3 channels); what has alpha is laid over white. */
+/** A picture in gray (1 channel) or in red, green and blue (3 channels); what has alpha is laid over white. Throws ConfigError. */
 export function recolored(picture: Picture, color: "gray" | "rgb"): Picture {
+  requirePicture("recolored", picture);
+  if (color !== "gray" && color !== "rgb")
+    throw new ConfigError(`recolored: expected "gray" or "rgb", got ${shown(color)}`);
   const { channels: from, data } = picture;
   const channels = color === "gray" ? 1 : 3;
   if (from === channels) return picture;

@@ -63,18 +63,21 @@ export function normalized(images: HostTensor, mean: readonly number[], deviatio
   return { ...images, data: data.map((value, i) => (value - of(mean, i)) / of(deviation, i)), shape };
 }
 
+const MOST_COLUMNS = 1_000_000;
+const MOST_GAP = 1024;
+
 /**
  * Pictures that are alike side by side, row by row, `columns` in each, `gap` pixels of black apart. Throws DataError, and
  * ConfigError on a count that is none.
  */
 export function grid(pictures: readonly Picture[], columns: number, gap = 1): Picture {
   const { width, height, channels } = requireAlike("grid", pictures);
-  for (const [name, value, least] of [
-    ["columns", columns, 1],
-    ["gap", gap, 0],
+  for (const [name, value, least, most] of [
+    ["columns", columns, 1, MOST_COLUMNS],
+    ["gap", gap, 0, MOST_GAP],
   ] as const)
-    if (!Number.isInteger(value) || value < least)
-      throw new ConfigError(`grid: expected ${name} as a whole number from ${least}, got ${shown(value)}`);
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new ConfigError(`grid: expected ${name} as a whole number from ${least} to ${most}, got ${shown(value)}`);
   const across = Math.min(columns, pictures.length);
   const down = Math.ceil(pictures.length / across);
   const W = across * (width + gap) - gap;

@@ -1,6 +1,7 @@
 /** Examples: where they come from, in which order they are seen, how they become batches. */
 
 export {
+  type AugmentedAt,
   type AugmentOptions,
   augment,
   augmented,
@@ -34,7 +35,7 @@ export {
   readPictures,
 } from "./pictures.ts";
 export { resample } from "./resample.ts";
-export { centered, cropped, fitted, paddedBy, type Resampling, resized } from "./resize.ts";
+export { centered, cropped, fitted, type Resampling, resized } from "./resize.ts";
 export {
   type Grid,
   isMissing,

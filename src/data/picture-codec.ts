@@ -1,8 +1,8 @@
 /** Pictures of files, and files of pictures: PNG, JPEG and WebP. */
 import { codec } from "#codec";
-import { DataError, printable } from "../errors.ts";
+import { DataError, printable, shown } from "../errors.ts";
 import type { Pixels } from "./codec.ts";
-import type { Picture } from "./picture.ts";
+import { type Picture, requirePicture } from "./picture.ts";
 import { type PictureHeader, pictureHeader } from "./picture-header.ts";
 
 /** What went wrong in a decoder, on one line. */
@@ -37,6 +37,10 @@ async function decoded(bytes: Uint8Array, header: PictureHeader): Promise<Omit<P
  * pixels, and damage.
  */
 export async function decodePicture(bytes: Uint8Array, name: string): Promise<Picture> {
+  if (!(bytes instanceof Uint8Array))
+    throw new DataError(`decodePicture: expected bytes, got ${shown(bytes)}; give a Uint8Array`);
+  if (typeof name !== "string")
+    throw new DataError(`decodePicture: expected a name for messages, got ${shown(name)}; give a text`);
   try {
     return { name, ...(await decoded(bytes, pictureHeader(bytes))) };
   } catch (cause) {
@@ -44,8 +48,13 @@ export async function decodePicture(bytes: Uint8Array, name: string): Promise<Pi
   }
 }
 
-/** A PNG of a picture, which decodes to the same pixels; in a page of gray ones as colors. */
-export const encodePng = (picture: Picture): Promise<Uint8Array> => codec.encode(picture, "PNG");
+async function encoded(what: string, picture: Picture, format: "PNG" | "WebP"): Promise<Uint8Array> {
+  requirePicture(what, picture);
+  return codec.encode(picture, format);
+}
 
-/** A lossless WebP of a picture (Node). Throws DataError in a page. */
-export const encodeWebp = (picture: Picture): Promise<Uint8Array> => codec.encode(picture, "WebP");
+/** A PNG of a picture, which decodes to the same pixels. Throws DataError. */
+export const encodePng = (picture: Picture): Promise<Uint8Array> => encoded("encodePng", picture, "PNG");
+
+/** A lossless WebP of a picture (Node), of gray ones as colors. Throws DataError, always in a page. */
+export const encodeWebp = (picture: Picture): Promise<Uint8Array> => encoded("encodeWebp", picture, "WebP");

@@ -3,7 +3,7 @@
  *
  * C channels · H height · W width
  */
-import { DataError } from "../errors.ts";
+import { DataError, shown } from "../errors.ts";
 
 export interface Picture {
   /** The file's path in its folder, or the number of the picture in its file, from 0. */
@@ -21,10 +21,29 @@ export interface Picture {
 export const formOf = ({ width, height, channels }: Pick<Picture, "width" | "height" | "channels">): string =>
   `${width}x${height} with ${channels === 1 ? "1 channel" : `${channels} channels`}`;
 
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+
+/** Throws DataError on what is no picture. */
+export function requirePicture(what: string, given: unknown): asserts given is Picture {
+  const { name, width, height, channels, data } = (given ?? {}) as Partial<Picture>;
+  const sizes = isWhole(width) && isWhole(height) && [1, 3, 4].includes(channels ?? 0);
+  if (
+    sizes &&
+    typeof name === "string" &&
+    data instanceof Uint8Array &&
+    data.length === width * height * (channels ?? 0)
+  )
+    return;
+  throw new DataError(
+    `${what}: expected a picture { name, width, height, channels, data } with a byte for each value, got ${shown(given)}; see readPictures`,
+  );
+}
+
 /** The first of pictures that are alike. Throws DataError where there are none, or two differ in size or channels. */
 export function requireAlike(what: string, pictures: readonly Picture[]): Picture {
-  const [first] = pictures;
+  const [first] = Array.isArray(pictures) ? pictures : [];
   if (!first) throw new DataError(`${what}: expected pictures, got none; give one or more`);
+  for (const picture of pictures) requirePicture(what, picture);
   const odd = pictures.find((picture) => formOf(picture) !== formOf(first));
   if (!odd) return first;
   const cure =

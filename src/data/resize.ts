@@ -6,7 +6,7 @@
  * C channels · H height · W width
  */
 import { ConfigError, nearest, shown } from "../errors.ts";
-import type { Picture } from "./picture.ts";
+import { type Picture, requirePicture } from "./picture.ts";
 
 interface Filter {
   /** How far from the middle it reaches, in pixels of the result. */
@@ -144,6 +144,7 @@ function requireSize(what: string, width: number, height: number): void {
  * Throws ConfigError.
  */
 export function resized(picture: Picture, width: number, height: number, resampling: Resampling = "bilinear"): Picture {
+  requirePicture("resized", picture);
   requireSize("resized", width, height);
   if (!NAMES.includes(resampling))
     throw new ConfigError(
@@ -156,11 +157,22 @@ export function resized(picture: Picture, width: number, height: number, resampl
 }
 
 /**
- * The part of a picture of `width` by `height` whose left upper corner is at (`left`, `top`); what lies outside is `fill`.
+ * The part of a picture of `width` by `height` whose left upper corner is at (`left`, `top`), which may lie outside; what does
+ * is `fill`, so that (-2, -2) pads by 2.
  * Throws ConfigError.
  */
 export function cropped(picture: Picture, left: number, top: number, width: number, height: number, fill = 0): Picture {
+  requirePicture("cropped", picture);
   requireSize("cropped", width, height);
+  for (const [name, value, least, most] of [
+    ["left", left, -MOST_SIZE, MOST_SIZE],
+    ["top", top, -MOST_SIZE, MOST_SIZE],
+    ["fill", fill, 0, 255],
+  ] as const)
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new ConfigError(
+        `cropped: expected ${name} as a whole number from ${least} to ${most}, got ${shown(value)}`,
+      );
   const { channels: C } = picture;
   const data = new Uint8Array(width * height * C).fill(fill);
   const [from, to] = [Math.max(0, left), Math.min(picture.width, left + width)];
@@ -171,43 +183,30 @@ export function cropped(picture: Picture, left: number, top: number, width: numb
   return { ...picture, width, height, data };
 }
 
-/** The middle of a picture, padded with `fill` where it is smaller; of an odd rest the larger half lies right and below. */
-export const centered = (picture: Picture, width: number, height: number, fill = 0): Picture =>
-  cropped(
-    picture,
-    Math.floor((picture.width - width) / 2),
-    Math.floor((picture.height - height) / 2),
-    width,
-    height,
-    fill,
-  );
-
-/** A picture with `left`, `top`, `right` and `bottom` more pixels of `fill`. */
-export const paddedBy = (
-  picture: Picture,
-  [left, top, right, bottom]: readonly [number, number, number, number],
-  fill = 0,
-): Picture => cropped(picture, -left, -top, picture.width + left + right, picture.height + top + bottom, fill);
+/** The middle of a picture, padded with `fill` where it is smaller; of an odd rest the larger half lies right and below. Throws ConfigError. */
+export function centered(picture: Picture, width: number, height: number, fill = 0): Picture {
+  requirePicture("centered", picture);
+  requireSize("centered", width, height);
+  const [left, top] = [Math.floor((picture.width - width) / 2), Math.floor((picture.height - height) / 2)];
+  return cropped(picture, left, top, width, height, fill);
+}
 
 /**
  * A picture of `width` by `height` in its own proportions: of `cover` its largest part of that shape,
  * in the middle; of `contain` all, padded with `fill`. Throws ConfigError.
  */
-export function fitted(
-  picture: Picture,
-  width: number,
-  height: number,
-  how: "cover" | "contain",
-  { resampling = "bilinear" as Resampling, fill = 0 } = {},
-): Picture {
+export function fitted(picture: Picture, width: number, height: number, how: "cover" | "contain", fill = 0): Picture {
+  requirePicture("fitted", picture);
   requireSize("fitted", width, height);
+  if (how !== "cover" && how !== "contain")
+    throw new ConfigError(`fitted: expected "cover" or "contain", got ${shown(how)}`);
   const side = (size: number): number => Math.max(1, Math.round(size));
   if (how === "cover") {
     const [W, H] = [picture.height * (width / height), picture.width * (height / width)];
     const part = centered(picture, Math.min(picture.width, side(W)), Math.min(picture.height, side(H)));
-    return resized(part, width, height, resampling);
+    return resized(part, width, height);
   }
   const scale = Math.min(width / picture.width, height / picture.height);
-  const whole = resized(picture, side(picture.width * scale), side(picture.height * scale), resampling);
+  const whole = resized(picture, side(picture.width * scale), side(picture.height * scale));
   return centered(whole, width, height, fill);
 }

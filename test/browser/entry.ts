@@ -1,4 +1,4 @@
-/** What the page offers to `run.mjs`: the conformance suite on one device, and training with its state there. */
+/** What the page offers to `run.mjs`: the conformance suite on one device, training with its state there, and files of pictures. */
 import { lower } from "../../src/onnx/index.ts";
 import { adam } from "../../src/optim/index.ts";
 import { array, compileModel, engineFiles, Resident } from "../../src/runtime/index.ts";
@@ -6,6 +6,7 @@ import "../../src/runtime/webgpu.ts";
 import { input, parameter } from "../../src/tensor/index.ts";
 import { createStep } from "../../src/train/index.ts";
 import { runCase, suite } from "../conformance/suite.ts";
+import { pictures } from "./pictures.ts";
 
 engineFiles("/engine/");
 
@@ -56,6 +57,7 @@ async function runSuite(device: "wasm" | "webgpu"): Promise<Outcome[]> {
   const more = [
     { name: "what is carried stays on the device", run: resident },
     { name: "a step of Adam", run: training },
+    { name: "files of pictures", run: pictures },
   ];
   const cases = suite.map((item) => ({ name: item.name, run: (on: "wasm" | "webgpu") => runCase(item, on) }));
   for (const item of [...cases, ...more]) {

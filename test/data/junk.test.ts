@@ -5,9 +5,26 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { readSafetensors, writeSafetensors } from "../../src/checkpoint/index.ts";
 import { folder } from "../../src/checkpoint/node-run.ts";
-import { epochs, listed, padded } from "../../src/data/index.ts";
+import {
+  augmented,
+  centered,
+  cropped,
+  decodePicture,
+  encodePng,
+  encodeWebp,
+  epochs,
+  fitted,
+  grid,
+  imagesOf,
+  listed,
+  normalized,
+  padded,
+  picturesOf,
+  recolored,
+  resized,
+} from "../../src/data/index.ts";
 import { loadText } from "../../src/data/node-data.ts";
-import { loadIdx, loadWeights, saveWeights } from "../../src/files/index.ts";
+import { loadIdx, loadWeights, readPictures, saveWeights } from "../../src/files/index.ts";
 import { Linear } from "../../src/nn/index.ts";
 import { array, initialValues, stream } from "../../src/runtime/index.ts";
 import { builtInText } from "../../src/stories/index.ts";
@@ -32,6 +49,10 @@ const order = epochs({ size: 10, batch: 3, seed: 1 });
 const examples = listed([1, 2, 3], "d", (n: number) => n);
 const draw = stream(1, 2, "site");
 const { signal } = new AbortController();
+const picture = { name: "a", width: 2, height: 1, channels: 1, data: Uint8Array.of(5, 250) };
+const dots = await encodePng(picture);
+writeFileSync("a.png", dots);
+const size = also("1", "nothing");
 const records = [
   "an object",
   "an object without a prototype",
@@ -122,6 +143,34 @@ const calls: readonly Call[] = [
   ["Store.log", kept.log, also({ event: "x" }, ...records)],
   ["Store.savePictures", kept.savePictures as () => Promise<void>, also({ a: "<svg/>" }, none)],
   ["Store.loadFile", kept.loadFile, "config.json"],
+  ["readPictures", readPictures, "a.png", also({}, "nothing", none)],
+  ...each("readPictures", (options) => readPictures("a.png", options), {
+    ...{ size, fit: also("cover", "nothing"), color: also("gray", "nothing") },
+    ...{ path: also("a", "nothing", "text", "an empty text"), label: also("a", "nothing", "text", "an empty text") },
+    ...{ dataDir: also(".", "nothing", "an empty text", "text"), signal: also(signal, "nothing") },
+    onProgress: also(() => 1, "nothing", "a function"),
+  }),
+  ["decodePicture", decodePicture, dots, also("a.png", "an empty text", "text")],
+  ["encodePng", encodePng, picture],
+  ["encodeWebp", encodeWebp, picture],
+  ...each("encodePng", (given) => encodePng(given), { ...picture, name: also("a", "an empty text", "text") }),
+  ["imagesOf", imagesOf, [picture]],
+  ["picturesOf", picturesOf, imagesOf([picture])],
+  ["normalized", normalized, imagesOf([picture]), [0.5], [2]],
+  ["recolored", recolored, picture, "gray"],
+  ["resized", resized, picture, 3, 4, also("box", "nothing")],
+  ["fitted", fitted, picture, 3, 4, "contain", also(9, "nothing", "0")],
+  ["cropped", cropped, picture, also(1, "0", "-7"), also(-1, "0", "-7"), 3, 4, also(9, "nothing", "0")],
+  ["centered", centered, picture, 3, 4, also(9, "nothing", "0")],
+  ["grid", grid, [picture, picture], 2, also(1, "nothing", "0")],
+  ["augmented", augmented, picture, also({}, none), { seed: 1, epoch: 2, example: 3 }],
+  ...each("augmented", (options) => augmented(picture, options, { seed: 1, epoch: 2, example: 3 }), {
+    ...{ flip: also(true, "nothing", "true"), pad: also(2, "nothing", "0"), rotate: also(3, "nothing", "0", "1.5") },
+    erase: also(0.5, "nothing", "0"),
+  }),
+  ...each("augmented", (at) => augmented(picture, {}, at), {
+    ...{ seed: also(1, "0", "2 ** 40"), epoch: also(2, "0", "2 ** 40"), example: also(3, "0", "2 ** 40") },
+  }),
   ["RandomStream.fillUniform", draw.fillUniform, also(new Float32Array(2), "a typed array"), also(1, "nothing", "0")],
   ["RandomStream.fillNormal", draw.fillNormal, also(new Float64Array(2), "a typed array"), also(1, "nothing", "0")],
   ["RandomStream.integers", draw.integers, also(3, "0"), 5, also(1, "nothing", "0")],

@@ -1,9 +1,11 @@
 /** Files of pictures: what is read of them, and what is said of those that cannot be. */
 import { describe, expect, test } from "vitest";
 import { decodePicture, encodePng, encodeWebp, type Picture } from "../../src/data/index.ts";
+import { writePng } from "../../src/data/png.ts";
 import { DataError } from "../../src/errors.ts";
 import { stream } from "../../src/runtime/index.ts";
-import { bytesFrom, drawn, png } from "../support/pictures.ts";
+import { bytesFrom, drawn } from "../support/pictures.ts";
+import { png } from "../support/png.ts";
 
 const decode = (bytes: Uint8Array): Promise<Picture> => decodePicture(bytes, "a.png");
 const valuesOf = async (bytes: Uint8Array): Promise<number[]> => [...(await decode(bytes)).data];
@@ -190,6 +192,7 @@ test("what is written is read as it was: gray, colors and alpha, as PNG and as W
   for (const channels of [1, 3, 4]) {
     const picture = still(7, 5, channels, [...stream(channels, 0, "pixels").integers(35 * channels, 256)]);
     expect(await decode(await encodePng(picture))).toEqual(picture);
+    expect(await decode(await writePng(picture))).toEqual(picture); // what a page writes
     const back = await decode(await encodeWebp(picture));
     if (channels > 1) expect(back).toEqual(picture);
     else expect([...back.data].filter((_, i) => i % 3 === 0)).toEqual([...picture.data]); // WebP has no gray

@@ -16,7 +16,8 @@ import {
 import { DataError } from "../../src/errors.ts";
 import { openSource } from "../../src/files/index.ts";
 import { stream } from "../../src/runtime/index.ts";
-import { bytesFrom, drawn, idx, png } from "../support/pictures.ts";
+import { bytesFrom, drawn, idx } from "../support/pictures.ts";
+import { png } from "../support/png.ts";
 
 const none = () => {
   throw new Error("no names here");
