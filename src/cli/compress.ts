@@ -13,7 +13,8 @@ import { createNotes } from "./notes.ts";
 
 export interface CompressFlags {
   readonly out: string;
-  /** How many pictures, from the first on. */
+  /** How many pictures to pass over, and how many then. */
+  readonly skip?: number | undefined;
   readonly n?: number | undefined;
   readonly binarize?: true | undefined;
   readonly compare?: boolean | undefined;
@@ -32,7 +33,7 @@ const binarized = (picture: Picture): Picture => ({
 
 /** The pictures of `files`, called as in their folder, or as the file where it is one. */
 async function read(files: readonly string[], flags: CompressFlags, signal: AbortSignal): Promise<Picture[]> {
-  const { dataDir, n = Number.POSITIVE_INFINITY } = flags;
+  const { dataDir, skip = 0, n } = flags;
   const all: Picture[] = [];
   for (const file of files) {
     const { pictures } = await readPictures(openSource(file, { dataDir, signal }), {}, { signal });
@@ -43,9 +44,12 @@ async function read(files: readonly string[], flags: CompressFlags, signal: Abor
           : { ...picture, name: inside(files, file, picture) },
       );
   }
-  if (n !== Number.POSITIVE_INFINITY && all.length < n)
-    throw new DataError(`--n: expected at most the ${all.length} pictures that there are, got ${n}; ask for fewer`);
-  return all.slice(0, n).map((picture) => (flags.binarize ? binarized(picture) : picture));
+  const chosen = all.slice(skip, n === undefined ? undefined : skip + n);
+  if (chosen.length < (n ?? 1))
+    throw new DataError(
+      `compress: expected ${n ?? 1} pictures after ${skip}, got ${chosen.length} of ${all.length}; ask for fewer`,
+    );
+  return chosen.map((picture) => (flags.binarize ? binarized(picture) : picture));
 }
 
 /** Where there are several folders, a name begins with its folder. */

@@ -104,7 +104,8 @@ export async function probe({ networks, pixels }: Opened): Promise<string> {
   for (let at = 0; at < PROBED; at += rows) {
     const probes = Array.from({ length: rows }, (_, r) => probeItem(networks, at + r));
     const items = probes.map(({ item }) => item);
-    for (const row of await networks.encode(blockOf(items))) numbers.push(...code.numbers(row));
+    for (const row of await networks.encode(blockOf(items)))
+      for (const number of code.numbers(row)) numbers.push(number);
     const given = await networks.decode(
       probes.map((one) => code.values(one.code)),
       items.map(({ label }) => label),

@@ -96,6 +96,17 @@ describe("what cannot be compressed is refused by name", () => {
 });
 
 describe("what cannot be restored is refused in a line", () => {
+  it("what is stopped on the way", async () => {
+    const [controller, notes] = [new AbortController(), [] as string[]];
+    const onProgress = (note: string) => {
+      notes.push(note);
+      if (notes.length === 2) controller.abort(new Error("enough"));
+    };
+    const { signal } = controller;
+    await expect(decompressWith(subject, container, "file", { signal, onProgress })).rejects.toThrow("enough");
+    expect(notes).toEqual(["restored 1 of 5 pictures", "restored 3 of 5 pictures"]);
+  });
+
   it("another model of the same kind, and one of another size", async () => {
     for (const other of [await subjectOf(size, {}, { seed: 1 }), await subjectOf([1, 4, 5])]) {
       const error = await refusal(restore(made.bytes, other));
