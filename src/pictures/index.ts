@@ -5,6 +5,7 @@ export { confusion, MOST_LABELS } from "./confusion.ts";
 export { type Curve, curves, type Labels } from "./curves.ts";
 export { type Detected, detections } from "./detections.ts";
 export { forecasts, type Panel } from "./forecasts.ts";
+export { photo } from "./photo.ts";
 export { plane, type Spot } from "./plane.ts";
 export { type Heard, speech } from "./speech.ts";
 export { digits } from "./svg.ts";

@@ -45,7 +45,7 @@ export const saver =
     if (found) await store.saveFile?.(kind, CALIBRATION, found);
   };
 
-/** Loss and deciding score over all steps, those before a resumption included, as the log has them. */
+/** Loss and deciding score, and parts of the loss, over all steps, those before a resumption included, as the log has them. */
 export async function drawCurves(store: Store, { name, best }: Task): Promise<Pictures> {
   const events = (await store.readLog?.()) ?? [];
   const points = (kind: string, value: (event: Json) => unknown) =>
@@ -54,7 +54,21 @@ export async function drawCurves(store: Store, { name, best }: Task): Promise<Pi
     { name: "loss", points: points("step", ({ loss }) => loss) },
     { name: `validation ${best}`, points: points("evaluate", ({ scores }) => (scores as Scores)[best]) },
   ]);
-  return drawn ? { curves: drawn } : {};
+  const terms = drawTerms(name, events);
+  return { ...(drawn && { curves: drawn }), ...(terms && { terms }) };
+}
+
+/** What the loss is made of over all steps, where that is more than one part. */
+function drawTerms(task: string, events: readonly Json[]): string | undefined {
+  const steps = events.filter(({ event, terms }) => event === "step" && terms !== undefined);
+  const names = [...new Set(steps.flatMap(({ terms }) => Object.keys(terms as Scores)))];
+  if (names.length < 2) return undefined;
+  const points = (term: string) =>
+    steps.map(({ step, terms }) => [Number(step), Number((terms as Scores)[term])] as const);
+  return curves(
+    `${task}: parts of the loss of the training batches`,
+    names.map((term) => ({ name: term, points: points(term) })),
+  );
 }
 
 /** Every event goes into the run's log as well, but single steps only now and then. */

@@ -1,7 +1,7 @@
 /** Autoencoders of pictures: they learn, bounds lie where they must, a stopped run is the one that was never stopped. */
 import { describe, expect, test } from "vitest";
 import type { Json } from "../../src/checkpoint/index.ts";
-import { type DataGiven, listed, type Picture } from "../../src/data/index.ts";
+import { type DataGiven, decodePicture, listed, type Picture } from "../../src/data/index.ts";
 import { digitImages, digitLabels, drawnDigits } from "../../src/digits/index.ts";
 import { ConfigError, DataError } from "../../src/errors.ts";
 import { openSource } from "../../src/files/index.ts";
@@ -218,7 +218,11 @@ describe.each([
   test("is measured, reconstructs, samples and interpolates", async () => {
     const store = memory();
     await train(name, { ...given, store });
-    const { scores } = await evaluate(store, { data: val, threads: 1, baselines: false });
+    const { scores, pictures } = await evaluate(store, { data: val, threads: 1, baselines: false });
+    for (const [name, [width, height]] of Object.entries({ reconstructions: [149, 149], samples: [149, 74] })) {
+      const [, png = ""] = /href="data:image\/png;base64,([^"]+)"/.exec(pictures[name] ?? "") ?? [];
+      expect(await decodePicture(Buffer.from(png, "base64"), name)).toMatchObject({ width, height });
+    }
     const { elbo, reconstruction = 0, rate = 0, kl = 0, nll } = scores;
     if (name === "ae") expect(elbo).toBeUndefined();
     else expect(elbo).toBeCloseTo(-reconstruction - rate - kl, 9);
