@@ -1,13 +1,13 @@
 /** Classifiers of padded sequences against PyTorch's and transformers' numbers: `test/fixtures/classes.py`. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
-import { gradient } from "../../src/graph/index.ts";
+import { gradient, sortNodes } from "../../src/graph/index.ts";
 import { build, loadArchitecture } from "../../src/models/index.ts";
-import { atLast, crossEntropy, maxOf, meanOf } from "../../src/nn/index.ts";
-import { compile, type HostTensor } from "../../src/runtime/index.ts";
+import { atLast, crossEntropy, maxOf, meanOf, namedParameters, traceTraining } from "../../src/nn/index.ts";
+import { compile, type Feeds, type HostTensor, initialValues } from "../../src/runtime/index.ts";
 import { input, type Tensor } from "../../src/tensor/index.ts";
 import { classesNames, type Fixture, loadClasses } from "../support/fixtures.ts";
-import { evaluate, host, numbersOf, requireClose } from "../support/numbers.ts";
+import { evaluate, host, numbersOf, requireClose, uniform } from "../support/numbers.ts";
 import { exact, model as tolerance } from "../tolerances.ts";
 
 /** Runs `forward` on a batch of any size. */
@@ -127,4 +127,67 @@ test("a recurrent model of tokens says that the number of them is missing", asyn
   );
   expect(() => heads.causal?.(configure({}))).toThrow(missing);
   expect(() => heads.classes?.(configure({ num_labels: 2 }))).toThrow(missing);
+});
+
+/** Logits of a small classifier of two texts, outside training, or in it with uniform numbers for what it draws. */
+async function small(name: string, config: object, ids: readonly number[], given: Feeds = {}, drawn?: HostTensor) {
+  const architecture = await loadArchitecture(name);
+  const base = { vocab_size: 7, embedding_dim: 3, hidden_size: 4, num_labels: 2, bidirectional: true };
+  const model = build(architecture, "classes", architecture.configure({ ...base, ...config }));
+  const weights = namedParameters(model.parts);
+  const fed = { ids: input("ids", [2, 4], "i32"), lengths: input("lengths", [2], "i32") };
+  const { logits } = drawn ? traceTraining(() => model.forward(fed)).result : model.forward(fed);
+  const noise = sortNodes([logits]).flatMap(({ op, outputs: [u] }) => (op === "noise" && u ? [u] : []));
+  const inputs = { ...fed, ...weights, ...Object.fromEntries(noise.map((u) => ["drawn", u])) };
+  const program = await compile(inputs, { logits }, { threads: 1 });
+  const results = await program.run({
+    ids: host(ids, [2, 4], "i32"),
+    lengths: host([4, 2], [2], "i32"),
+    ...initialValues(weights, 3),
+    ...given,
+    ...(drawn && noise.length > 0 && { drawn }),
+  });
+  const copy = { ...results.logits, data: results.logits.data.slice() };
+  await program.release();
+  return copy;
+}
+
+describe("word dropout", () => {
+  const ids = [1, 2, 3, 4, 5, 6, 0, 0];
+  const drawn = host([0.29, 0.3, 0.9, 0, 0.5, 0.1, 0.7, 0.2], [2, 4]);
+  const without = [0, 2, 3, 0, 5, 0, 0, 0]; // where less than 0.3 was drawn
+
+  test.each(["rnn", "lstm", "gru", "mingru", "minlstm"])(
+    "of %s: a word that is drawn is an unknown one",
+    async (name) => {
+      const trained = await small(name, { word_dropout: 0.3 }, ids, {}, drawn);
+      requireClose("logits", trained, await small(name, {}, without), tolerance.step);
+    },
+  );
+
+  test("is none outside training, nor where it is 0", async () => {
+    const plain = await small("gru", {}, ids);
+    requireClose("outside", await small("gru", { word_dropout: 0.3 }, ids), plain, exact);
+    requireClose("of 0", await small("gru", { word_dropout: 0 }, ids, {}, drawn), plain, tolerance.step);
+  });
+});
+
+test("mean and largest side by side: a linear layer of both is the sum of one of each", async () => {
+  const ids = [1, 2, 3, 4, 5, 6, 0, 0];
+  const [mean, largest] = [uniform(1, [2, 8]), uniform(2, [2, 8])].map(({ data }) => numbersOf(data));
+  const rows = (values: readonly number[] = [], k: number) => values.slice(k * 8, (k + 1) * 8);
+  const both = [0, 1].flatMap((k) => [...rows(mean, k), ...rows(largest, k)]);
+  const bias = host([0.5, -1], [2]);
+  const of = async (pooling: string, weight: readonly number[] = [], own = bias) =>
+    small("lstm", { pooling }, ids, {
+      "classifier.weight": host(weight, [2, weight.length / 2]),
+      "classifier.bias": own,
+    });
+  const [together, first, second] = [
+    await of("mean-max", both),
+    await of("mean", mean),
+    await of("max", largest, host([0, 0], [2])),
+  ];
+  const sum = numbersOf(first.data).map((value, i) => value + Number(second.data[i]));
+  requireClose("logits", together, host(sum, [2, 2]), tolerance.logits);
 });

@@ -99,7 +99,7 @@ describe.each(all)("%s %s", (name, _, form) => {
     }
   });
 
-  test.each(["last", "mean", "max", "attention"])(
+  test.each(["last", "mean", "max", "mean-max", "attention"])(
     "a classifier pools %s, however directions are joined",
     async (pooling) => {
       for (const more of [

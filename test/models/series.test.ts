@@ -130,7 +130,7 @@ describe("a forecast", () => {
 });
 
 describe("a classifier of sequences", () => {
-  test.each(["last", "mean", "max", "attention"])(
+  test.each(["last", "mean", "max", "mean-max", "attention"])(
     "with pooling %s sees nothing behind the end, nor of a sequence of length 0",
     async (pooling) => {
       for (const name of ["rnn", "lstm", "gru"]) {

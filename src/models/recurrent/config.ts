@@ -31,11 +31,19 @@ export const gated = {
   recurrent_activation: z.enum(["sigmoid", "hard-sigmoid"]).optional().describe("what bounds gates (default: sigmoid)"),
 };
 
-const tokens = { vocab_size: whole(1, 1e7).optional().describe("tokens; by default the tokenizer's") };
+const tokens = {
+  vocab_size: whole(1, 1e7).optional().describe("tokens; by default the tokenizer's"),
+  word_dropout: probability()
+    .optional()
+    .describe("share of words that taggers, classifiers and an autoencoder's steps are trained to do without"),
+};
 
 const classes = {
   num_labels: whole(1, 1e6).optional().describe("classes, for a classifier"),
-  pooling: z.enum(["last", "mean", "max", "attention"]).optional().describe("what a classifier sees (default: mean)"),
+  pooling: z
+    .enum(["last", "mean", "max", "mean-max", "attention"])
+    .optional()
+    .describe("what a classifier sees (default: mean)"),
 };
 
 const numbers = { input_size: whole(1, 65536).optional().describe("channels of a numeric sequence") };
@@ -79,9 +87,6 @@ const tags = {
   char_vocab_size: whole(2, 1e6).optional().describe("characters that a tagger tells apart"),
   char_embedding_dim: whole(0, 4096).optional().describe("width of a tagger's characters; 0 reads words alone"),
   char_channels: whole(1, 4096).optional().describe("channels of a tagger's convolution over characters"),
-  word_dropout: probability()
-    .optional()
-    .describe("share of words that a tagger is trained to do without, or of tokens that an autoencoder's steps are"),
 };
 
 const latentText = { latent: whole(1, 65536).optional().describe("dimensions of a text's code (default: 32)") };

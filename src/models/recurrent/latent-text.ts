@@ -20,7 +20,7 @@ import type { Carried } from "../heads.ts";
 import { guardedLatentText, type LatentTextModel, latentTextInputs } from "../latent/text.ts";
 import { vocabularySize } from "../sizes.ts";
 import { overTokens, type Recurrence, stateWidths } from "./body.ts";
-import { outputWidth, type RecurrentConfig, stateWidth } from "./config.ts";
+import { type RecurrentConfig, stateWidth } from "./config.ts";
 import { pooling } from "./pooling.ts";
 
 const LATENT = 32;
@@ -28,8 +28,7 @@ const LATENT = 32;
 /** ids [B, S] and lengths [B] -> a posterior of codes. */
 function encoding<S>(recurrence: Recurrence<S>, config: RecurrentConfig, L: number) {
   const { embedding, layers } = overTokens(recurrence, config);
-  const [parts, pool] = pooling(recurrence, { ...config, pooling: config.pooling ?? "last" });
-  const width = outputWidth(config);
+  const { parts, width, pool } = pooling(recurrence, { ...config, pooling: config.pooling ?? "last" });
   const [mean, log_variance] = [Linear(width, L), Linear(width, L)];
   const drop = Dropout(config.dropout);
   const encode = (ids: Tensor, lengths: Tensor) => {

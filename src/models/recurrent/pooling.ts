@@ -20,26 +20,31 @@ const lastLayer = (h: Tensor, config: RecurrentConfig): Tensor =>
   MERGES[config.merge ?? "concat"](h.slice(0, -directions(config)));
 
 type Pooled = { readonly vector: Tensor; readonly attention?: Tensor };
-/** hs [B, T, D·H], the last state and lengths [B] -> a vector [B, D·H]. */
+/** hs [B, T, D·H], the last state and lengths [B] -> a vector [B, width]. */
 type Pool<S> = (hs: Tensor, state: S, lengths: Tensor) => Pooled;
+/** What a classifier sees of the hidden states, how wide that is, and the parts that it takes. */
+interface Pooling<S> {
+  readonly parts: Readonly<Record<string, object>>;
+  readonly width: number;
+  readonly pool: Pool<S>;
+}
 
-/** What a classifier sees of the hidden states, and the parts that this takes. */
-export function pooling<S>(
-  recurrence: Recurrence<S>,
-  config: RecurrentConfig,
-): [parts: Record<string, object>, Pool<S>] {
-  if (config.pooling === "attention") {
-    const attention = AttentionPooling(outputWidth(config));
+export function pooling<S>(recurrence: Recurrence<S>, config: RecurrentConfig): Pooling<S> {
+  const { pooling: name = "mean" } = config;
+  const width = outputWidth(config);
+  if (name === "attention") {
+    const attention = AttentionPooling(width);
     const pool: Pool<S> = (hs, _, lengths) => {
       const [vector, weights] = attention(hs, lengths);
       return { vector, attention: weights };
     };
-    return [{ attention }, pool];
+    return { parts: { attention }, width, pool };
   }
-  const pools: Record<"last" | "mean" | "max", Pool<S>> = {
+  const pools: Record<typeof name, Pool<S>> = {
     last: (hs, state) => ({ vector: lastLayer(recurrence.toRecord(state)[recurrence.names[0]] ?? hs, config) }),
     mean: (hs, _, lengths) => ({ vector: meanOf(hs, lengths) }),
     max: (hs, _, lengths) => ({ vector: maxOf(hs, lengths) }),
+    "mean-max": (hs, _, lengths) => ({ vector: meanOf(hs, lengths).concat([maxOf(hs, lengths)], -1) }),
   };
-  return [{}, pools[config.pooling ?? "mean"]];
+  return { parts: {}, width: name === "mean-max" ? 2 * width : width, pool: pools[name] };
 }

@@ -3,15 +3,15 @@ import { Dropout, Linear } from "../../nn/index.ts";
 import { guarded, type SeriesModel } from "../heads.ts";
 import { channelCount, classCount } from "../sizes.ts";
 import type { Recurrence } from "./body.ts";
-import { outputWidth, type RecurrentConfig } from "./config.ts";
+import type { RecurrentConfig } from "./config.ts";
 import { pooling } from "./pooling.ts";
 
 /** Layers over the values as they are, one vector for each sequence, and a classifier of it. */
 export function series<S>(recurrence: Recurrence<S>, config: RecurrentConfig): SeriesModel {
   const [C, K] = [channelCount(config), classCount(config)];
   const layers = recurrence.layers(C, config);
-  const [parts, pool] = pooling(recurrence, config);
-  const classifier = Linear(outputWidth(config), K);
+  const { parts, width, pool } = pooling(recurrence, config);
+  const classifier = Linear(width, K);
   const drop = Dropout(config.dropout);
   return guarded<"values" | "lengths", SeriesModel>({
     parts: { [recurrence.modelType]: layers, ...parts, classifier },

@@ -5,12 +5,13 @@
  *
  * B sentences · T words · C characters · E width of a character · F channels · H hidden width · D directions · K tags
  */
-import { Conv1d, CRF, Dropout, Embedding, isTraining, Linear } from "../../nn/index.ts";
-import { noise, type Tensor } from "../../tensor/index.ts";
+import { Conv1d, CRF, Dropout, Embedding, Linear } from "../../nn/index.ts";
+import type { Tensor } from "../../tensor/index.ts";
 import { classesInputs, guarded, SHAPES, type Spelled, spelledInputs, type TagsModel } from "../heads.ts";
 import { characterCount, classCount, vocabularySize } from "../sizes.ts";
 import type { Recurrence } from "./body.ts";
 import { outputWidth, type RecurrentConfig } from "./config.ts";
+import { withoutSome } from "./word-dropout.ts";
 
 /** Initial embeddings are small, so that a word that is hardly ever seen says little. */
 const WORD_DEVIATION = 0.1;
@@ -54,13 +55,9 @@ function spellingOf(config: RecurrentConfig): Spelling | undefined {
   };
 }
 
-/** In training, every word is unknown with probability p: id 0. */
-const withoutSome = (ids: Tensor, p: number): Tensor =>
-  p > 0 && isTraining() ? noise("uniform", ids.shape).less(p).where(ids.zerosLike(), ids) : ids;
-
 /** Words and their spelling, layers over them, and scores of tags. */
 export function tags<S>(recurrence: Recurrence<S>, config: RecurrentConfig): TagsModel {
-  const { embedding_dim: E, dropout, word_dropout = 0 } = config;
+  const { embedding_dim: E, dropout } = config;
   const [K, V, spelling] = [classCount(config), vocabularySize(config), spellingOf(config)];
   const embedding = Embedding(V, E, WORD_DEVIATION);
   const layers = recurrence.layers(E + (spelling?.width ?? 0), config);
@@ -79,7 +76,7 @@ export function tags<S>(recurrence: Recurrence<S>, config: RecurrentConfig): Tag
     characters: spelling?.count,
     chain,
     forward(inputs: Spelled) {
-      const words = embedding(withoutSome(inputs.ids, word_dropout));
+      const words = embedding(withoutSome(inputs.ids, config.word_dropout));
       const spelled = spelling ? words.concat(spelling.read(inputs), -1) : words;
       const [hs] = layers(drop(spelled), { lengths: inputs.lengths });
       return { logits: classifier(drop(hs)), ...chain };
