@@ -87,13 +87,15 @@ export async function filesOfTable(source: Source, { path, label }: TableColumns
     const [given, said] = [paths, labels].map((key) => (key === undefined ? "" : String(row[key] ?? "").trim()));
     if (!given) throw new DataError(`${place}: expected a path in column ${paths}, got nothing; leave the row out`);
     if (labels !== undefined && !said)
-      throw new DataError(`${place}: expected a label in column ${labels}, got nothing; give all rows a label or none`);
+      throw new DataError(
+        `${place}: expected a label in column ${labels}, got nothing; give all rows a label, or name another column with label`,
+      );
     const [inside, file] = besideTable(beside, given, place);
     return { name: inside, ...(said && { label: said }), read: () => readNamed(file, inside, place) };
   });
 }
 
-/** The pictures of a folder, each labelled by the folder it is in, or none where they are all in one without classes. */
+/** The pictures of a folder, each labelled by the folder it is in; without labels where all are in one. */
 function filesOfFolder(name: string, pictures: readonly Source[]): PictureFile[] {
   const classOf = (file: Source): string | undefined => placeOf(file).split("/").at(-2);
   const loose = pictures.find((file) => classOf(file) === undefined);
@@ -102,8 +104,9 @@ function filesOfFolder(name: string, pictures: readonly Source[]): PictureFile[]
     throw new DataError(
       `data ${name}: expected all pictures in folders of their classes or none, got ${placeOf(loose)} beside ${placeOf(classed)}; move one of them`,
     );
+  const several = new Set(pictures.map(classOf)).size > 1;
   return pictures.map((file) => {
-    const label = classOf(file);
+    const label = several ? classOf(file) : undefined;
     return { name: placeOf(file), ...(label !== undefined && { label }), read: () => bytesOf(file) };
   });
 }

@@ -164,6 +164,7 @@ describe("folders", () => {
     const found = await read([file("a.png", [1, 2]), file("b.png", [3, 4])]);
     expect(found.classes).toEqual([]);
     expect(found.pictures[0]).not.toHaveProperty("label");
+    expect((await read([file("train/images/a.png", [1, 2]), file("train/images/b.png", [3, 4])])).classes).toEqual([]);
     expect(await refusal(read([file("a.png", [1]), file("cat/b.png", [3])]))).toMatch(
       /a\.png beside cat\/b\.png; move/,
     );
