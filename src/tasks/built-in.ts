@@ -7,6 +7,8 @@ import { forecast } from "./forecast.ts";
 import { language, type TextGenerator } from "./language.ts";
 import type { Imager } from "./reconstruct/imager.ts";
 import { reconstruct } from "./reconstruct.ts";
+import type { TextAutoencoder } from "./reconstruct-text/autoencoder.ts";
+import { reconstructText } from "./reconstruct-text.ts";
 import { type SeriesClassifier, series } from "./series.ts";
 import { type Tagger, tag } from "./tag.ts";
 import type { Predictor, Task } from "./task.ts";
@@ -26,6 +28,7 @@ export const builtIn = {
   series,
   detect,
   reconstruct,
+  "reconstruct-text": reconstructText,
 } satisfies Record<string, Task>;
 
 /** The tasks that come with the library, by name. */
@@ -42,5 +45,6 @@ export interface Predictors {
   series: SeriesClassifier;
   detect: Detector;
   reconstruct: Imager;
+  "reconstruct-text": TextAutoencoder;
 }
 export type PredictorOf<T extends string> = T extends keyof Predictors ? Predictors[T] : Predictor;

@@ -57,8 +57,11 @@ export const samplesOf = ({ samples, objective }: Options): number => samples ??
 /** A weight at a step, counted from 1, in a training of `steps`. */
 type Weight = (step: number, steps: number) => number;
 
+/** What of the options says how weights rise. */
+type Rising = Pick<Options, "beta" | "anneal" | "annealSteps" | "capacity">;
+
 /** The weights of a training, where codes are drawn. */
-export function scheduled(chosen: Options): Readonly<Record<"beta", Weight> & Partial<Record<"capacity", Weight>>> {
+export function scheduled(chosen: Rising): Readonly<Record<"beta", Weight> & Partial<Record<"capacity", Weight>>> {
   const { beta, anneal, annealSteps, capacity } = chosen;
   const rise = (steps: number) => annealSteps ?? Math.max(1, Math.ceil(steps / (anneal === "cyclical" ? 4 : 2)));
   const weight: Weight = (step, steps) => beta * annealed({ how: anneal, steps: rise(steps) }, step);

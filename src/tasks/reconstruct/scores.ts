@@ -57,19 +57,22 @@ class Uses {
   }
 }
 
+/** What of the options says how the rate counts. */
+type Weighing = Pick<Options, "objective" | "beta" | "capacity" | "freeBits">;
+
 /** The rate that counts in the end, from the means of the KL of each dimension. */
-function weighedRate(kl: readonly number[], { objective, beta, capacity, freeBits }: Options): number {
+function weighedRate(kl: readonly number[], { objective, beta, capacity, freeBits }: Weighing): number {
   if (objective !== "elbo") return sum(kl);
   if (capacity !== undefined) return beta * Math.abs(sum(kl) - capacity);
   return beta * sum(kl.map((nats) => Math.max(freeBits, nats)));
 }
 
 class ImageScorer implements Scorer<unknown> {
-  readonly #options: Options;
+  readonly #options: Weighing;
   readonly #sums = new Sums();
   readonly #uses = new Uses();
   #count = 0;
-  constructor(options: Options) {
+  constructor(options: Weighing) {
     this.#options = options;
   }
 
@@ -132,4 +135,4 @@ class ImageScorer implements Scorer<unknown> {
 }
 
 /** Scores of what `measuredOf` gives. */
-export const imageScorer = (options: Options): Scorer<unknown> => new ImageScorer(options);
+export const imageScorer = (options: Weighing): Scorer<unknown> => new ImageScorer(options);
