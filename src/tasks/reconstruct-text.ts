@@ -59,7 +59,7 @@ function problem(lines: Lines, chosen: Options): Problem<"latentText", TextExamp
   const examples = async (source: Source) =>
     dataset((await read(source)).map(({ text, ids }) => ({ text, ids: ids.subarray(0, length) })));
   return {
-    config: { vocab_size: boundary + 1 },
+    config: { vocab_size: boundary + 1, bidirectional: true },
     files: lines.files,
     accept: ({ vocabulary }) => requireVocabulary(vocabulary - 1, lines.tokenizer),
     async split(train, validation, seed) {

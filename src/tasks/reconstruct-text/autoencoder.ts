@@ -32,19 +32,28 @@ export const prediction = z.strictObject({
   batch: whole(1, 4096).default(32).describe("texts at a time"),
 });
 const embedding = prediction.pick({ batch: true });
+const drawing = { ...writing, seed: seed.default(0).describe("chooses the codes and tokens that are drawn") };
 const sampling = z.strictObject({
-  ...writing,
-  n: whole(1, 1_000_000).default(16),
-  seed: seed.default(0),
-  temperature: real(0, 100).default(1),
+  n: whole(1, 1_000_000).default(16).describe("how many"),
+  temperature: real(0, 100)
+    .default(1)
+    .describe("deviation of the codes; below 1 they are nearer to the most usual one"),
+  ...drawing,
 });
 const walking = z.strictObject({
-  ...writing,
-  steps: whole(2, 10_000).default(9),
-  how: z.enum(["linear", "spherical"]).default("linear"),
-  seed: seed.default(0),
+  steps: whole(2, 10_000).default(9).describe("texts from one to the other, both ends included"),
+  how: z.enum(["linear", "spherical"]).default("linear").describe("along a line, or along the arc around 0"),
+  ...drawing,
 });
-type Writing = Pick<z.output<typeof prediction>, keyof typeof writing | "seed">;
+const traversing = z.strictObject({
+  from: real(-100, 100).default(-3).describe("first value of a dimension, in deviations of the prior"),
+  to: real(-100, 100).default(3).describe("last value"),
+  steps: whole(2, 1000).default(7).describe("values, both ends included"),
+  dimensions: z.array(whole(0, 65535)).optional(),
+  ...drawing,
+});
+export const codes = { embed: embedding, sample: sampling, interpolate: walking, traverse: traversing };
+type Writing = Pick<z.output<typeof prediction>, keyof typeof drawing>;
 
 /** What samples are written, and how. */
 export interface TextSampleOptions extends z.input<typeof sampling>, Watch {}
@@ -52,6 +61,8 @@ export interface TextSampleOptions extends z.input<typeof sampling>, Watch {}
 export interface TextInterpolateOptions extends z.input<typeof walking>, Watch {
   readonly how?: Between | undefined;
 }
+/** Values of one dimension after the other: `steps` of them in deviations of the prior, of the `dimensions` named or of all. */
+export interface TextTraverseOptions extends z.input<typeof traversing>, Watch {}
 
 /** The code of a text. */
 export interface EmbeddedText {
@@ -62,6 +73,8 @@ export interface EmbeddedText {
 
 /** A text and what is written of the mean of its code. */
 export interface ReconstructedText extends EmbeddedText {
+  /** The text, as its tokens spell it. */
+  readonly original: string;
   readonly reconstruction: string;
   /** Whether these are the same tokens. */
   readonly exact: boolean;
@@ -122,6 +135,11 @@ export class TextAutoencoder implements Predictor<unknown, ReconstructedText> {
     [this.#weights, this.#run] = [weights, run];
   }
 
+  /** Names of classes that it is told: none. */
+  get classes(): readonly string[] {
+    return [];
+  }
+
   /** The program called `name`, compiled when it is first asked for. */
   #program(name: string, specs: BatchSpecs, outputs: (batch: Named) => Named): Promise<RowProgram> {
     const run = { ...this.#run, weights: this.#weights };
@@ -169,20 +187,21 @@ export class TextAutoencoder implements Predictor<unknown, ReconstructedText> {
     this.#writer ??= CodeWriter.create(this.model, this.#weights, this.#run);
     const { boundary, unsaid } = this.lines;
     const given = codesOf(codes, this.model.latent);
-    const longest = (chosen.maxLength ?? this.length) + 1;
+    const most = chosen.maxLength ?? this.length;
+    const longest = most + 1; // with the end
     const shared = { end: [boundary], signal };
     if (chosen.tokenTemperature > 0) {
       const drawn = await (await this.#writer).draw(given, boundary, {
         ...{ ...shared, longest, seeds: codes.map((_, i) => chosen.seed + from + i) },
         sampling: { temperature: chosen.tokenTemperature, suppress: unsaid },
       });
-      return drawn.map(({ ids }) => ids);
+      return drawn.map(({ ids }) => ids.slice(0, most));
     }
     const found = await (await this.#writer).write(given, boundary, {
       ...{ ...shared, beam: chosen.beam, suppress: unsaid, normalize: perToken },
       longest: codes.map(() => longest),
     });
-    return found.map(([best]) => best?.ids ?? []);
+    return found.map(([best]) => best?.ids.slice(0, most) ?? []);
   }
 
   /** The text of each code [L]. */
@@ -212,7 +231,7 @@ export class TextAutoencoder implements Predictor<unknown, ReconstructedText> {
         const own = written[i] ?? [];
         const exact = own.length === ids.length && own.every((id, t) => id === ids[t]);
         const answer: ReconstructedText = {
-          ...{ ...rest, reconstruction: this.lines.text(own), exact },
+          ...{ ...rest, original: this.lines.text(ids), reconstruction: this.lines.text(own), exact },
           code: Array.from(code),
         };
         yield answer;
@@ -266,6 +285,28 @@ export class TextAutoencoder implements Predictor<unknown, ReconstructedText> {
     if (!from || !to) throw new Error("internal: two texts have two codes");
     const codes = Array.from({ length: steps }, (_, i) => between(from, to, i / (steps - 1), how));
     return this.#texts(codes, chosen, { signal });
+  }
+
+  /**
+   * For each dimension, texts of the code of `given`, or of 0, with that dimension at one value after the other. Throws
+   * ConfigError for a dimension that there is none of.
+   */
+  async traverse(given?: unknown, options: TextTraverseOptions = {}): Promise<string[][]> {
+    const { signal, onProgress: _, ...rest } = options;
+    const { from, to, steps, dimensions, ...chosen } = checked(traversing, rest, "traverse");
+    const { latent: L } = this.model;
+    const odd = dimensions?.find((l) => l >= L);
+    if (odd !== undefined)
+      throw new ConfigError(`traverse: expected dimensions from 0 to ${L - 1}, got ${odd}; leave it out`);
+    const [code] = given === undefined ? [] : await this.#encode([this.#read(textOf(given))]);
+    const base = code ?? new Float32Array(L);
+    const values = Array.from({ length: steps }, (_, i) => from + ((to - from) * i) / (steps - 1));
+    const rows: string[][] = [];
+    for (const l of dimensions ?? base.keys()) {
+      const moved = values.map((value) => base.map((x, at) => (at === l ? value : x)));
+      rows.push(await this.#texts(moved, chosen, { signal }));
+    }
+    return rows;
   }
 
   /**
