@@ -417,6 +417,14 @@ export { addTask, loadTask, type Predictor, type Problem, type Task, taskNames }
 export type { Continuation, TextGenerator } from "./tasks/language.ts";
 export { loadModel, type Opened, open } from "./tasks/open.ts";
 export { type Probed, type ProbeOptions, type ProbeScores, probe } from "./tasks/probe.ts";
+export type {
+  EmbeddedText,
+  ReconstructedText,
+  TextAutoencoder,
+  TextInterpolateOptions,
+  TextSampleOptions,
+  TextTraverseOptions,
+} from "./tasks/reconstruct-text/autoencoder.ts";
 export type { SeriesClass, SeriesClassifier } from "./tasks/series.ts";
 export type { Tagged, TaggedEntity, Tagger } from "./tasks/tag.ts";
 export { type ResumeOptions, resume, type Trained, type TrainOptions, train } from "./tasks/train.ts";
