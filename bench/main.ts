@@ -17,6 +17,7 @@ import { profile } from "./profile.ts";
 const ROWS = [
   "mlp",
   "conv",
+  "vae-conv",
   "rnn",
   "lstm",
   "gru",

@@ -10,6 +10,7 @@
 import { type Spec, scan } from "../src/graph/index.ts";
 import { gpt as gptArchitecture } from "../src/models/gpt.ts";
 import { build } from "../src/models/index.ts";
+import { vae as vaeArchitecture } from "../src/models/vae.ts";
 import {
   crossEntropy,
   ctcLoss,
@@ -21,10 +22,12 @@ import {
   MinLSTM,
   module,
   namedParameters,
+  normalKL,
   RNNCell,
+  reparameterise,
   uniformInit,
 } from "../src/nn/index.ts";
-import { adamW, type Optimizer, sgd } from "../src/optim/index.ts";
+import { adam, adamW, type Optimizer, sgd } from "../src/optim/index.ts";
 import type { Feeds, HostTensor } from "../src/runtime/index.ts";
 import { parameter, type Tensor, zeros } from "../src/tensor/index.ts";
 import type { StepOptions } from "../src/train/index.ts";
@@ -145,6 +148,35 @@ function conv(): Row {
     products: [places * 18 * 32, places * 18 * 32 * 64, 2 * B * 64 * 14 * 14 * 10],
     kept: places * (1 + 32 + 64 + 16),
   });
+}
+
+/** The negative ELBO of a VAE of convolutions, with noise that is given, and Adam. */
+function vaeConv(): Row {
+  const { B, hidden, latent, channels } = shared.VAE;
+  const [C, D] = channels;
+  const size = { num_channels: 1, image_height: 28, image_width: 28 };
+  const config = { ...size, encoder: "conv", hidden_size: hidden, latent, conv_channels: C };
+  const model = build(vaeArchitecture, "latent", vaeArchitecture.configure(config));
+  const x = Float32Array.from(shared.integers([B, 1, 28, 28], X, 2));
+  const feeds = { x: host(x, [B, 1, 28, 28]), epsilon: uniform([B, latent], Y) };
+  const loss: StepOptions["loss"] = (fed) => {
+    const { mean, logVariance = mean } = model.encode(get(fed, "x"));
+    const given = model.decode(reparameterise(mean, logVariance, get(fed, "epsilon")));
+    const reconstruction = model.likelihood.logProbability(given, get(fed, "x")).mean();
+    return normalKL(mean, logVariance).sum(1).mean().sub(reconstruction);
+  };
+  const encoder = [196 * 9 * C, 49 * 9 * C * D, 49 * D * hidden, 2 * hidden * latent];
+  const decoder = [latent * 49 * D, 49 * 9 * D * D, 196 * 9 * D * C, 784 * 9 * C];
+  const filled = values(shared.fill(shared.vaeShapes()));
+  return {
+    options: { parameters: namedParameters(model.parts), batch: specs(feeds), loss, optimizer: adam() },
+    values: filled,
+    feeds,
+    lr: 1e-3,
+    flops: [...encoder, ...decoder].reduce((sum, product, i) => sum + 2 * B * product * (i === 0 ? 2 : 3), 0),
+    numbers:
+      7 * countOf(filled) + B * (784 + 196 * C + 49 * D + hidden + 2 * latent + 49 * D + 196 * D + 784 * C + 784),
+  };
 }
 
 /**
@@ -338,6 +370,7 @@ export function gpt2Flops(what: "prefill" | "decode"): number {
 export const rows: Readonly<Record<string, (sizes: Sizes) => Row>> = {
   mlp,
   conv,
+  "vae-conv": vaeConv,
   rnn: (sizes) => recurrent("rnn", sizes),
   lstm: (sizes) => recurrent("lstm", sizes),
   gru: (sizes) => recurrent("gru", sizes),

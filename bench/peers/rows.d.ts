@@ -26,6 +26,12 @@ export const X: number;
 export const Y: number;
 export const MLP: { readonly B: number; readonly widths: readonly number[] };
 export const CONV: { readonly B: number };
+export const VAE: {
+  readonly B: number;
+  readonly hidden: number;
+  readonly latent: number;
+  readonly channels: readonly [number, number];
+};
 export const RECURRENT: RecurrentSizes;
 export const CTC: {
   readonly B: number;
@@ -46,6 +52,7 @@ export function fill(shapes: Shapes): Record<string, Filled>;
 export function parameterCount(shapes: Shapes): number;
 export function mlpShapes(): Shapes;
 export function convShapes(): Shapes;
+export function vaeShapes(): Shapes;
 export function recurrentShapes(gates: number, sizes?: RecurrentSizes): Shapes;
 export function minimalShapes(gates: number, sizes?: RecurrentSizes): Shapes;
 export function ctcShapes(): Shapes;

@@ -59,6 +59,8 @@ export const parameterCount = (shapes) => Object.values(shapes).reduce((sum, sha
 
 export const MLP = { B: 64, widths: [784, 512, 512, 10] };
 export const CONV = { B: 32 };
+/** A VAE of convolutions, as `descent train vae --set encoder=conv` has it, with a batch of 100. */
+export const VAE = { B: 100, hidden: 200, latent: 16, channels: [32, 64] };
 export const RECURRENT = { B: 32, T: 64, I: 128, H: 256 };
 /** A linear layer under the CTC loss: L letters of K - 1 kinds in T steps. */
 export const CTC = { B: 32, T: 150, I: 64, K: 29, L: 30 };
@@ -87,6 +89,22 @@ export const convShapes = () => ({
   "2.bias": [64],
   ...linear("6", 64 * 14 * 14, 10),
 });
+
+const kernel = (name, shape, outputs) => ({ [`${name}.weight`]: [...shape, 3, 3], [`${name}.bias`]: [outputs] });
+
+export function vaeShapes({ hidden, latent, channels: [C, D] } = VAE) {
+  return {
+    ...kernel("encoder.convolutions.layers.0", [C, 1], C),
+    ...kernel("encoder.convolutions.layers.1", [D, C], D),
+    ...linear("encoder.dense", D * 49, hidden),
+    ...linear("mean", hidden, latent),
+    ...linear("log_variance", hidden, latent),
+    ...linear("decoder.dense", latent, D * 49),
+    ...kernel("decoder.convolutions.layers.0", [D, D], D),
+    ...kernel("decoder.convolutions.layers.1", [D, C], C),
+    ...kernel("decoder.convolutions.output", [1, C], 1),
+  };
+}
 
 /** `gates`: 1 for a simple RNN, 3 for a GRU, 4 for an LSTM. */
 export const recurrentShapes = (gates, { I, H } = RECURRENT) => ({

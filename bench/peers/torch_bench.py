@@ -88,6 +88,37 @@ def conv():
     return model, lambda: F.cross_entropy(model(x), y), sgd(model)
 
 
+class ConvVAE(nn.Module):
+    """x [B, 1, 28, 28] and epsilon [B, L] -> the negative ELBO; parameters in the order of rows.js."""
+
+    def __init__(self, hidden=200, latent=16, channels=32):
+        super().__init__()
+        inner = 2 * channels
+        self.down = nn.Sequential(
+            nn.Conv2d(1, channels, 3, 2, 1), nn.ReLU(), nn.Conv2d(channels, inner, 3, 2, 1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(inner * 49, hidden), nn.ReLU(),
+        )
+        self.mean, self.log_variance = nn.Linear(hidden, latent), nn.Linear(hidden, latent)
+        self.up = nn.Sequential(
+            nn.Linear(latent, inner * 49), nn.ReLU(), nn.Unflatten(1, (inner, 7, 7)),
+            nn.ConvTranspose2d(inner, inner, 3, 2, 1, 1), nn.ReLU(),
+            nn.ConvTranspose2d(inner, channels, 3, 2, 1, 1), nn.ReLU(), nn.Conv2d(channels, 1, 3, 1, 1),
+        )
+
+    def forward(self, x, epsilon):
+        h = self.down(x)
+        mean, log_variance = self.mean(h), self.log_variance(h)
+        given = self.up(mean + (log_variance / 2).exp() * epsilon)
+        reconstruction = F.binary_cross_entropy_with_logits(given, x, reduction="sum")
+        return (reconstruction + 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum()) / len(x)
+
+
+def vae_conv(B=100, L=16):
+    model = fill(ConvVAE(latent=L))
+    x, epsilon = integers((B, 1, 28, 28), X, 2).float(), uniform((B, L), Y)
+    return model, lambda: model(x, epsilon), torch.optim.Adam(model.parameters(), lr=1e-3)
+
+
 def recurrent(make):
     """x [32, 64, 128] -> h [32, 64, 256]; the gradient of x is asked for too, so that the whole backward pass is done."""
     model = fill(make(128, 256, batch_first=True))
@@ -214,6 +245,7 @@ def gpt(layers, heads, C, T, B, V=65, fused=None):
 ROWS = {
     "mlp": lambda _: mlp(),
     "conv": lambda _: conv(),
+    "vae-conv": lambda _: vae_conv(),
     "rnn": lambda _: recurrent(nn.RNN),
     "lstm": lambda _: recurrent(nn.LSTM),
     "gru": lambda _: recurrent(nn.GRU),
