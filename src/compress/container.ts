@@ -28,6 +28,9 @@ export const MOST_PICTURES = 1_000_000;
 /** Most levels of all pictures. */
 export const MOST_LEVELS = 2 ** 31;
 
+/** Largest number that is a name. */
+const MOST_NUMBER = 2 ** 32;
+
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const name = z.string().min(1).max(4096);
 
@@ -46,8 +49,11 @@ const headerSchema = z.strictObject({
   drawn: whole(0, 2 ** 31),
   /** Digest of all levels. */
   levels: digest,
-  /** One for each picture, or how many where they are called 0, 1, 2, ... */
-  names: z.union([z.array(name).min(1).max(MOST_PICTURES), whole(1, MOST_PICTURES)]),
+  /** One for each picture, or the first and how many where they are numbers one after the other. */
+  names: z.union([
+    z.array(name).min(1).max(MOST_PICTURES),
+    z.strictObject({ first: whole(0, MOST_NUMBER), count: whole(1, MOST_PICTURES) }),
+  ]),
 });
 
 type Stored = z.output<typeof headerSchema>;
@@ -55,10 +61,13 @@ type Stored = z.output<typeof headerSchema>;
 export type Header = Omit<Stored, "names"> & { readonly names: readonly string[] };
 
 /** Names as they are stored, and as they were. */
-const shortened = (names: readonly string[]): Stored["names"] =>
-  names.every((name, i) => name === String(i)) ? names.length : [...names];
+function shortened(names: readonly string[]): Stored["names"] {
+  const first = Number(names[0]);
+  const numbered = first >= 0 && first <= MOST_NUMBER && names.every((name, i) => name === String(first + i));
+  return numbered ? { first, count: names.length } : [...names];
+}
 const lengthened = (names: Stored["names"]): readonly string[] =>
-  typeof names === "number" ? Array.from({ length: names }, (_, i) => String(i)) : names;
+  "first" in names ? Array.from({ length: names.count }, (_, i) => String(names.first + i)) : names;
 
 /** What a file of compressed pictures holds. */
 export interface Container {

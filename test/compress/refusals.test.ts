@@ -95,6 +95,28 @@ describe("what cannot be compressed is refused by name", () => {
   });
 });
 
+describe("names of pictures", () => {
+  it("take no room where they are numbers one after the other", async () => {
+    const { header } = container;
+    const written = async (names: readonly string[]) => writeContainer({ ...container, header: { ...header, names } });
+    for (const names of [
+      ["0", "1", "2", "3", "4"],
+      ["18000", "18001", "18002", "18003", "18004"],
+      ["0", "1", "2", "4", "3"],
+      ["00", "01", "02", "03", "04"],
+      ["-1", "0", "1", "2", "3"],
+      ["5000000000", "5000000001", "5000000002", "5000000003", "5000000004"],
+      ["1e3", "1001", "1002", "1003", "1004"],
+    ])
+      expect((await readContainer(await written(names), "file")).header.names).toEqual(names);
+    const checksums = new Uint8Array(500);
+    const many = Array.from({ length: 500 }, (_, i) => String(i));
+    const bytes = await writeContainer({ ...container, checksums, header: { ...header, names: many } });
+    expect(bytes.length - made.bytes.length).toBeLessThan(495 + 50); // a checksum each
+    expect((await readContainer(bytes, "file")).header.names).toEqual(many);
+  });
+});
+
 describe("what cannot be restored is refused in a line", () => {
   it("what is stopped on the way", async () => {
     const [controller, notes] = [new AbortController(), [] as string[]];
