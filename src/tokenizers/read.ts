@@ -174,13 +174,47 @@ function readMerges(model: Json): BpeModel["merges"] {
   });
 }
 
+/** The white space of Unicode, which \s means in the Python library: JavaScript's lacks U+0085 and has U+FEFF. */
+const spaces = (pattern: string): string =>
+  pattern.replace(/\\[\s\S]/g, (found) => ({ "\\s": "\\p{White_Space}", "\\S": "\\P{White_Space}" })[found] ?? found);
+
+/** GPT-2's division into words, which a ByteLevel step does unless it says otherwise. */
+const WORDS = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+/** What \w means in the Python library. */
+const LETTERS = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+
+const split = (Regex: string, behavior: string, invert: boolean): Json => ({
+  ...{ type: "Split", behavior, invert },
+  pattern: { Regex: spaces(Regex) },
+});
+
+/** Steps whose patterns mean in JavaScript what they mean in the Python library, whatever steps they stand in. */
+function translated(step: unknown): unknown {
+  if (Array.isArray(step)) return step.map(translated);
+  if (!isObject(step)) return step;
+  const { type, pattern } = step;
+  if (isObject(pattern) && typeof pattern.Regex === "string")
+    return { ...step, pattern: { Regex: spaces(pattern.Regex) } };
+  if (type === "Whitespace") return split(`[${LETTERS}]+|[^${LETTERS}\\s]+`, "Removed", true);
+  if (type === "ByteLevel" && step.use_regex !== false && step.add_prefix_space !== true)
+    return { type: "Sequence", pretokenizers: [split(WORDS, "Isolated", false), { ...step, use_regex: false }] };
+  return Object.fromEntries(Object.entries(step).map(([key, value]) => [key, translated(value)]));
+}
+
+/** Ids of a Unigram model: a token may stand at two places of its list, and each has its id. */
+const places = (model: unknown): Iterable<number> => (isObject(model) ? list(model.vocab).keys() : []);
+
 async function foreign(json: Json, ids: ReadonlyMap<string, number>): Promise<Tokenizer> {
   checkSteps(json);
   checkTokens(ids.keys());
   const { Tokenizer: Foreign } = await import("@huggingface/tokenizers");
   const sections = Object.fromEntries(Object.entries(ABSENT).map(([name, absent]) => [name, json[name] ?? absent]));
-  const tokenizer = attempt(() => new Foreign({ ...json, ...sections }, {}));
-  const known = new Set(ids.values());
+  const steps = {
+    normalizer: translated(json.normalizer ?? null),
+    pre_tokenizer: translated(json.pre_tokenizer ?? null),
+  };
+  const tokenizer = attempt(() => new Foreign({ ...json, ...sections, ...steps }, {}));
+  const known = new Set([...ids.values(), ...places(json.model)]);
   const vocabSize = ids.size === 0 ? 0 : Math.max(...known) + 1;
   return guarded({
     kind: "huggingface",

@@ -1,11 +1,12 @@
 /**
  * Small checkpoints of every `model_type`, made by transformers from any seed, against what is computed here:
  *
- *   npm run parity -- --python VENV [--seed 1] [--only llama,llama-yarn] [--keep FOLDER]
+ *   npm run parity -- --python VENV [--seed 1] [--only llama,llama-yarn] [--keep FOLDER] [--texts 1000] [--data FOLDER]
  *
  * Logits within 1e-4, padded on either side too, 64 greedy tokens after three prompts equal, gradients of every parameter
- * within 1e-3 of its largest, and the checkpoint written here gives transformers the same logits. Prints a table, and ends
- * with 1 where something is off. What is made, `rows.py` lists.
+ * within 1e-3 of its largest, and the checkpoint written here gives transformers the same logits. Then tokenizers of the
+ * published kinds, trained on random words, and with --data published vocabularies: the ids of random texts are those of
+ * the Python library. Prints tables, and ends with 1 where something is off. What is made, `rows.py` and `fuzzed_text.py` list.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -14,6 +15,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { LIMITS, type Measured, measure, openCheckpoint, type Row, saveBack } from "./compare.ts";
+import { agreements } from "./tokenizers.ts";
 
 const { values: given } = parseArgs({
   options: {
@@ -21,9 +23,12 @@ const { values: given } = parseArgs({
     seed: { type: "string", default: "1" },
     only: { type: "string", default: "" },
     keep: { type: "string" },
+    texts: { type: "string", default: "1000" },
+    data: { type: "string" },
   },
 });
 
+const TEXTS = fileURLToPath(new URL("fuzzed_text.py", import.meta.url));
 const SCRIPT = fileURLToPath(new URL("checkpoints.py", import.meta.url));
 
 function interpreter(venv: string | undefined): string {
@@ -93,9 +98,20 @@ function aligned(rows: readonly (readonly string[])[]): string {
 
 const COLUMNS = ["logits", "loss", "gradients", "padded left", "padded right", "greedy, of 192 wrong", "saved"];
 
-async function main(): Promise<number> {
-  const python = interpreter(given.python);
-  const folder = given.keep ?? mkdtempSync(join(tmpdir(), "descent-parity-"));
+/** How many tokenizers give other ids. */
+async function compareTokenizers(python: string, folder: string): Promise<number> {
+  const more = given.data === undefined ? [] : ["--data", given.data];
+  const options = ["--seed", given.seed, "--strings", given.texts, ...more];
+  execFileSync(python, [TEXTS, folder, ...options], { stdio: ["ignore", "inherit", "inherit"] });
+  const found = await agreements(folder);
+  const cells = found.map(({ name, texts, ids, decoded }) => [name, String(texts), String(ids), String(decoded)]);
+  console.log(aligned([["tokenizer", "texts", "same ids", "same text back"], ...cells]));
+  for (const { name, example } of found) if (example) console.log(`${name}: ${example}`);
+  return found.filter(({ texts, ids }) => ids < texts).length;
+}
+
+/** How many checkpoints are off. */
+async function compareCheckpoints(python: string, folder: string): Promise<number> {
   const only = given.only ? ["--only", given.only] : [];
   execFileSync(python, [SCRIPT, "make", folder, "--seed", given.seed, ...only], {
     stdio: ["ignore", "inherit", "inherit"],
@@ -120,8 +136,16 @@ async function main(): Promise<number> {
     ({ measured, failure }) => failure || !measured.some(({ what }) => what === "saved") || measured.some(isOff),
   );
   console.log(`${rows.length} checkpoints of seed ${given.seed}, ${wrong.length} off`);
+  return wrong.length;
+}
+
+async function main(): Promise<number> {
+  const python = interpreter(given.python);
+  const folder = given.keep ?? mkdtempSync(join(tmpdir(), "descent-parity-"));
+  const wrong = await compareCheckpoints(python, folder);
+  const other = given.only ? 0 : await compareTokenizers(python, join(folder, "tokenizers"));
   if (given.keep === undefined) rmSync(folder, { recursive: true });
-  return wrong.length > 0 ? 1 : 0;
+  return wrong + other > 0 ? 1 : 0;
 }
 
 try {

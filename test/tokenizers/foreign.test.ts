@@ -1,0 +1,85 @@
+/** What the reader of foreign files puts right so that ids are the Python library's, and published vocabularies. */
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { readTokenizer, trainBpe } from "../../src/tokenizers/index.ts";
+
+/** A byte-level tokenizer with one merge, of two line feeds, and a token beside the model's: so it is no form of ours. */
+async function byteLevel() {
+  const trained = await trainBpe("\n\n \n\n \n\n", { vocabSize: 257 });
+  const json = trained.toJSON() as Readonly<Record<string, unknown>>;
+  return readTokenizer({ ...json, added_tokens: [{ id: 257, content: "<|end|>", special: true }] });
+}
+
+describe("white space is Unicode's, not JavaScript's", () => {
+  test("U+FEFF is none: two line feeds before it are two words, so they do not become one token", async () => {
+    const foreign = await byteLevel();
+    expect(foreign.kind).toBe("huggingface");
+    expect([...foreign.encode("\n\n")]).toHaveLength(1);
+    expect([...foreign.encode("\n\n\ufeff")]).toHaveLength(2 + 3); // \s+(?!\S) leaves one of both; U+FEFF is three bytes
+  });
+
+  test("U+0085 is: together with a line feed it is one run of spaces", async () => {
+    const foreign = await byteLevel();
+    expect([...foreign.encode("\u0085\n\n")]).toHaveLength(2 + 1); // two bytes, then the pair
+  });
+});
+
+test("a Whitespace step takes letters of all scripts as one word", async () => {
+  const json = {
+    model: { type: "WordLevel", vocab: { "?": 0, größe: 1, "!": 2, 語: 3 }, unk_token: "?" },
+    pre_tokenizer: { type: "Whitespace" },
+    added_tokens: [],
+  };
+  expect([...(await readTokenizer(json)).encode("größe! 語")]).toEqual([1, 2, 3]);
+});
+
+test("a token that a Unigram list has twice is read back from both ids", async () => {
+  const vocab = [
+    ["<unk>", 0],
+    ["</s>", 0],
+    ["a", -1],
+    ["</s>", -2],
+  ];
+  const added_tokens = [
+    { id: 0, content: "<unk>", special: true },
+    { id: 3, content: "</s>", special: true },
+  ];
+  const read = await readTokenizer({ model: { type: "Unigram", vocab, unk_id: 0 }, added_tokens });
+  expect(read.decode([2, 2])).toBe("a a");
+  expect(() => read.decode([1])).not.toThrow();
+  expect(() => read.decode([4])).toThrow(/whole ids from 0 to 3/);
+});
+
+const data = process.env.DESCENT_DATA;
+
+test.skipIf(!data)(
+  "BERT's ids of 10,570 questions (set DESCENT_DATA to a folder with tokenizers/bert_expected)",
+  async () => {
+    const file = (name: string) => readFileSync(`${data}/tokenizers/${name}`, "utf8");
+    const words = file("bert_base_uncased_vocab.txt").replace(/\n$/, "").split("\n");
+    const tokenizer = await readTokenizer({
+      model: {
+        type: "WordPiece",
+        vocab: Object.fromEntries(words.map((word, id) => [word, id])),
+        unk_token: "[UNK]",
+        continuing_subword_prefix: "##",
+        max_input_chars_per_word: 100,
+      },
+      normalizer: {
+        type: "BertNormalizer",
+        clean_text: true,
+        handle_chinese_chars: true,
+        strip_accents: null,
+        lowercase: true,
+      },
+      pre_tokenizer: { type: "BertPreTokenizer" },
+      added_tokens: [],
+    });
+    const questions = JSON.parse(file("bert_expected/question_tokens.json")) as readonly { original: string }[];
+    const expected = JSON.parse(file("bert_expected/tokenized_questions.json")) as readonly number[][];
+    const equal = questions.filter(
+      ({ original }, i) => String([...tokenizer.encode(original)]) === String(expected[i]),
+    );
+    expect(equal).toHaveLength(10_570);
+  },
+);
