@@ -59,6 +59,14 @@ describe("codes of a table", () => {
     }
   });
 
+  it("come back with a vqvae, in color", async () => {
+    const size: Size = [3, 9, 7];
+    const subject = await subjectOf(size, { likelihood: "logistic" }, { factor: 1, type: "vqvae" });
+    const pictures = picturesOf(size, 7, "all");
+    const { bytes } = await compressWith(subject, pictures, { rows: 2 });
+    expect(await back(subject, bytes)).toEqual(pictures);
+  });
+
   it("cost less where some of them are frequent, and what equal chances cost where all are alike", () => {
     const bits = (codes: readonly Uint32Array[]): number => {
       const stack = new AnsStack(LEAST_HEAD);

@@ -68,6 +68,13 @@ describe("what cannot be compressed is refused by name", () => {
     );
   });
 
+  it("a model whose codes have no distribution", async () => {
+    const plain = await subjectOf(size, {}, { type: "ae" });
+    const error = await refusal(compressed([first], {}, plain));
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error.message).toMatch(/codes are drawn .* or are rows of a table, got one without; train a vae or a vqvae/);
+  });
+
   it("labels that a conditional model does not know", async () => {
     const conditional = await subjectOf(size, { num_labels: 3 });
     expect(await messageOf(compressed([first], {}, conditional))).toMatch(/expected a label .* \(0 to 2\), got none/);

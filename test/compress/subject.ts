@@ -8,6 +8,9 @@ import type { Tensor } from "../../src/tensor/index.ts";
 
 export type Size = readonly [channels: number, height: number, width: number];
 
+const SMALL = { hidden_size: 8, num_layers: 1, latent: 2 };
+const SMALL_TABLE = { codebook_size: 16, embedding_dim: 4, conv_channels: 4, num_layers: 1 };
+
 /** A model of pictures of `size` with seeded weights, `factor` times as large as those that training begins with. */
 export async function subjectOf(
   [num_channels, image_height, image_width]: Size,
@@ -16,7 +19,8 @@ export async function subjectOf(
 ): Promise<Subject> {
   const architecture = await loadArchitecture(type);
   const image = { num_channels, image_height, image_width };
-  const config = architecture.configure({ hidden_size: 8, num_layers: 1, latent: 2, ...image, ...keys });
+  const small = type === "vqvae" ? SMALL_TABLE : SMALL;
+  const config = architecture.configure({ ...small, ...image, ...keys });
   const model = build(architecture, "latent", config);
   const values = initialValues(namedState(model.parts), seed);
   for (const { data } of Object.values(values)) for (const i of data.keys()) data[i] = factor * Number(data[i]);
