@@ -21,6 +21,7 @@ export interface EvaluateFlags extends DeviceFlags {
   readonly json?: true | undefined;
 }
 
+/** Least width of a column. */
 const CELL = 12;
 
 /** Rows of names and scores under the scores' names. */
@@ -28,7 +29,7 @@ function scoreTable(rows: readonly (readonly [string, Scores])[]): string {
   const names = [...new Set(rows.flatMap(([, scores]) => Object.keys(scores)))];
   const width = Math.max(...rows.map(([name]) => name.length));
   const line = (name: string, cells: readonly string[]) =>
-    `${name.padEnd(width)}${cells.map((cell) => cell.padStart(CELL)).join("")}\n`;
+    `${name.padEnd(width)}${cells.map((cell, i) => cell.padStart(Math.max(CELL, 2 + (names[i]?.length ?? 0)))).join("")}\n`;
   const numbers = (scores: Scores) => names.map((name) => scores[name]?.toFixed(4) ?? "-");
   return line("", names) + rows.map(([name, scores]) => line(name, numbers(scores))).join("");
 }
