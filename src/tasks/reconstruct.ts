@@ -18,7 +18,7 @@ import type { LatentModel } from "../models/index.ts";
 import { stream } from "../runtime/index.ts";
 import { checked, whole } from "../schema.ts";
 import { type Example, imageBaselines } from "./reconstruct/baselines.ts";
-import { Imager, prediction } from "./reconstruct/imager.ts";
+import { codes, Imager, prediction } from "./reconstruct/imager.ts";
 import { judgeImages } from "./reconstruct/judge.ts";
 import { lossOf, measuredOf } from "./reconstruct/objective.ts";
 import { type Options, options, requireTogether, scheduled } from "./reconstruct/options.ts";
@@ -135,6 +135,7 @@ export const reconstruct: Task<"latent", Example, typeof options, Column> = {
   head: "latent",
   options,
   prediction,
+  codes,
   defaults: { batch: 100, beta2: 0.999, weightDecay: 0, clip: 0 },
   defaultData: "digits",
   reads: "files",

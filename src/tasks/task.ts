@@ -11,6 +11,7 @@ import type { Named } from "../onnx/index.ts";
 import type { Feeds, RunOptions, Weights } from "../runtime/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { BatchSpecs, LossTerms, Scores, TrainingInput } from "../train/index.ts";
+import type { CodeOptions } from "./latent.ts";
 
 /** A tensor for each name. */
 export type Tensors<N extends string> = { readonly [K in N]: Tensor };
@@ -37,6 +38,8 @@ export interface Task<
   readonly options: S;
   /** Options of a prediction. */
   readonly prediction: z.ZodObject;
+  /** Options of what is done with codes, where its models have some: what opens them is then a `LatentPredictor`. */
+  readonly codes?: CodeOptions;
   /** Settings of the training whose defaults are others here. */
   readonly defaults?: TrainingInput;
   /** The named set that the command learns from when none is given; without it, one must be. */

@@ -16,31 +16,38 @@ import { checked, real, whole } from "../../schema.ts";
 import { inputsOf, type Tensor } from "../../tensor/index.ts";
 import type { BatchSpecs } from "../../train/index.ts";
 import { finite, grouped, RowProgram, requireWatch, rowOf, several } from "../batched.ts";
-import type { Predictor, Watch } from "../task.ts";
+import type { CodeOptions, LatentPredictor } from "../latent.ts";
+import type { Watch } from "../task.ts";
 import { type Between, between, drawnIds, normalCode } from "./codes.ts";
 import { type Options, seen } from "./options.ts";
 
+const told = z.string().optional().describe("class of pictures without a label, where the model is conditional");
 export const prediction = z.strictObject({
   batch: whole(1, 65536).default(32).describe("pictures at a time"),
+  class: told,
 });
 
 const sampling = z.strictObject({
-  n: whole(1, 1_000_000).default(16),
-  seed: whole(0, Number.MAX_SAFE_INTEGER).default(0),
-  class: z.string().optional(),
-  temperature: real(0, 100).default(1),
+  n: whole(1, 1_000_000).default(16).describe("how many"),
+  seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("chooses the codes that are drawn"),
+  class: z.string().optional().describe("one class, where the model is conditional (default: they take turns)"),
+  temperature: real(0, 100)
+    .default(1)
+    .describe("deviation of the codes; below 1 they are nearer to the most usual one"),
 });
 const walking = z.strictObject({
-  steps: whole(2, 10_000).default(9),
-  how: z.enum(["linear", "spherical"]).default("linear"),
+  steps: whole(2, 10_000).default(9).describe("pictures from one to the other, both ends included"),
+  how: z.enum(["linear", "spherical"]).default("linear").describe("along a line, or along the arc around 0"),
+  class: told,
 });
 const traversing = z.strictObject({
-  from: real(-100, 100).default(-3),
-  to: real(-100, 100).default(3),
-  steps: whole(2, 1000).default(7),
+  from: real(-100, 100).default(-3).describe("first value of a dimension, in deviations of the prior"),
+  to: real(-100, 100).default(3).describe("last value"),
+  steps: whole(2, 1000).default(7).describe("values, both ends included"),
   dimensions: z.array(whole(0, 65535)).optional(),
-  class: z.string().optional(),
+  class: z.string().optional().describe("class that is shown, where the model is conditional (default: the picture's)"),
 });
+export const codes = { sample: sampling, interpolate: walking, traverse: traversing } satisfies CodeOptions;
 
 /** What samples are drawn. */
 export interface SampleOptions extends z.input<typeof sampling>, Watch {}
@@ -135,7 +142,7 @@ function logMean(logs: readonly number[]): number {
 }
 
 /** A model ready to reconstruct, embed, sample, and walk between codes. */
-export class Imager implements Predictor<Pictured, Reconstructed> {
+export class Imager implements LatentPredictor<Pictured, Picture> {
   readonly model: LatentModel;
   readonly known: Known;
   readonly #weights: Weights;
@@ -184,16 +191,18 @@ export class Imager implements Predictor<Pictured, Reconstructed> {
     );
   }
 
-  /** The classes of pictures, where the model is told them. Throws DataError where a picture has none that is known. */
-  #labelsOf(pictures: readonly Picture[]): Feeds {
-    if (this.model.classes === 0) return {};
-    const data = Int32Array.from(pictures, ({ name, label }) => {
-      if (label !== undefined && this.classes.includes(label)) return this.classes.indexOf(label);
-      throw new DataError(
-        `picture ${name}: expected a label, as the model is conditional, of ${this.classes.slice(0, 20).join(", ")}, got ${label === undefined ? "none" : quoted(label)}; give it one`,
-      );
-    });
-    return { labels: { data, shape: [data.length], dtype: "i32" } };
+  /**
+   * The number of a picture's class, which is `other` where it has no label, and 0 where the model is told none. Throws DataError
+   * where it has none that is known, ConfigError for another that there is none of.
+   */
+  #labelOf({ name, label }: Picture, other: string | undefined): number {
+    if (other !== undefined) this.#classAt(other);
+    const said = label ?? other;
+    if (this.model.classes === 0) return 0;
+    if (said !== undefined && this.classes.includes(said)) return this.classes.indexOf(said);
+    throw new DataError(
+      `picture ${name}: expected a label, as the model is conditional, of ${this.classes.slice(0, 20).join(", ")}, got ${said === undefined ? "none" : quoted(said)}; name its class`,
+    );
   }
 
   /** The pictures of what is given. Throws DataError where they are not of the model's size. */
@@ -210,23 +219,28 @@ export class Imager implements Predictor<Pictured, Reconstructed> {
     return found;
   }
 
-  /** Pictures in groups, with the number of each. */
+  async *#picturesIn(inputs: Iterable<Pictured> | AsyncIterable<Pictured>, watch: Watch): AsyncGenerator<Picture> {
+    for await (const input of several(inputs)) yield* await this.pictures(input, watch);
+  }
+
+  /** Pictures in groups, with the number of each, and what goes into a program of them. */
   async *#groups(inputs: Iterable<Pictured> | AsyncIterable<Pictured>, options: Json & Watch) {
     requireWatch(options);
     const { signal, onProgress, ...given } = options;
-    const { batch } = checked(prediction, given, "option");
+    const { batch, class: other } = checked(prediction, given, "option");
     let number = 0;
-    for await (const input of several(inputs))
-      for await (const pictures of grouped(await this.pictures(input, { signal, onProgress }), batch)) {
-        signal?.throwIfAborted();
-        const numbers = pictures.map(() => number++);
-        yield { pictures, numbers };
-      }
+    for await (const pictures of grouped(this.#picturesIn(inputs, { signal, onProgress }), batch)) {
+      signal?.throwIfAborted();
+      const numbers = pictures.map(() => number++);
+      yield { pictures, numbers, feeds: this.#feeds(pictures, other) };
+    }
   }
 
   /** What goes into a program of these pictures. */
-  #feeds(pictures: readonly Picture[]): Feeds {
-    return { images: imagesOf(pictures), ...this.#labelsOf(pictures) };
+  #feeds(pictures: readonly Picture[], other?: string): Feeds {
+    const data = Int32Array.from(pictures, (picture) => this.#labelOf(picture, other));
+    const labels: HostTensor = { data, shape: [data.length], dtype: "i32" };
+    return { images: imagesOf(pictures), ...(this.model.classes > 0 && { labels }) };
   }
 
   #reconstruct(): Promise<RowProgram> {
@@ -247,8 +261,8 @@ export class Imager implements Predictor<Pictured, Reconstructed> {
     inputs: Iterable<Pictured> | AsyncIterable<Pictured>,
     options: Json & Watch = {},
   ): AsyncGenerator<Reconstructed> {
-    for await (const { pictures, numbers } of this.#groups(inputs, options)) {
-      const found = await (await this.#reconstruct()).run(this.#feeds(pictures), {}, numbers);
+    for await (const { pictures, numbers, feeds } of this.#groups(inputs, options)) {
+      const found = await (await this.#reconstruct()).run(feeds, {}, numbers);
       yield* answers(pictures, found);
     }
   }
@@ -258,10 +272,10 @@ export class Imager implements Predictor<Pictured, Reconstructed> {
     inputs: Iterable<Pictured> | AsyncIterable<Pictured>,
     options: Json & Watch = {},
   ): AsyncGenerator<Embedded> {
-    for await (const { pictures, numbers } of this.#groups(inputs, options)) {
-      const { mean } = await this.#encode(pictures, numbers);
+    for await (const { pictures, numbers, feeds } of this.#groups(inputs, options)) {
+      const { mean } = await this.#encode(feeds, numbers);
       for (const [i, { name, label }] of pictures.entries())
-        yield { name, ...(label !== undefined && { label }), code: Array.from(rowOf(mean, i)) };
+        yield { name, ...(label !== undefined && { label }), code: Array.from(finite(rowOf(mean, i), "gives codes")) };
     }
   }
 
@@ -273,7 +287,7 @@ export class Imager implements Predictor<Pictured, Reconstructed> {
       signal?.throwIfAborted();
       const group = pictures.slice(from, from + ROWS);
       const { mean } = await this.#encode(
-        group,
+        this.#feeds(group),
         group.map((_, i) => from + i),
       );
       data.set(mean.data as Float32Array, from * L);
@@ -281,13 +295,13 @@ export class Imager implements Predictor<Pictured, Reconstructed> {
     return { data, shape: [pictures.length, L], dtype: "f32" };
   }
 
-  async #encode(pictures: readonly Picture[], numbers: readonly number[]): Promise<{ readonly mean: HostTensor }> {
+  async #encode(feeds: Feeds, numbers: readonly number[]): Promise<{ readonly mean: HostTensor }> {
     const { model, known } = this;
     const program = await this.#program("encode", this.#images, (batch) => {
       const [images, labels] = givenIn(batch);
       return { mean: model.encode(seen(images, model, known.options), labels).mean };
     });
-    return results(await program.run(this.#feeds(pictures), {}, numbers), "mean");
+    return results(await program.run(feeds, {}, numbers), "mean");
   }
 
   /** The picture that is expected of each code [L], with the number of its class where the model is told one. */
@@ -359,23 +373,20 @@ export class Imager implements Predictor<Pictured, Reconstructed> {
     return ids.map((_, i) => rowOf(codes, i));
   }
 
-  /** The first picture of what is given, its code, and its class. */
-  async #codeOf(given: Pictured, watch: Watch): Promise<{ code: Float32Array; label: number }> {
+  /** The first picture of what is given, its code, and its class, which is `other` where it has no label. */
+  async #codeOf(given: Pictured, other: string | undefined, watch: Watch) {
     const [picture] = await this.pictures(given, watch);
     if (!picture) throw new DataError("picture: expected one, got none; give a file of a picture");
-    const { mean } = await this.#encode([picture], [0]);
-    return {
-      code: finite(rowOf(mean, 0), "gives codes").slice(),
-      label: Math.max(0, this.classes.indexOf(picture.label ?? "")),
-    };
+    const { mean } = await this.#encode(this.#feeds([picture], other), [0]);
+    return { code: finite(rowOf(mean, 0), "gives codes").slice(), label: this.#labelOf(picture, other) };
   }
 
   /** `steps` pictures from that of a's code to that of b's; a conditional model is told the class of the nearer one. */
   async interpolate(a: Pictured, b: Pictured, options: InterpolateOptions = {}): Promise<Picture[]> {
     const { signal, onProgress, ...given } = options;
-    const { steps, how } = checked(walking, given, "interpolate");
+    const { steps, how, class: other } = checked(walking, given, "interpolate");
     const watch = { signal, onProgress };
-    const [from, to] = [await this.#codeOf(a, watch), await this.#codeOf(b, watch)];
+    const [from, to] = [await this.#codeOf(a, other, watch), await this.#codeOf(b, other, watch)];
     const places = Array.from({ length: steps }, (_, i) => i / (steps - 1));
     const codes = places.map((t) => between(from.code, to.code, t, how));
     const classes = places.map((t) => (t < 0.5 ? from : to).label);
@@ -394,7 +405,9 @@ export class Imager implements Predictor<Pictured, Reconstructed> {
     if (odd !== undefined)
       throw new ConfigError(`traverse: expected dimensions from 0 to ${L - 1}, got ${odd}; leave it out`);
     const base =
-      given === undefined ? { code: new Float32Array(L), label: 0 } : await this.#codeOf(given, { signal, onProgress });
+      given === undefined
+        ? { code: new Float32Array(L), label: 0 }
+        : await this.#codeOf(given, name, { signal, onProgress });
     const label = name === undefined ? base.label : this.#classAt(name);
     const values = Array.from({ length: steps }, (_, i) => from + ((to - from) * i) / (steps - 1));
     const rows: Picture[][] = [];
