@@ -6,6 +6,7 @@ import { type Architecture, loadArchitecture, modelNames, modelsWith } from "../
 import { fieldsOf } from "../schema.ts";
 import { defaultTask, loadTask, type Task, taskNames } from "../tasks/index.ts";
 import { language } from "../tasks/language.ts";
+import type { CodeOptions } from "../tasks/latent.ts";
 import { describedTask, readDescription } from "../tasks/open.ts";
 import { trainingSchema } from "../train/index.ts";
 import { addFlags, addPointers, helpOf } from "./flags.ts";
@@ -114,6 +115,19 @@ export async function addPredictFlags(command: Command, argv: readonly string[])
   const tasks = await tasksOf(argv, "predict");
   const taken = new Set<string>();
   for (const task of tasks) addFlags(command, task.prediction, `Options of task ${task.name}:`, taken);
+}
+
+/** A flag for each option that the task of the named run has for `verb`; where it has no codes, those of all tasks that have. */
+export async function addCodeFlags(
+  command: Command,
+  verb: keyof CodeOptions | "reconstruct",
+  argv: readonly string[],
+): Promise<void> {
+  const named = (await tasksOf(argv, verb)).filter(({ codes }) => codes);
+  const tasks = named.length > 0 ? named : await Promise.all(taskNames().map(loadTask));
+  const taken = new Set(command.options.map((option) => option.attributeName()));
+  for (const { name, prediction, codes } of tasks)
+    if (codes) addFlags(command, verb === "reconstruct" ? prediction : codes[verb], `Options of task ${name}:`, taken);
 }
 
 export const addGenerateFlags = (command: Command): void => addFlags(command, language.prediction, "Options:");

@@ -3,39 +3,19 @@
  * command does is imported when it runs.
  */
 import { readFileSync } from "node:fs";
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError } from "commander";
 import { ExitCode, exitCodeOf, failureLine } from "./failure.ts";
 import { type Interruption, listen } from "./interruption.ts";
 import type { IO } from "./io.ts";
+import { embed, interpolate, reconstruct, sample, traverse } from "./latent/verbs.ts";
 import { whole } from "./numbers.ts";
 import { collect } from "./repeated.ts";
-
-const DEBUG = ["--debug", "on an error, print the stack as well"] as const;
-const JSON_EVENTS = ["--json", "events as JSON lines on standard output"] as const;
-const THREADS = ["--threads <n>", "threads inside one operation (default: all processors)"] as const;
-const DEVICE = [
-  "--device <name>",
-  "cpu, wasm, webgpu, ...: what doctor lists, or auto, which measures (default: cpu)",
-] as const;
-const DATA_DIR = ["--data-dir <dir>", "folder that holds named data sets already"] as const;
+import { DATA_DIR, DEBUG, DEVICE, JSON_EVENTS, threads, type Verb } from "./verb.ts";
 
 const version = (): string => {
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   return (JSON.parse(manifest) as { version: string }).version;
 };
-
-const threads = () => new Option(...THREADS).argParser(whole("--threads", 1, 1024));
-
-/** One command: how it is called, and what it does. */
-interface Verb {
-  readonly name: string;
-  readonly about: string;
-  /** Adds arguments, options and the action. `argv` is the whole command line, for options that depend on it. */
-  build(
-    command: Command,
-    context: { readonly argv: readonly string[]; readonly io: IO; readonly stop: Interruption },
-  ): void | Promise<void>;
-}
 
 const train: Verb = {
   name: "train",
@@ -240,6 +220,11 @@ const verbs: readonly Verb[] = [
   predict,
   evaluate,
   generate,
+  sample,
+  reconstruct,
+  interpolate,
+  traverse,
+  embed,
   probing,
   compressing,
   decompressing,

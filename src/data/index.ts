@@ -22,6 +22,7 @@ export { gunzipped } from "./gzip.ts";
 export { parseIdx } from "./idx.ts";
 export { grid, imagesOf, normalized, picturesOf } from "./images.ts";
 export { type Features, logMel, type MelSettings, melFilters, powerSpectrum } from "./mel.ts";
+export { writeNpy } from "./npy.ts";
 export { batchesPerEpoch, draws, type EpochOptions, epochs, type Order, streams } from "./order.ts";
 export { bucket, padded } from "./padding.ts";
 export { readParallel, type SentencePair } from "./parallel.ts";

@@ -32,6 +32,7 @@ export interface Remade extends Coded {
 
 /** Options of what is done with codes, as schemas from which flags, help and checks come. */
 export interface CodeOptions {
+  readonly embed: z.ZodObject;
   readonly sample: z.ZodObject;
   readonly interpolate: z.ZodObject;
   readonly traverse: z.ZodObject;
@@ -41,6 +42,8 @@ export interface CodeOptions {
 export interface LatentPredictor<I = unknown, M extends Made = Made> extends Predictor<I, Remade> {
   /** Names of the classes that it is told; none where it is not conditional. */
   readonly classes: readonly string[];
+  /** Every picture of a file, folder or set. */
+  pictures?(given: I, watch?: Watch): Promise<readonly Picture[]>;
   embed(inputs: Iterable<I> | AsyncIterable<I>, options?: object & Watch): AsyncIterable<Coded>;
   /** Of codes that are drawn. */
   sample(options?: object & Watch): Promise<M[]>;

@@ -47,7 +47,12 @@ const traversing = z.strictObject({
   dimensions: z.array(whole(0, 65535)).optional(),
   class: z.string().optional().describe("class that is shown, where the model is conditional (default: the picture's)"),
 });
-export const codes = { sample: sampling, interpolate: walking, traverse: traversing } satisfies CodeOptions;
+export const codes = {
+  embed: prediction,
+  sample: sampling,
+  interpolate: walking,
+  traverse: traversing,
+} satisfies CodeOptions;
 
 /** What samples are drawn. */
 export interface SampleOptions extends z.input<typeof sampling>, Watch {}
