@@ -77,8 +77,10 @@ function nextCommands(prepared: Prepared, { step }: Finished, prompt: string | u
   const { command } = io;
   const run = quote(prepared.where());
   const opening = prompt?.trim() ? ` --prompt ${quote(prompt)}` : "";
+  const codes = prepared.task.codes ? [["sample", `${command} sample ${run}`] as const] : [];
   return table([
     ["continue", `${resumeCommand(prepared, io)} --steps ${step * 2}`],
+    ...codes,
     prompt === undefined
       ? ["predict", `${command} predict ${run} ${prepared.task.reads === "files" ? "FILE" : "INPUT.txt"}`]
       : ["generate", `${command} generate ${run}${opening} --tokens 500`],

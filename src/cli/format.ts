@@ -29,6 +29,9 @@ export function clock(seconds: number): string {
 /** Groups of three digits, whatever the locale. */
 export const grouped = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 
+/** 1 picture · 2,000 pictures */
+export const counted = (count: number, noun: string): string => `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
+
 /** 512 B · 12.3 kB · 4.5 MB */
 export function size(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

@@ -24,6 +24,8 @@ export interface Fake {
   readonly columns?: number;
   /** Called with everything written to standard output, to send signals at a certain moment. */
   readonly onOut?: (text: string, send: (signal: Stop) => void) => void;
+  /** The same of standard error. */
+  readonly onErr?: (text: string, send: (signal: Stop) => void) => void;
 }
 
 /** Runs a command line in this process. */
@@ -40,8 +42,9 @@ export async function descent(args: readonly string[], fake: Fake = {}): Promise
       out += text;
       fake.onOut?.(text, send);
     },
-    err: (text) => {
+    err(text) {
       err += text;
+      fake.onErr?.(text, send);
     },
     draw: (text) => {
       err += text;

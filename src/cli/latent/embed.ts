@@ -6,7 +6,7 @@ import { flatten, MOST_OF_UMAP } from "../../metrics/points/index.ts";
 import { plane } from "../../pictures/index.ts";
 import type { Coded } from "../../tasks/latent.ts";
 import { flagsOf } from "../flags.ts";
-import { grouped } from "../format.ts";
+import { counted, grouped } from "../format.ts";
 import type { Interruption } from "../interruption.ts";
 import { emit, type IO } from "../io.ts";
 import { evenly, inputsIn, type Latent, type LatentFlags, withLatent } from "./open.ts";
@@ -130,7 +130,7 @@ async function codesOf(latent: Latent, files: readonly string[]): Promise<Coded[
 
 /** Writes codes; beside an array, which holds nothing but numbers, a table of what they are of. */
 async function write(out: string, format: (typeof FORMATS)[number], coded: readonly Coded[]): Promise<string[]> {
-  const what = `${grouped(coded.length)} codes of ${coded[0]?.code.length ?? 0} dimensions`;
+  const what = `${counted(coded.length, "code")} of ${counted(coded[0]?.code.length ?? 0, "dimension")}`;
   if (format === "csv") {
     await writeAtomic(out, [encoded(csv(coded))]);
     return [`${what} -> ${out}`];

@@ -19,6 +19,6 @@ export const interpolate = (
     const options = { ...flagsOf(codes.interpolate, flags), ...watch };
     const made = await predictor.interpolate(inputOf(latent, a), inputOf(latent, b), options);
     const how = String(flags.how ?? "linear");
-    const what = `${made.length} pictures from ${a} to ${b}, ${how}`;
+    const what = `${made.length} ${typeof made[0] === "string" ? "texts" : "pictures"} from ${a} to ${b}, ${how}`;
     await put([[made]], out, { what, event: { run, from: a, to: b, how, steps: made.length } }, latent);
   });

@@ -1,7 +1,7 @@
 /** `descent reconstruct`: what is made of the codes of pictures or texts, below the originals. */
 import type { Made, Remade } from "../../tasks/latent.ts";
 import { flagsOf } from "../flags.ts";
-import { grouped } from "../format.ts";
+import { counted, grouped } from "../format.ts";
 import type { Interruption } from "../interruption.ts";
 import { emit, type IO } from "../io.ts";
 import { evenly, inputsIn, type LatentFlags, withLatent } from "./open.ts";
@@ -54,10 +54,9 @@ export const reconstruct = (
     for await (const answer of predictor.predict(inputs, options)) answers.push(answer);
     const texts = typeof answers[0]?.original === "string";
     const columns = texts ? 1 : Number(flags.columns ?? IN_ROW);
-    const count = grouped(answers.length);
-    const part = answers.length < all.length ? `${count} of ${grouped(all.length)}` : count;
+    const of = answers.length < all.length ? `${grouped(answers.length)} of ` : "";
     if (flags.json) for (const answer of answers) emit(io, { event: "reconstructed", ...plain(answer) });
-    const what = `${part} ${texts ? "texts" : "pictures"}, originals above reconstructions, ${costs(answers)}`;
+    const what = `${of}${counted(all.length, texts ? "text" : "picture")}, originals above reconstructions, ${costs(answers)}`;
     await put(
       pairs(answers, Math.min(columns, answers.length)),
       out,

@@ -1,6 +1,6 @@
 /** `descent sample`: pictures or texts of codes that are drawn. */
 import { flagsOf } from "../flags.ts";
-import { grouped } from "../format.ts";
+import { counted } from "../format.ts";
 import type { Interruption } from "../interruption.ts";
 import type { IO } from "../io.ts";
 import { type LatentFlags, withLatent } from "./open.ts";
@@ -26,7 +26,7 @@ export const sample = (run: string, flags: LatentFlags, io: IO, stop: Interrupti
     const aside = classes.length > 0 && classes.length <= MOST_COLUMNS;
     const columns = Number(flags.columns ?? (aside ? classes.length : Math.ceil(Math.sqrt(n))));
     const [texts, sorted] = [typeof made[0] === "string", aside && columns === classes.length];
-    const what = `${grouped(n)} ${texts ? "texts" : "pictures"}${sorted ? `, a column for each of ${classes.join(", ")}` : ""}`;
+    const what = `${counted(n, texts ? "text" : "picture")}${sorted ? `, a column for each of ${classes.join(", ")}` : ""}`;
     const event = { run, n, seed: flags.seed ?? 0, class: flags.class ?? null, ...(!texts && { columns }) };
     await put([inRows(made, columns)], out, { what, event }, latent);
   });

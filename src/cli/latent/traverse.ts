@@ -1,6 +1,7 @@
 /** `descent traverse`: one dimension of a code after the other. */
 import { change } from "../../tasks/latent.ts";
 import { flagsOf } from "../flags.ts";
+import { counted } from "../format.ts";
 import type { Interruption } from "../interruption.ts";
 import type { IO } from "../io.ts";
 import { inputOf, type LatentFlags, withLatent } from "./open.ts";
@@ -31,7 +32,7 @@ export const traverse = (
     const dimensions = kept.map(({ dimension, change }) => ({ dimension, change: Number(change.toPrecision(4)) }));
     const texts = typeof made[0]?.[0] === "string";
     const [from, to] = [flags.from ?? -3, flags.to ?? 3];
-    const what = `${kept.length} rows from ${from} to ${to}${a === undefined ? "" : ` around the code of ${a}`}`;
+    const what = `${counted(kept.length, "row")} from ${from} to ${to}${a === undefined ? "" : ` around the code of ${a}`}`;
     const event = { run, start: a ?? null, from, to, steps: kept[0]?.row.length ?? 0, dimensions };
     const all = kept.map(({ row }) => row);
     if (!flags.json) io.out(table(dimensions));
