@@ -12,7 +12,7 @@ import { freeBits as counted, normalKL, reparameterise } from "../nn/index.ts";
 import { stream } from "../runtime/index.ts";
 import { real, whole } from "../schema.ts";
 import { options as ofImages, scheduled } from "./reconstruct/options.ts";
-import { prediction, TextAutoencoder } from "./reconstruct-text/autoencoder.ts";
+import { codes, prediction, TextAutoencoder } from "./reconstruct-text/autoencoder.ts";
 import { countedBaselines, type TextExample } from "./reconstruct-text/baselines.ts";
 import { batchSpecs, type Column, collate, numbersIn, textNats } from "./reconstruct-text/batch.ts";
 import { Lines, readTexts } from "./reconstruct-text/lines.ts";
@@ -104,6 +104,7 @@ export const reconstructText: Task<"latentText", TextExample, typeof options, Co
   head: "latentText",
   options,
   prediction,
+  codes,
   defaults: { epochs: 10, batch: 64, lr: 0.002, weightDecay: 0, clip: 5 },
   unit: "tokens",
   scores: {

@@ -242,7 +242,7 @@ describe("embed", () => {
     const table = readFileSync("codes.csv", "utf8");
     expect(table).toBe((await run("embed vae strokes")).out);
     expect((await run("embed vae strokes --out codes.npy")).out).toBe(
-      "5 codes of 3 dimensions -> codes.npy\ntheir names and labels -> codes.names.csv\n",
+      "5 codes of 3 dimensions -> codes.npy\nwhat they are of -> codes.names.csv\n",
     );
     const bytes = readFileSync("codes.npy");
     expect(bytes.subarray(0, 128).toString("latin1")).toContain("'<f4', 'fortran_order': False, 'shape': (5, 3), }");
@@ -290,6 +290,44 @@ describe("embed", () => {
     expect(await fails("embed vae strokes --by tsne --plot p.svg")).toBe('--by: expected pca or umap, got "tsne"');
     expect(await fails("embed cond a.png")).toMatch(/^picture a\.png: expected a label/);
     expect(await fails("embed cond a.png --class x")).toMatch(/^class: expected one of 0, 1/);
+  });
+});
+
+describe("a model of texts", () => {
+  const lines = ["a dog ran", "a cat ran", "the dog sat", "the cat sat", "a dog sat", "the cat ran"];
+  beforeAll(async () => {
+    writeFileSync("lines.txt", `${Array.from({ length: 8 }, () => lines.join("\n")).join("\n")}\n`);
+    const small = "--set latent=2 --set hidden_size=16 --steps 60 --lr 0.02 --free-bits 1 --threads 1 --quiet";
+    await run(`train gru --task reconstruct-text --data lines.txt ${small} --out lines`);
+  });
+
+  test("samples lines, on standard output or into a file", async () => {
+    const { out } = await run("sample lines -n 3 --seed 1");
+    expect(out).toMatch(/^(.*\n){3}$/);
+    expect((await run("sample lines -n 3 --seed 1 --out three.txt")).out).toBe("3 texts -> three.txt\n");
+    expect(readFileSync("three.txt", "utf8")).toBe(out);
+    const { texts } = JSON.parse((await run("sample lines -n 3 --seed 1 --json")).out);
+    expect(`${texts.join("\n")}\n`).toBe(out);
+  });
+
+  test("walks between two texts and along dimensions, and reconstructs what standard input brings", async () => {
+    const args = ["interpolate", "lines", "a dog ran", "the cat sat", "--steps", "3"];
+    const walk = await descent(args);
+    expect([walk.code, walk.out.split("\n").length]).toEqual([0, 3 + 1]);
+    const rows = await descent(["traverse", "lines", "a dog ran", "--steps", "2", "--json"]);
+    const { start, dimensions } = JSON.parse(rows.out);
+    expect([start, dimensions.map(({ texts }: { texts: string[] }) => texts.length)]).toEqual(["a dog ran", [2, 2]]);
+    const { out } = await descent(["reconstruct", "lines"], { input: "a dog ran\n\nthe cat sat\n" });
+    const blocks = out.split("\n\n").map((block) => block.trimEnd().split("\n"));
+    expect(blocks.map(([original]) => original)).toEqual(["a dog ran", "the cat sat"]);
+    expect(blocks.map(({ length }) => length)).toEqual([2, 2]);
+  });
+
+  test("gives a row of its table for each line, and refuses none", async () => {
+    expect((await run("embed lines lines.txt")).out.split("\n").slice(0, 2).join()).toMatch(/^text,z0,z1,a dog ran,/);
+    expect(await fails("embed lines empty.txt")).toMatch(/^input empty\.txt: no such file or folder/);
+    expect(await fails("embed lines")).toBe("input -: expected at least one line, got none; name a file that has some");
+    expect(await fails("sample lines --class 3")).toMatch(/unknown option '--class'/);
   });
 });
 

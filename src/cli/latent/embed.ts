@@ -138,5 +138,5 @@ async function write(out: string, format: (typeof FORMATS)[number], coded: reado
   const names = `${out.replace(/\.npy$/i, "")}.names.csv`;
   await writeAtomic(out, [writeNpy(arrayOf(coded))]);
   await writeAtomic(names, [encoded(csv(coded, false))]);
-  return [`${what} -> ${out}`, `their names and labels -> ${names}`];
+  return [`${what} -> ${out}`, `what they are of -> ${names}`];
 }

@@ -3,7 +3,7 @@ import { flagsOf } from "../flags.ts";
 import type { Interruption } from "../interruption.ts";
 import type { IO } from "../io.ts";
 import { inputOf, type LatentFlags, withLatent } from "./open.ts";
-import { put, requireOutput } from "./output.ts";
+import { put, requireOutput, textsIn } from "./output.ts";
 
 export const interpolate = (
   run: string,
@@ -20,5 +20,10 @@ export const interpolate = (
     const made = await predictor.interpolate(inputOf(latent, a), inputOf(latent, b), options);
     const how = String(flags.how ?? "linear");
     const what = `${made.length} ${typeof made[0] === "string" ? "texts" : "pictures"} from ${a} to ${b}, ${how}`;
-    await put([[made]], out, { what, event: { run, from: a, to: b, how, steps: made.length } }, latent);
+    await put(
+      [[made]],
+      out,
+      { what, event: { run, from: a, to: b, how, steps: made.length, ...textsIn(made) } },
+      latent,
+    );
   });

@@ -68,6 +68,12 @@ async function putTexts(blocks: readonly Block<string>[], { flags, io }: Latent)
   return { out };
 }
 
+/** The texts of what was made, for JSON; pictures are in a file. */
+export function textsIn(made: readonly Made[]): { texts?: string[] } {
+  const texts = made.filter((one) => typeof one === "string");
+  return texts.length > 0 ? { texts } : {};
+}
+
 /** Where what a verb makes goes, unless somebody says. */
 export async function requireOutput({ run, flags, task }: Latent, verb: string): Promise<string> {
   const path = flags.out ?? join(run, `${verb}.png`);
@@ -99,6 +105,6 @@ export async function put(
         flags.scale,
       );
   notes.clear();
-  if (flags.json) emit(io, { ...event, ...(ofTexts && { texts: texts.flat(2) }), ...placed });
+  if (flags.json) emit(io, { ...event, ...placed });
   else if (placed.out !== undefined) io.out(`${what} -> ${placed.out}\n`);
 }

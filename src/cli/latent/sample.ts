@@ -4,7 +4,7 @@ import { counted } from "../format.ts";
 import type { Interruption } from "../interruption.ts";
 import type { IO } from "../io.ts";
 import { type LatentFlags, withLatent } from "./open.ts";
-import { put, requireOutput } from "./output.ts";
+import { put, requireOutput, textsIn } from "./output.ts";
 
 /** Of each class, and in all where there are none. */
 const [OF_CLASS, IN_ALL] = [4, 16];
@@ -27,6 +27,13 @@ export const sample = (run: string, flags: LatentFlags, io: IO, stop: Interrupti
     const columns = Number(flags.columns ?? (aside ? classes.length : Math.ceil(Math.sqrt(n))));
     const [texts, sorted] = [typeof made[0] === "string", aside && columns === classes.length];
     const what = `${counted(n, texts ? "text" : "picture")}${sorted ? `, a column for each of ${classes.join(", ")}` : ""}`;
-    const event = { run, n, seed: flags.seed ?? 0, class: flags.class ?? null, ...(!texts && { columns }) };
+    const event = {
+      run,
+      n,
+      seed: flags.seed ?? 0,
+      class: flags.class ?? null,
+      ...(!texts && { columns }),
+      ...textsIn(made),
+    };
     await put([inRows(made, columns)], out, { what, event }, latent);
   });

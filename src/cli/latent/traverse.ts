@@ -5,7 +5,7 @@ import { counted } from "../format.ts";
 import type { Interruption } from "../interruption.ts";
 import type { IO } from "../io.ts";
 import { inputOf, type LatentFlags, withLatent } from "./open.ts";
-import { put, requireOutput } from "./output.ts";
+import { put, requireOutput, textsIn } from "./output.ts";
 
 /** What each row is of, and how much it changes. */
 const table = (dimensions: readonly { readonly dimension: number; readonly change: number }[]): string =>
@@ -29,7 +29,11 @@ export const traverse = (
     const rows = made.map((row, i) => ({ row, dimension: named?.[i] ?? i, change: change(row) }));
     if (!named) rows.sort((one, other) => other.change - one.change || one.dimension - other.dimension);
     const kept = rows.slice(0, Number(flags.rows ?? rows.length));
-    const dimensions = kept.map(({ dimension, change }) => ({ dimension, change: Number(change.toPrecision(4)) }));
+    const dimensions = kept.map(({ dimension, change, row }) => ({
+      dimension,
+      change: Number(change.toPrecision(4)),
+      ...textsIn(row),
+    }));
     const texts = typeof made[0]?.[0] === "string";
     const [from, to] = [flags.from ?? -3, flags.to ?? 3];
     const what = `${counted(kept.length, "row")} from ${from} to ${to}${a === undefined ? "" : ` around the code of ${a}`}`;

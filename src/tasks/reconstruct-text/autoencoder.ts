@@ -15,8 +15,9 @@ import { checked, real, whole } from "../../schema.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { BatchSpecs } from "../../train/index.ts";
 import { finite, grouped, InputError, RowProgram, requireWatch, rowOf, several } from "../batched.ts";
+import type { CodeOptions, LatentPredictor } from "../latent.ts";
 import { type Between, between, normalCode } from "../reconstruct/codes.ts";
-import type { Predictor, Watch } from "../task.ts";
+import type { Watch } from "../task.ts";
 import { batchSpecs, type Column, collate, encoderSpecs, textNats } from "./batch.ts";
 import type { Lines } from "./lines.ts";
 
@@ -52,7 +53,9 @@ const traversing = z.strictObject({
   dimensions: z.array(whole(0, 65535)).optional(),
   ...drawing,
 });
-export const codes = { embed: embedding, sample: sampling, interpolate: walking, traverse: traversing };
+export const codes = {
+  ...{ embed: embedding, sample: sampling, interpolate: walking, traverse: traversing },
+} satisfies CodeOptions;
 type Writing = Pick<z.output<typeof prediction>, keyof typeof drawing>;
 
 /** What samples are written, and how. */
@@ -121,7 +124,7 @@ const WRITTEN = 64;
 const answers = z.object({ reconstruction: z.string() });
 
 /** A model with its tokens, ready to reconstruct, embed, sample, and walk between codes. */
-export class TextAutoencoder implements Predictor<unknown, ReconstructedText> {
+export class TextAutoencoder implements LatentPredictor<unknown, string> {
   readonly model: LatentTextModel;
   readonly lines: Lines;
   /** Tokens of a text that are read. */
