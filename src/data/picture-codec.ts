@@ -5,8 +5,14 @@ import type { Pixels } from "./codec.ts";
 import { type Picture, requirePicture } from "./picture.ts";
 import { type PictureHeader, pictureHeader } from "./picture-header.ts";
 
-/** What went wrong in a decoder, on one line. */
-const why = (cause: unknown): string => printable(String((cause as Error)?.message ?? cause).split("\n")[0] ?? "", 100);
+/** What a decoder says that went wrong, in brackets, where it says anything. */
+function why(cause: unknown): string {
+  const [line = ""] = String((cause as Error)?.message ?? cause)
+    .replace(/^Input buffer has corrupt header:/, "")
+    .trim()
+    .split("\n");
+  return line === "" || line === "Unknown error" ? "" : ` (${printable(line, 100)})`;
+}
 
 /** Pixels with the channels that the file has. */
 function narrowed({ width, height, channels: from, data }: Pixels, channels: number): Uint8Array {
@@ -21,7 +27,7 @@ async function decoded(bytes: Uint8Array, header: PictureHeader): Promise<Omit<P
   const { format, channels } = header;
   const pixels = await codec.decode(bytes, header).catch((cause: unknown) => {
     if (cause instanceof DataError) throw cause;
-    throw new DataError(`expected a whole ${format}, got a damaged one (${why(cause)}); take it again`, { cause });
+    throw new DataError(`expected a whole ${format}, got a damaged one${why(cause)}; take it again`, { cause });
   });
   const { width, height } = pixels;
   if (width * height !== header.width * header.height)

@@ -137,6 +137,12 @@ describe("JPEG", () => {
     });
   });
 
+  test("bytes between the parts, which cameras leave, change nothing", async () => {
+    const whole = await bytesFrom(drawn(16, 16, 3, stream(1, 0, "x").integers(768, 256)).jpeg());
+    const loose = Uint8Array.of(...whole.subarray(0, -2), 1, 2, 3, 0xff, 0xd9, 7, 7);
+    expect(await decode(loose)).toEqual(await decode(whole));
+  });
+
   test("one without its end, and one of 12 bits, are refused", async () => {
     const whole = await bytesFrom(flat(3, [1, 2, 3]).jpeg());
     for (const size of [3, 30, whole.length - 30, whole.length - 2])
