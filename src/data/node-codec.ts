@@ -1,7 +1,6 @@
 /** Files of pictures in Node, by sharp (libvips). */
 import { DataError } from "../errors.ts";
 import type { Codec, Pixels } from "./codec.ts";
-import type { PictureHeader } from "./picture-header.ts";
 
 /** sharp, which is loaded when the first picture is decoded. Throws DataError where it has no binary. */
 const loadSharp = async () =>
@@ -27,25 +26,16 @@ function fromInks({ width, height, data }: Pixels): Pixels {
   return { width, height, channels: 3, data: pixels };
 }
 
-/** What is said of a JPEG with bytes between its parts, which many programs leave there; no pixel is touched. */
-const HARMLESS = /^(VipsJpeg: Corrupt JPEG data: \d+ extraneous bytes before marker 0x[0-9a-f]+\n?)+$/;
-
-async function decodeOnce(bytes: Uint8Array, { width, height, cmyk }: PictureHeader, failOn: "error" | "truncated") {
-  const sharp = await loadSharp();
-  const opened = sharp(bytes, { failOn, ignoreIcc: true, limitInputPixels: width * height });
-  const upright = opened.autoOrient();
-  const colored = cmyk ? upright.pipelineColourspace("cmyk").toColourspace("cmyk") : upright;
-  const { data, info } = await colored.raw().toBuffer({ resolveWithObject: true });
-  const pixels = { width: info.width, height: info.height, channels: info.channels, data: new Uint8Array(data) };
-  return cmyk ? fromInks(pixels) : pixels;
-}
-
 export const codec: Codec = {
-  decode: (bytes, header) =>
-    decodeOnce(bytes, header, "error").catch((cause: Error) => {
-      if (HARMLESS.test(cause.message)) return decodeOnce(bytes, header, "truncated");
-      throw cause;
-    }),
+  async decode(bytes, { width, height, cmyk }) {
+    const sharp = await loadSharp();
+    const opened = sharp(bytes, { failOn: "error", ignoreIcc: true, limitInputPixels: width * height });
+    const upright = opened.autoOrient();
+    const colored = cmyk ? upright.pipelineColourspace("cmyk").toColourspace("cmyk") : upright;
+    const { data, info } = await colored.raw().toBuffer({ resolveWithObject: true });
+    const pixels = { width: info.width, height: info.height, channels: info.channels, data: new Uint8Array(data) };
+    return cmyk ? fromInks(pixels) : pixels;
+  },
   async encode({ width, height, channels, data }, format) {
     const sharp = await loadSharp();
     const raw = sharp(data, { raw: { width, height, channels: channels as 1 | 3 | 4 } });

@@ -88,8 +88,8 @@ const isBare = (marker: number): boolean => marker === 1 || (marker >= 0xd0 && m
 function frameOf(bytes: Uint8Array): number {
   for (let at = 2; at + 10 <= bytes.length; ) {
     const marker = bytes[at + 1] ?? 0;
-    if (bytes[at] !== 0xff) return refuse("expected a marker of JPEG, got another byte; the file is damaged");
-    if (marker === 0xff) at += 1;
+    if (bytes[at] !== 0xff || marker === 0xff)
+      at += 1; // what is between parts is passed over
     else if (isBare(marker)) at += 2;
     else if (isFrame(marker)) return at;
     else at += 2 + viewOf(bytes).getUint16(at + 2);
