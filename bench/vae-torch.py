@@ -1,10 +1,14 @@
 """Binary MNIST in PyTorch: the network, batch, learning rates and number of steps of `descent train vae`.
 
+    python bench/vae-torch.py FOLDER --split DIR          writes DIR/train and DIR/test, the last 2,000, as IDX files
     python bench/vae-torch.py FOLDER [--steps N] [--batch B] [--lr R] [--latent L] [--encoder dense|conv]
                               [--objective elbo|iwae] [--samples K] [--importance S] [--threads T] [--seed S]
 
 FOLDER holds IDX files of images as MNIST has them, gzipped or not. Values above a half are 1. The last 2,000 images are held
-out. Prints the ELBO of those, its parts, and the likelihood by importance sampling, in nats.
+out. Prints the ELBO of those, its parts, and the likelihood by importance sampling, in nats. The same in Descent:
+
+    descent train vae --data DIR/train --val DIR/test --steps N --set encoder=conv --objective iwae --out RUN
+    descent eval RUN --data DIR/test
 """
 
 import argparse
@@ -19,10 +23,28 @@ from torch import nn
 from torch.nn import functional as F
 
 
-def images_in(folder: Path) -> torch.Tensor:
-    path = next(p for p in sorted(folder.iterdir()) if "images" in p.name and "idx3" in p.name)
+HELD_OUT = 2000
+
+
+def idx_in(folder: Path, what: str) -> bytes:
+    path = next(p for p in sorted(folder.iterdir()) if what in p.name and "idx" in p.name)
     data = path.read_bytes()
-    data = gzip.decompress(data) if path.suffix == ".gz" else data
+    return gzip.decompress(data) if path.suffix == ".gz" else data
+
+
+def split(folder: Path, into: Path) -> None:
+    for what, axes in (("images", 3), ("labels", 1)):
+        data, start = idx_in(folder, what), 4 + 4 * axes
+        count = int.from_bytes(data[4:8], "big")
+        cut = start + (count - HELD_OUT) * ((len(data) - start) // count)
+        for part, size, body in (("train", count - HELD_OUT, data[start:cut]), ("test", HELD_OUT, data[cut:])):
+            (into / part).mkdir(parents=True, exist_ok=True)
+            header = data[:4] + size.to_bytes(4, "big") + data[8:start]
+            (into / part / f"{part}-{what}-idx{axes}-ubyte").write_bytes(header + body)
+
+
+def images_in(folder: Path) -> torch.Tensor:
+    data = idx_in(folder, "images")
     count, height, width = (int.from_bytes(data[4 + 4 * i : 8 + 4 * i], "big") for i in range(3))
     pixels = np.frombuffer(data, np.uint8, offset=16).reshape(count, 1, height, width)
     return torch.from_numpy((pixels > 127).astype(np.float32))
@@ -93,11 +115,14 @@ def main():
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--encoder", choices=["dense", "conv"], default="dense")
     parser.add_argument("--objective", choices=["elbo", "iwae"], default="elbo")
+    parser.add_argument("--split", type=Path)
     given = parser.parse_args()
+    if given.split:
+        return split(given.folder, given.split)
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
     data = images_in(given.folder)
-    train, test = data[:-2000], data[-2000:]
+    train, test = data[:-HELD_OUT], data[-HELD_OUT:]
     model = VAE(given.latent, given.encoder)
     optimizer = torch.optim.Adam(model.parameters(), lr=given.lr, betas=(0.9, 0.999), eps=1e-8)
     warm, least = min(100, given.steps // 20), given.lr / 10

@@ -111,6 +111,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   "docs/tasks/forecast.md": { forecast: /^2026-01-13T12:00 3[2-8]\.\d+\nMASE [01]\.\d+$/ },
   "docs/tasks/language.md": { generate: /^40 true$/ },
   "docs/tasks/reconstruct-text.md": { words: /^kamori 8\nkamori \w+ \w+ sinobe\n\w+ \w+ \w+$/ },
+  "docs/tasks/reconstruct.md": { reconstruct: /^true true\n8 8$/ },
   "docs/tasks/series.md": { series: /^accuracy 1\nup 0\.9\d+$/ },
   "docs/tasks/tag.md": {
     tag: /^F1 1\n\[PER Grace\] came to \[LOC Oslo\] \.\nto \[LOC Bern\]\naccuracy 1$/,
