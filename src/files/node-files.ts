@@ -27,7 +27,7 @@ async function folderOf(name: string, given: string | undefined): Promise<string
   if (await isFolder(name)) return name;
   const dataDir = dataDirectory(given);
   const known = dataDir ? join(dataDir, name) : name;
-  return !isAbsolute(name) && (await isFolder(known)) ? known : undefined;
+  return name !== "" && !isAbsolute(name) && (await isFolder(known)) ? known : undefined;
 }
 
 /** The files of a folder and of those inside it, in order of their paths; hidden ones are passed over. */
