@@ -10,6 +10,7 @@ import type { Experiment, ExperimentWatch, Findings } from "./experiment.ts";
 import { explodingGradient } from "./exploding-gradient.ts";
 import { lstmVsGru } from "./lstm-vs-gru.ts";
 import { overfitting } from "./overfitting.ts";
+import { posteriorCollapse } from "./posterior-collapse.ts";
 import { sequentialCost } from "./sequential-cost.ts";
 import { vanishingGradient } from "./vanishing-gradient.ts";
 
@@ -22,6 +23,7 @@ const builtIn = [
   overfitting,
   sequentialCost,
   bottleneck,
+  posteriorCollapse,
 ] as unknown as readonly Experiment[];
 
 const registry = new Map(builtIn.map((experiment) => [experiment.name, experiment]));

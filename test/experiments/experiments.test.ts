@@ -9,6 +9,7 @@ import { reader } from "../../src/experiments/fitting.ts";
 import { factorPerStep, gradientFlow } from "../../src/experiments/gradient-flow.ts";
 import { addExperiment, experimentNames, loadExperiment, runExperiment } from "../../src/experiments/index.ts";
 import { type Course, sized } from "../../src/experiments/language.ts";
+import { sentencesOf } from "../../src/experiments/posterior-collapse.ts";
 import { scaleToRadius, spectralRadius } from "../../src/experiments/radius.ts";
 import { namedParameters, RNNCell } from "../../src/nn/index.ts";
 import { type HostTensor, initialValues, stream } from "../../src/runtime/index.ts";
@@ -218,6 +219,41 @@ describe("language models that are compared", () => {
     expect(table.map(Object.keys)).toEqual(Array(5).fill(["model", "ms at 4", "ms at 8"]));
     for (const { ms } of values.times as { ms: number }[]) expect(ms).toBeGreaterThan(0);
   }, 60_000);
+});
+
+describe("posterior collapse", () => {
+  test("sentences are short, different, and either learned from or measured", async () => {
+    const { train, validation } = await sentencesOf(6);
+    const all = [...train, ...validation];
+    expect(new Set(all).size).toBe(all.length);
+    expect(all.every((text) => text.split(" ").length <= 6)).toBe(true);
+    expect(validation.length).toBe(Math.ceil(all.length / 10));
+    expect(builtInText()).toContain(validation[0]);
+  });
+
+  test("with the plain ELBO codes say nothing, and each of the cures makes them say something", async () => {
+    const options = { threads, seeds: 1, words: 6, steps: 250, hidden: 48, lr: 0.01 };
+    const { table, picture, summary, values } = await runExperiment("posterior-collapse", options);
+    const of = (setting: string, score: string) => numberIn(table as Rows, "setting", setting, score);
+    const settings = (table as Rows).map(({ setting }) => String(setting));
+    expect(settings).toEqual(["plain ELBO", "annealing", "word dropout", "free bits"]);
+    expect(of("plain ELBO", "kl")).toBeLessThan(0.1);
+    expect(of("plain ELBO", "active")).toBeLessThanOrEqual(2);
+    for (const cure of ["annealing", "word dropout", "free bits"]) {
+      expect(of(cure, "kl"), cure).toBeGreaterThan(5 * of("plain ELBO", "kl"));
+      expect(of(cure, "active"), cure).toBeGreaterThanOrEqual(8);
+    }
+    expect(of("free bits", "kl")).toBeGreaterThan(0.8 * 16 * 0.25);
+    for (const setting of settings) {
+      expect(of(setting, "elbo")).toBeCloseTo(-of(setting, "kl") - of(setting, "reconstruction"), 6);
+      expect(of(setting, "nll")).toBeLessThan(-of(setting, "elbo") + 1);
+    }
+    expect(summary).toMatch(
+      /^nats that a code says of a sentence: plain ELBO 0\.0\d in [012] active dimensions of 16, /,
+    );
+    expect(picture).toMatch(/^<svg [\s\S]*free bits/);
+    expect(JSON.parse(JSON.stringify(values))).toEqual(values);
+  }, 180_000);
 });
 
 describe("the bottleneck", () => {
