@@ -36,7 +36,7 @@ import { bagOfWords, majority } from "./classify/baselines.ts";
 import { type Labelled, labelledBatch, labelledFeeds } from "./classify/labelled.ts";
 import { classesLine, classScorer, namedClasses, softmax } from "./classify/scores.ts";
 import type { Predictor, Problem, Task, Tensors, Watch } from "./task.ts";
-import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
+import { keptTokenizer, requireTokens, requireVocabulary } from "./vocabulary.ts";
 import { embeddings, startVectors, wordsWithVectors } from "./word-vectors.ts";
 
 const options = z.strictObject({
@@ -171,6 +171,10 @@ class Encoding {
     [this.tokenizer, this.labels, this.length] = [tokenizer, labels, length];
     this.#numbers = new Map(labels.map((label, i) => [label, i]));
   }
+  /** The same for a model with so many positions. */
+  within(context = Number.POSITIVE_INFINITY): Encoding {
+    return context < this.length ? new Encoding(this.tokenizer, this.labels, context) : this;
+  }
   ids(text: string): Int32Array {
     return this.tokenizer.encode(text, { specialTokens: true }).slice(0, this.length);
   }
@@ -304,7 +308,9 @@ export class Classifier implements Predictor<unknown, Classification> {
     this.#program = program;
   }
 
-  static async open(encoding: Encoding, chosen: Options, model: ClassesModel, weights: Weights, run: RunOptions) {
+  static async open(given: Encoding, chosen: Options, model: ClassesModel, weights: Weights, run: RunOptions) {
+    requireTokens(model.vocabulary, given.tokenizer);
+    const encoding = given.within(model.context);
     const outputs = (batch: Named): Named => model.forward(batch as Tensors<"ids" | "lengths">);
     const program = await RowProgram.create(model.parts, model.inputs, outputs, { ...run, weights });
     return new Classifier(encoding, chosen, program);

@@ -40,7 +40,7 @@ import {
   truncation,
 } from "./language/along.ts";
 import type { Description, Predictor, Problem, Scorer, Task, Watch } from "./task.ts";
-import { keptTokenizer, requireVocabulary } from "./vocabulary.ts";
+import { keptTokenizer, requireTokens, requireVocabulary } from "./vocabulary.ts";
 
 const options = z.strictObject({
   context: whole(1, 1e6).optional().describe("tokens in a sequence (default: 64)"),
@@ -293,10 +293,7 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
     run: RunOptions,
     marks: Marks = {},
   ): TextGenerator {
-    if (tokenizer.vocabSize > model.vocabulary)
-      throw new CheckpointError(
-        `tokenizer.json has ${tokenizer.vocabSize} tokens, more than the model's ${model.vocabulary}; one of the two is another model's`,
-      );
+    requireTokens(model.vocabulary, tokenizer);
     if (marks.begin !== undefined && marks.begin >= model.vocabulary)
       throw new CheckpointError(
         `bos_token_id ${marks.begin} is none of the model's ${model.vocabulary} tokens; correct config.json or generation_config.json`,

@@ -9,6 +9,14 @@ export function keptTokenizer({ "tokenizer.json": json }: Description): Promise<
   throw new CheckpointError("tokenizer.json: expected one beside config.json, got none; copy it there");
 }
 
+/** Throws CheckpointError where a model that is opened has fewer tokens than the tokenizer beside it. */
+export function requireTokens(vocabulary: number, { vocabSize }: Tokenizer): void {
+  if (vocabulary < vocabSize)
+    throw new CheckpointError(
+      `tokenizer.json has ${vocabSize} tokens, more than the model's ${vocabulary}; one of the two is another model's`,
+    );
+}
+
 /** Throws ConfigError where a model has fewer tokens than the tokenizer. */
 export function requireVocabulary(vocabulary: number, { vocabSize }: Tokenizer): void {
   if (vocabulary < vocabSize)

@@ -253,3 +253,38 @@ test("a tokenizer with more tokens than the model, and a beginning that is none 
   await using without = TextGenerator.open(few, model, values, {});
   await expect(without.generate("").next()).rejects.toThrow(/prompt: expected at least one token/);
 });
+
+test("a published classifier opens as one, and its probabilities are those of its logits", async () => {
+  const { cpSync, mkdtempSync, rmSync, writeFileSync } = await import("node:fs");
+  const { tmpdir } = await import("node:os");
+  const { join } = await import("node:path");
+  const { Classifier } = await import("../../src/tasks/classify.ts");
+  const { open } = await import("../../src/tasks/open.ts");
+  const { charTokenizer } = await import("../../src/tokenizers/index.ts");
+  const place = mkdtempSync(join(tmpdir(), "descent-classifier-"));
+  try {
+    cpSync(new URL("../fixtures/checkpoints/qwen2-classes", import.meta.url), place, { recursive: true });
+    const tokens = (count: number) => Array.from({ length: count }, (_, i) => String.fromCodePoint(0x4e00 + i));
+    const write = (count: number) =>
+      writeFileSync(join(place, "tokenizer.json"), JSON.stringify(charTokenizer(tokens(count)).toJSON()));
+    const { openCheckpoint } = await import("../parity/compare.ts");
+    const { expected } = await openCheckpoint(place, "classes");
+    const [ids, logits] = [
+      numbersOf(expected("ids").data).slice(0, 29),
+      numbersOf(expected("logits").data).slice(0, 4),
+    ];
+    write(Math.max(...ids) + 1);
+    const answers: unknown[] = [];
+    await using model = await open(place);
+    expect(model).toBeInstanceOf(Classifier);
+    const text = ids.map((id) => tokens(id + 1).at(-1)).join("");
+    for await (const answer of model.predict([text], { top: 4 })) answers.push(answer);
+    const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+    const { labels } = answers[0] as { labels: Record<string, number> };
+    for (const [i, logit] of logits.entries()) expect(labels[`LABEL_${i}`]).toBeCloseTo(Math.exp(logit) / total, 5);
+    write(500);
+    await expect(open(place)).rejects.toThrow(/tokenizer\.json has 500 tokens, more than the model's/);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});

@@ -11,7 +11,7 @@ import gzip
 import json
 from pathlib import Path
 from random import Random
-from unicodedata import ucd_3_2_0
+from unicodedata import category, ucd_3_2_0
 
 from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers)
 
@@ -24,10 +24,10 @@ SPECIAL = ["<s>", "</s>", "[MASK]", "<|endoftext|>"]
 
 
 def character(draw: Random) -> str:
-    """One that has been in Unicode for long: tables of what is a letter differ between versions."""
+    """One that has been the same in Unicode for long: libraries have tables of different versions."""
     while True:
         found = chr(draw.choice([draw.randint(33, 0x2FFF), draw.randint(0x3000, 0xD7FF), draw.randint(0x10000, 0x1F9FF)]))
-        if ucd_3_2_0.category(found) != "Cn":
+        if ucd_3_2_0.category(found) == category(found) != "Cn":
             return found
 
 
