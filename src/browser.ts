@@ -350,6 +350,7 @@ export {
   resized,
   type Sound,
   type Source,
+  writeNpy,
 } from "./data/index.ts";
 export {
   type Digit,

@@ -85,16 +85,26 @@ async function requireFile(name: string): Promise<void> {
   if (found.isDirectory()) throw new DataError(`input ${name}: expected a file, got a folder; name a file inside it`);
 }
 
-/** Files as sources; standard input is one text. */
-export async function* filesOf(names: readonly string[], stdin: NodeJS.ReadableStream): AsyncGenerator<Source> {
-  for (const name of names) {
-    if (name === "-")
-      yield { name: "standard input", format: "txt", text: () => text(stdin), bytes: () => buffer(stdin) };
-    else {
-      await requireFile(name);
-      yield files.source(name);
-    }
-  }
+/** All of standard input, as one file. */
+export const standardInput = (stdin: NodeJS.ReadableStream): Source => ({
+  ...{ name: "standard input", format: "txt" },
+  text: () => text(stdin),
+  bytes: () => buffer(stdin),
+});
+
+/** The file called `name`. Throws DataError where there is none, or a folder. */
+export async function fileOf(name: string): Promise<Source> {
+  await requireFile(name);
+  return files.source(name);
+}
+
+/** Files, as `find` finds them by their names; `-` is standard input. */
+export async function* filesOf(
+  names: readonly string[],
+  stdin: NodeJS.ReadableStream,
+  find: (name: string) => Promise<Source>,
+): AsyncGenerator<Source> {
+  for (const name of names) yield name === "-" ? standardInput(stdin) : await find(name);
 }
 
 /** Rows of tables, sentences of columns, lines of everything else; `-` is standard input. `trained` are the options of the run. */

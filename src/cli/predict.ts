@@ -1,10 +1,11 @@
 /** `descent predict`: an answer for every line or row that comes in, as it comes. */
 import { folder, writePictures } from "../checkpoint/node-run.ts";
+import { openSource } from "../files/index.ts";
 import type { Predictor } from "../tasks/index.ts";
 import { describe, open } from "../tasks/open.ts";
 import { type DeviceFlags, place } from "./device.ts";
 import { flagsOf } from "./flags.ts";
-import { BlankLines, filesOf, inputsOf, placed } from "./inputs.ts";
+import { BlankLines, fileOf, filesOf, inputsOf, placed } from "./inputs.ts";
 import type { Interruption } from "./interruption.ts";
 import { emit, type IO } from "./io.ts";
 
@@ -36,7 +37,8 @@ export async function predict(
   const options = { ...flagsOf(task.prediction, flags), signal };
   const blank = new BlankLines();
   const names = inputs.length ? inputs : ["-"];
-  const given = task.reads === "files" ? filesOf(names, io.stdin) : inputsOf(names, io.stdin, trained, blank);
+  const find = task.codes ? async (name: string) => openSource(name, { signal }) : fileOf; // pictures come in folders and sets
+  const given = task.reads === "files" ? filesOf(names, io.stdin, find) : inputsOf(names, io.stdin, trained, blank);
   let [count, drawn] = [0, 0];
   try {
     for await (const answer of predictor.predict(given, options)) {

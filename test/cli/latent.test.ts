@@ -184,6 +184,14 @@ describe("reconstruct", () => {
     expect(await fails("reconstruct vae")).toMatch(/^picture standard input: expected a picture, got an empty file/);
   });
 
+  test("beside it, predict gives a line for each picture of a folder or set", async () => {
+    const lines = (await run("predict vae strokes")).out.split("\n");
+    expect(lines).toHaveLength(5 + 1);
+    expect(lines[3]).toMatch(/^5\/1\.png\t\d+\.\d\d\t\d+\.\d\d$/);
+    expect((await run("predict vae digits:7")).out.split("\n")).toHaveLength(7 + 1);
+    expect(await fails("predict vae missing.png")).toMatch(/^data missing\.png: expected a file, a folder/);
+  });
+
   test("refuses a folder without pictures", async () => {
     expect(await fails("reconstruct vae empty")).toMatch(/^data empty: expected PNG, JPEG or WebP files/);
   });

@@ -63,6 +63,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
     names: /^30 \d\.\d+[\s\S]*\n300 [01]\.\d+\n[\s\S]{20,}$/,
     gradient: /^0\.4199\d*,1,0\.4199\d*$/,
   },
+  "docs/guide/autoencoders.md": { autoencoders: /^20,2 288\n5 144 true\n2,3 dimension 0,dimension 1$/ },
   "docs/guide/coming-from-keras.md": {
     keras: /^true\ntrue\n1,2$/,
     weights: /^gru\.weight_ih_l0 gru\.weight_hh_l0 dense\.weight dense\.bias\n1,5,4$/,

@@ -1,14 +1,13 @@
 /** The run of an autoencoder, and what arguments mean to it. */
-import { buffer } from "node:stream/consumers";
+import type { Json } from "../../checkpoint/index.ts";
 import { folder } from "../../checkpoint/node-run.ts";
-import type { Source } from "../../data/index.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { openSource } from "../../files/index.ts";
 import { loadTask, type Task, taskNames, type Watch } from "../../tasks/index.ts";
 import type { CodeOptions, LatentPredictor } from "../../tasks/latent.ts";
 import { describe, open } from "../../tasks/open.ts";
 import { type DeviceFlags, place } from "../device.ts";
-import { BlankLines, inputsOf } from "../inputs.ts";
+import { BlankLines, inputsOf, standardInput } from "../inputs.ts";
 import type { Interruption } from "../interruption.ts";
 import type { IO } from "../io.ts";
 import { createNotes, type Notes } from "../notes.ts";
@@ -25,6 +24,8 @@ export interface LatentFlags extends DeviceFlags {
 export interface Latent {
   readonly run: string;
   readonly task: Task;
+  /** Options of its training. */
+  readonly trained: Json;
   readonly codes: CodeOptions;
   readonly predictor: LatentPredictor;
   readonly flags: LatentFlags;
@@ -55,14 +56,14 @@ export async function withLatent(
   work: (latent: Latent) => Promise<void>,
 ): Promise<void> {
   const store = folder(run);
-  const { task } = await describe(store);
+  const { task, options: trained } = await describe(store);
   const { codes } = task;
   if (!codes) throw await refusal(verb, run, task, io);
   const notes = createNotes(io, flags.quiet === true);
   await using predictor = (await open(store, await place(flags, io))) as unknown as LatentPredictor;
   try {
     const watch = { signal: AbortSignal.any([signal, io.closed]), onProgress: (note: string) => notes.show(note) };
-    await work({ run, task, codes, predictor, flags, io, notes, watch });
+    await work({ run, task, trained, codes, predictor, flags, io, notes, watch });
   } finally {
     notes.clear();
   }
@@ -70,18 +71,11 @@ export async function withLatent(
 
 const isOfPictures = ({ task }: Latent): boolean => task.reads === "files";
 
-const standardInput = ({ stdin }: IO): Source => ({
-  name: "standard input",
-  format: "",
-  text: async () => (await buffer(stdin)).toString(),
-  bytes: () => buffer(stdin),
-});
-
 /** A picture by the name of its file, or a text as it is. */
 export function inputOf(latent: Latent, given: string): unknown {
   const { flags, io, watch } = latent;
   if (!isOfPictures(latent)) return given;
-  return given === "-" ? standardInput(io) : openSource(given, { dataDir: flags.dataDir, signal: watch.signal });
+  return given === "-" ? standardInput(io.stdin) : openSource(given, { dataDir: flags.dataDir, signal: watch.signal });
 }
 
 /** The pictures of files, folders and sets; where these are several, with the name of theirs before their own. */
@@ -97,9 +91,9 @@ async function picturesOf(latent: Latent, names: readonly string[]): Promise<unk
   return all;
 }
 
-async function textsOf({ io, task, flags }: Latent, names: readonly string[]): Promise<unknown[]> {
+async function textsOf({ io, trained }: Latent, names: readonly string[]): Promise<unknown[]> {
   const texts: unknown[] = [];
-  for await (const text of inputsOf(names, io.stdin, { ...flags, task: task.name }, new BlankLines())) texts.push(text);
+  for await (const text of inputsOf(names, io.stdin, trained, new BlankLines())) texts.push(text);
   return texts;
 }
 
