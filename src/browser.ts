@@ -436,9 +436,15 @@ export { exportForward, exportTraining } from "./tasks/export.ts";
 export type { ChannelForecast, Forecast, Forecaster } from "./tasks/forecast/forecaster.ts";
 export { addTask, loadTask, type Predictor, type Problem, type Task, taskNames } from "./tasks/index.ts";
 export type { Continuation, TextGenerator } from "./tasks/language.ts";
+export type { Coded, CodeOptions, LatentPredictor, Made, Remade } from "./tasks/latent.ts";
 export { loadModel, type Opened, open } from "./tasks/open.ts";
 export { type Probed, type ProbeOptions, type ProbeScores, probe } from "./tasks/probe.ts";
 export type { Embedded, Imager, Pictured, Reconstructed } from "./tasks/reconstruct/imager.ts";
+export type {
+  PictureInterpolateOptions,
+  PictureSampleOptions,
+  PictureTraverseOptions,
+} from "./tasks/reconstruct/imager-options.ts";
 export type {
   EmbeddedText,
   ReconstructedText,

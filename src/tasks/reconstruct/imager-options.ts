@@ -39,10 +39,10 @@ export const codes = {
 } satisfies CodeOptions;
 
 /** What samples are drawn. */
-export interface SampleOptions extends z.input<typeof sampling>, Watch {}
+export interface PictureSampleOptions extends z.input<typeof sampling>, Watch {}
 /** How many pictures between two, and along what. */
-export interface InterpolateOptions extends z.input<typeof walking>, Watch {
+export interface PictureInterpolateOptions extends z.input<typeof walking>, Watch {
   readonly how?: Between | undefined;
 }
 /** Values of one dimension after the other: `steps` of them in deviations of the prior, of the `dimensions` named or of all. */
-export interface TraverseOptions extends z.input<typeof traversing>, Watch {}
+export interface PictureTraverseOptions extends z.input<typeof traversing>, Watch {}

@@ -19,11 +19,11 @@ import type { LatentPredictor } from "../latent.ts";
 import type { Watch } from "../task.ts";
 import { between, drawnIds, normalCode } from "./codes.ts";
 import {
-  type InterpolateOptions,
+  type PictureInterpolateOptions,
+  type PictureSampleOptions,
+  type PictureTraverseOptions,
   prediction,
-  type SampleOptions,
   sampling,
-  type TraverseOptions,
   traversing,
   walking,
 } from "./imager-options.ts";
@@ -313,7 +313,7 @@ export class Imager implements LatentPredictor<Pictured, Picture> {
    * often each stood at each place. Where the model is told classes, they take turns unless one is named. Sample i of a seed
    * is the same whatever n is. Throws ConfigError.
    */
-  async sample(options: SampleOptions = {}): Promise<Picture[]> {
+  async sample(options: PictureSampleOptions = {}): Promise<Picture[]> {
     const { signal, onProgress: _, ...given } = options;
     const { n, seed, temperature, class: name } = checked(sampling, given, "sample");
     const chosen = name === undefined ? undefined : this.#classAt(name);
@@ -353,7 +353,7 @@ export class Imager implements LatentPredictor<Pictured, Picture> {
   }
 
   /** `steps` pictures from that of a's code to that of b's; a conditional model is told the class of the nearer one. */
-  async interpolate(a: Pictured, b: Pictured, options: InterpolateOptions = {}): Promise<Picture[]> {
+  async interpolate(a: Pictured, b: Pictured, options: PictureInterpolateOptions = {}): Promise<Picture[]> {
     const { signal, onProgress, ...given } = options;
     const { steps, how, class: other } = checked(walking, given, "interpolate");
     const watch = { signal, onProgress };
@@ -368,7 +368,7 @@ export class Imager implements LatentPredictor<Pictured, Picture> {
    * For each dimension, pictures of the code of `given`, or of 0, with that dimension at one value after the other. Throws
    * ConfigError for a dimension that there is none of.
    */
-  async traverse(given?: Pictured, options: TraverseOptions = {}): Promise<Picture[][]> {
+  async traverse(given?: Pictured, options: PictureTraverseOptions = {}): Promise<Picture[][]> {
     const { signal, onProgress, ...rest } = options;
     const { from, to, steps, class: name, dimensions } = checked(traversing, rest, "traverse");
     const L = this.model.latent;
