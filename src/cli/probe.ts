@@ -1,6 +1,6 @@
 /** `descent probe`: what codes of pictures hold of their labels, beside what pixels hold. */
 import { folder } from "../checkpoint/node-run.ts";
-import { probe as measure, type Probed } from "../tasks/probe.ts";
+import { probe as measure, type Probed, type ProbedSamples } from "../tasks/probe.ts";
 import { type DeviceFlags, place } from "./device.ts";
 import { cell, grouped } from "./format.ts";
 import type { Interruption } from "./interruption.ts";
@@ -14,6 +14,7 @@ export interface ProbeFlags extends DeviceFlags {
   readonly most?: number | undefined;
   readonly k?: number | undefined;
   readonly seed?: number | undefined;
+  readonly samples?: number | undefined;
   readonly json?: true | undefined;
   readonly quiet?: true | undefined;
 }
@@ -42,20 +43,39 @@ function report({ train, test, classes, latent, codes, pixels }: Probed): string
   ].join("");
 }
 
+/** How samples look to the small classifier. */
+function sampleReport({
+  count,
+  accuracy,
+  frechet,
+  frechet_of_pictures,
+  sample_accuracy,
+  by_class,
+}: ProbedSamples): string {
+  const each = Object.entries(by_class ?? {}).map(([label, share]) => `${cell(label)} ${share.toFixed(2)}`);
+  return [
+    `\n${grouped(count)} samples, in the features of a small classifier trained here (accuracy ${accuracy.toFixed(4)}):\n`,
+    `Frechet distance ${frechet.toFixed(2)}; of pictures learned from ${frechet_of_pictures.toFixed(2)}\n`,
+    ...(sample_accuracy === undefined
+      ? []
+      : [`taken for the class asked for: ${sample_accuracy.toFixed(4)} (${each.join(", ")})\n`]),
+  ].join("");
+}
+
 export async function probe(run: string, flags: ProbeFlags, io: IO, stop: Interruption): Promise<void> {
   const { json, quiet, device, threads, ...options } = flags;
   const notes = createNotes(io, quiet === true);
   try {
     const found = await measure(folder(run), {
       ...{ data: options.data, val: options.val, dataDir: options.dataDir },
-      ...{ most: options.most, k: options.k, seed: options.seed },
+      ...{ most: options.most, k: options.k, seed: options.seed, samples: options.samples },
       ...(await place({ device, threads }, io)),
       signal: stop.signal,
       onProgress: (note) => notes.show(note),
     });
     notes.clear();
     if (json) emit(io, { run, ...found });
-    else io.out(report(found));
+    else io.out(report(found) + (found.samples ? sampleReport(found.samples) : ""));
   } finally {
     notes.clear();
   }

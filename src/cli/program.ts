@@ -116,6 +116,11 @@ const probing: Verb = {
         "of the pictures that are drawn and of clusters (default: 0)",
         whole("--seed", 0, 2 ** 32 - 1),
       )
+      .option(
+        "--samples <n>",
+        "samples to judge by a small classifier, trained in half a minute",
+        whole("--samples", 2, 1_000_000),
+      )
       .addOption(threads())
       .option(...DEVICE)
       .option("--json", "one JSON object on standard output")

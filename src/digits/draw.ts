@@ -49,10 +49,8 @@ export interface Digit {
   readonly pixels: Uint8Array;
 }
 
-const shape = z.strictObject({
-  seed: whole(0, Number.MAX_SAFE_INTEGER).default(0),
-  index: whole(0, Number.MAX_SAFE_INTEGER).default(0),
-  size: whole(8, 1024).default(28),
+/** Factors that are given instead of drawn at random. */
+export const givenFactors = {
   class: whole(0, 9).optional(),
   hand: whole(0, 2).optional(),
   slant: real(-1, 1).optional(),
@@ -60,6 +58,12 @@ const shape = z.strictObject({
   x: real(-1, 1).optional(),
   y: real(-1, 1).optional(),
   scale: real(0.05, 2).optional(),
+};
+const shape = z.strictObject({
+  seed: whole(0, Number.MAX_SAFE_INTEGER).default(0),
+  index: whole(0, Number.MAX_SAFE_INTEGER).default(0),
+  size: whole(8, 1024).default(28),
+  ...givenFactors,
 });
 
 /** Which digit, how large, and the factors that are not to be drawn at random. */

@@ -1,7 +1,7 @@
 /** Many drawn digits at once, and the files that would hold them: IDX as MNIST has them, and the factors as csv. */
 import { z } from "zod";
 import { checked, whole } from "../schema.ts";
-import { DIGIT_FACTORS, type DigitFactors, drawDigit } from "./draw.ts";
+import { DIGIT_FACTORS, type DigitFactors, drawDigit, givenFactors } from "./draw.ts";
 
 /** Drawn digits. N of them, each S x S. */
 export interface DrawnDigits {
@@ -20,9 +20,10 @@ const shape = z.strictObject({
   count: whole(1, 1_000_000).default(20_000),
   seed: whole(0, Number.MAX_SAFE_INTEGER).default(0),
   size: whole(8, 1024).default(28),
+  ...givenFactors,
 });
 
-/** How many digits, of which seed, how large. */
+/** How many digits, of which seed, how large, and factors that all of them have alike. */
 export type DrawnDigitsOptions = z.input<typeof shape>;
 
 /**
@@ -30,10 +31,10 @@ export type DrawnDigitsOptions = z.input<typeof shape>;
  * every machine, and the first of more. Throws ConfigError.
  */
 export function drawnDigits(options: DrawnDigitsOptions = {}): DrawnDigits {
-  const { count, seed, size } = checked(shape, options, "drawnDigits");
+  const { count, seed, size, ...given } = checked(shape, options, "drawnDigits");
   const images = new Uint8Array(count * size * size);
   const factors = Array.from({ length: count }, (_, index) => {
-    const digit = drawDigit({ seed, index, size });
+    const digit = drawDigit({ seed, index, size, ...given });
     images.set(digit.pixels, index * size * size);
     return digit.factors;
   });

@@ -6,6 +6,7 @@ import { abortable, callable, checked, isSchema, such, whole } from "../schema.t
 import { addingProblem } from "./adding-problem.ts";
 import { bottleneck } from "./bottleneck.ts";
 import { copyMemory } from "./copy-memory.ts";
+import { disentangling } from "./disentangling.ts";
 import type { Experiment, ExperimentWatch, Findings } from "./experiment.ts";
 import { explodingGradient } from "./exploding-gradient.ts";
 import { lstmVsGru } from "./lstm-vs-gru.ts";
@@ -24,6 +25,7 @@ const builtIn = [
   sequentialCost,
   bottleneck,
   posteriorCollapse,
+  disentangling,
 ] as unknown as readonly Experiment[];
 
 const registry = new Map(builtIn.map((experiment) => [experiment.name, experiment]));

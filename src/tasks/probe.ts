@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import type { Store } from "../checkpoint/index.ts";
-import { type DataGiven, type Dataset, imagesOf } from "../data/index.ts";
+import { type DataGiven, type Dataset, imagesOf, type Picture } from "../data/index.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { asStore, type FindOptions, finding } from "../files/index.ts";
 import {
@@ -19,6 +19,8 @@ import { type RunOptions, requireRunOptions, stream } from "../runtime/index.ts"
 import { callable, checked, whole } from "../schema.ts";
 import { describe, type Opened, open } from "./open.ts";
 import type { Example } from "./reconstruct/baselines.ts";
+import type { Imager } from "./reconstruct/imager.ts";
+import { judgeSamples, type SampleScores, smallClassifier } from "./reconstruct/small-classifier.ts";
 import { parseRecord, recorded } from "./record.ts";
 import { sourceFor } from "./sources.ts";
 import type { Watch } from "./task.ts";
@@ -34,6 +36,8 @@ export interface ProbeOptions extends Omit<FindOptions, "onProgress">, RunOption
   readonly k?: number | undefined;
   /** Of the pictures that are drawn, and of clusters; default 0. */
   readonly seed?: number | undefined;
+  /** Samples that are judged by a small classifier, which is trained for that in half a minute; default 0, none. */
+  readonly samples?: number | undefined;
   readonly onProgress?: ((note: string) => void) | undefined;
 }
 
@@ -45,6 +49,7 @@ const probing = z.strictObject({
   most: whole(2, 1_000_000).default(5000),
   k: whole(1, 1000).default(5),
   seed: whole(0, Number.MAX_SAFE_INTEGER).default(0),
+  samples: z.union([z.literal(0), whole(2, 1_000_000)]).default(0),
   device: z.unknown().optional(),
   threads: z.unknown().optional(),
 });
@@ -61,6 +66,15 @@ export interface ProbeScores {
   readonly ari: number;
 }
 
+/** How samples of the prior look to a small classifier that was trained on the pictures that are learned from. */
+export interface ProbedSamples extends SampleScores {
+  readonly count: number;
+  /** Share of pictures whose class the classifier tells, of those of its own that it held out. */
+  readonly accuracy: number;
+  /** The Fréchet distance of pictures that were learned from, from those that were not: what perfect samples would have. */
+  readonly frechet_of_pictures: number;
+}
+
 /** What was found. */
 export interface Probed {
   readonly train: { readonly data: string; readonly pictures: number };
@@ -70,6 +84,7 @@ export interface Probed {
   readonly latent: number;
   readonly codes: ProbeScores;
   readonly pixels: ProbeScores;
+  readonly samples?: ProbedSamples;
 }
 
 /** Points with their classes. */
@@ -147,6 +162,22 @@ async function divide(
   return { names, train: split.train as Dataset<Example>, test: split.validation as Dataset<Example> };
 }
 
+async function judged(
+  imager: Imager,
+  [train, test]: readonly [readonly Picture[], readonly Picture[]],
+  { samples: n = 0, seed = 0, device, threads }: ProbeOptions,
+  watch: Watch,
+): Promise<ProbedSamples> {
+  await using classifier = await smallClassifier(train, { seed, device, threads, ...watch });
+  watch.onProgress?.(`${n} samples`);
+  const samples = await imager.sample({ n, seed, ...watch });
+  const { classes } = imager;
+  const asked = classes.length > 0 ? samples.map((_, i) => classes[i % classes.length] ?? "") : undefined; // they take turns
+  const { frechet } = await judgeSamples(classifier, test, train);
+  const scores = await judgeSamples(classifier, test, samples, asked);
+  return { count: n, accuracy: classifier.accuracy, frechet_of_pictures: frechet, ...scores };
+}
+
 const labelsOf = (examples: readonly Example[]) => Int32Array.from(examples, ({ label }) => label);
 const picturesOf = (examples: readonly Example[]) => examples.map(({ picture }) => picture);
 
@@ -180,10 +211,12 @@ export async function probe(place: Store | string, options: ProbeOptions = {}): 
       labels: of,
     });
     const pixels = await scoresOf(raw(train, labels.train), raw(test, labels.test), how, watch, "pixels");
+    const both = [picturesOf(train), picturesOf(test)] as const;
+    const samples = options.samples ? { samples: await judged(imager, both, options, watch) } : {};
     return {
       train: { data: names.train, pictures: train.length },
       test: { data: names.test, pictures: test.length },
-      ...{ classes, latent: imager.model.latent, codes, pixels },
+      ...{ classes, latent: imager.model.latent, codes, pixels, ...samples },
     };
   } finally {
     await imager.release();

@@ -97,6 +97,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   },
   "docs/guide/padding-and-masking.md": { mask: /^true\ntrue$/ },
   "docs/guide/pictures.md": { pictures: /^100 10 28 28\n32,1,28,28\ntrue$/ },
+  "docs/guide/probing.md": { probing: /^100$/ },
   "docs/guide/saving-and-loading.md": {
     weights: /^1,1$/,
     open: /^20\nloss perplexity$/,

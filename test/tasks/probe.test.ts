@@ -68,7 +68,7 @@ describe("descent probe", () => {
   const folder = mkdtempSync(join(tmpdir(), "descent-probe-"));
   const run = join(folder, "run");
   beforeAll(async () => {
-    const line = `train vae --data digits:300 --set latent=2 --set hidden_size=16 --steps 3 --threads 1 --quiet --out ${run}`;
+    const line = `train vae --data digits:300 --set latent=2 --set hidden_size=16 --set conditional=true --steps 3 --threads 1 --quiet --out ${run}`;
     expect((await descent(line.split(" "))).code).toBe(0);
   });
   afterAll(() => rmSync(folder, { recursive: true }));
@@ -80,6 +80,19 @@ describe("descent probe", () => {
       test: { data: "digits:300, held out", pictures: 30 },
       latent: 2,
     });
+  });
+  test("lets a small classifier judge samples, by the class that they were drawn for", async () => {
+    const { out } = await descent(["probe", run, "--samples", "50", "--most", "150", "--threads", "1", "--quiet"]);
+    const [, accuracy] =
+      /^50 samples, in the features of a small classifier trained here \(accuracy (0\.\d{4})\):$/m.exec(out) ?? [];
+    expect(Number(accuracy)).toBeGreaterThan(0.3);
+    const [, drawn, floor] = /^Frechet distance ([\d.]+); of pictures learned from ([\d.]+)$/m.exec(out) ?? [];
+    expect(Number(drawn)).toBeGreaterThan(2 * Number(floor)); // three steps make no digits
+    const [, all, each = ""] = /^taken for the class asked for: ([\d.]+) \((.*)\)$/m.exec(out) ?? [];
+    const shares = each.split(", ").map((one) => Number(one.split(" ")[1]));
+    expect(shares).toHaveLength(10);
+    const mean = shares.reduce((sum, share) => sum + share / 10, 0); // five samples of each
+    expect(Number(all)).toBeCloseTo(mean, 9);
   });
   test("prints a table, and one line for what is no run of pictures", async () => {
     const { out } = await descent(["probe", run, "--threads", "1", "--val", "digits:40:1", "--most", "100", "--quiet"]);
