@@ -438,6 +438,7 @@ export { addTask, loadTask, type Predictor, type Problem, type Task, taskNames }
 export type { Continuation, TextGenerator } from "./tasks/language.ts";
 export type { Coded, CodeOptions, LatentPredictor, Made, Remade } from "./tasks/latent.ts";
 export { loadModel, type Opened, open } from "./tasks/open.ts";
+export { type Probed, type ProbedSamples, type ProbeOptions, type ProbeScores, probe } from "./tasks/probe.ts";
 export type { Embedded, Imager, Pictured, Reconstructed } from "./tasks/reconstruct/imager.ts";
 export type {
   PictureInterpolateOptions,
@@ -452,7 +453,6 @@ export type {
   TextSampleOptions,
   TextTraverseOptions,
 } from "./tasks/reconstruct-text/autoencoder.ts";
-export { type Probed, type ProbedSamples, type ProbeOptions, type ProbeScores, probe } from "./tasks/probe.ts";
 export type { SeriesClass, SeriesClassifier } from "./tasks/series.ts";
 export type { Tagged, TaggedEntity, Tagger } from "./tasks/tag.ts";
 export { type ResumeOptions, resume, type Trained, type TrainOptions, train } from "./tasks/train.ts";

@@ -256,6 +256,31 @@ describe("posterior collapse", () => {
   }, 180_000);
 });
 
+describe("disentangling", () => {
+  test("weighing the total correlation alone costs less information than weighing the whole KL, and frees more factors", async () => {
+    const size = { size: 16, hidden: 100, latent: 6, pictures: 4000 };
+    const { table, values, picture } = await runExperiment("disentangling", {
+      ...{ threads, ...size, steps: 800, lr: 0.004, beta: 3, seeds: 1 },
+    });
+    const of = (model: string, wanted: string) => numberIn(table as Rows, "model", model, wanted);
+    expect(of("VAE", "KL")).toBeGreaterThan(of("β-TCVAE", "KL"));
+    expect(of("β-TCVAE", "KL")).toBeGreaterThan(of("β-VAE", "KL"));
+    expect(of("VAE", "reconstruction")).toBeLessThan(of("β-TCVAE", "reconstruction"));
+    expect(of("β-TCVAE", "reconstruction")).toBeLessThan(of("β-VAE", "reconstruction"));
+    expect(of("β-TCVAE", "MIG")).toBeGreaterThan(of("VAE", "MIG"));
+    expect(of("β-TCVAE", "y")).toBeGreaterThan(0.2);
+    const { models } = values as { models: Record<string, { shares: number[][] }[]> };
+    for (const [{ shares } = { shares: [] }] of Object.values(models)) {
+      expect(shares.map((row) => row.length)).toEqual(Array(5).fill(6));
+      for (const share of shares.flat()) {
+        expect(share).toBeGreaterThanOrEqual(0);
+        expect(share).toBeLessThan(1);
+      }
+    }
+    expect(picture).toContain("β-TCVAE, MIG");
+  }, 240_000);
+});
+
 describe("the bottleneck", () => {
   test("a translation says the counterpart of each word, the last one first; what is behind does not count", () => {
     const { source, sourceLengths, target, said, counts } = sentences([3, 1], 4, 5, 0, 1);

@@ -1,6 +1,6 @@
 /** Pictures are well-formed SVG whose numbers are those that were given. */
 import { describe, expect, test } from "vitest";
-import { bars, confusion, curves, forecasts, plane } from "../../src/pictures/index.ts";
+import { bars, confusion, curves, forecasts, heatmap, plane } from "../../src/pictures/index.ts";
 
 /** Opening and closing tags match, and nothing else looks like a tag. */
 function requireWellFormed(svg: string): void {
@@ -133,5 +133,18 @@ describe("plane", () => {
     const more = plane("", many(41)) ?? "";
     expect(kinds(more).size).toBe(1);
     expect(more).not.toContain("&#60;");
+  });
+});
+
+describe("heatmap", () => {
+  test("a cell is as dark as its share, and says it in percent", () => {
+    const values = [[0.75, 0], [0.004, 1.2]]; // biome-ignore format: a matrix
+    const svg = heatmap("a title", [{ name: "<one>", rows: ["x", "y"], values }]);
+    requireWellFormed(svg);
+    expect([...svg.matchAll(/fill-opacity="([^"]*)"/g)].map(([, share]) => Number(share))).toEqual([
+      0.75, 0.03, 0.03, 1,
+    ]);
+    for (const text of ["75", "120", "x", "y", "1"]) expect(svg).toContain(`>${text}<`);
+    requireWellFormed(heatmap("nothing", [{ name: "", rows: [], values: [] }]));
   });
 });
