@@ -8,6 +8,8 @@ import { openSource } from "../../src/files/index.ts";
 import { build } from "../../src/models/index.ts";
 import { vae } from "../../src/models/vae.ts";
 import { evaluate } from "../../src/tasks/evaluate.ts";
+import { exportForward, exportTraining } from "../../src/tasks/export.ts";
+import { drawCurves } from "../../src/tasks/keep.ts";
 import { open } from "../../src/tasks/open.ts";
 import { imageBaselines } from "../../src/tasks/reconstruct/baselines.ts";
 import { between, drawnIds } from "../../src/tasks/reconstruct/codes.ts";
@@ -178,6 +180,27 @@ test.each([
     if (event.event === "step" && event.step === 7) break;
   expect(await resume(parted, { data, val })).toMatchObject({ step: 12, firstStep: 8 });
   expect(bytes(parted.states.at(-1))).toEqual(bytes(whole.states.at(-1)));
+});
+
+test("the parts of the loss are drawn over the steps, where it has more than one", async () => {
+  const store = memory();
+  await trainOn("vae", { store, steps: 20 });
+  const log = store.logged as Json[];
+  const { terms = "", curves } = await drawCurves({ ...store, readLog: async () => log }, reconstruct);
+  expect(curves).toContain("validation loss");
+  const last = log.findLast(({ event }) => event === "step")?.terms as Record<string, number>;
+  for (const name of ["reconstruction", "kl"]) expect(terms).toContain(`${name} ${Number(last[name]?.toPrecision(3))}`);
+  const bare = log.map(({ terms: _, ...event }) => event);
+  expect(await drawCurves({ ...store, readLog: async () => bare }, reconstruct)).not.toHaveProperty("terms");
+});
+
+test("an exported step takes the weight of its KL as an input, and the forward pass labels where it is told any", async () => {
+  const store = memory();
+  await trainOn("vae", { store, steps: 2, conditional: true, capacity: 3 });
+  const [step, forward] = [await exportTraining(store), await exportForward(store)];
+  expect(step.inputs.map(({ name }) => name)).toEqual(expect.arrayContaining(["scheduled.beta", "scheduled.capacity"]));
+  expect(forward.inputs.map(({ name }) => name)).toEqual(["images", "labels"]);
+  expect(forward.outputs.map(({ name }) => name)).toEqual(["mean", "reconstruction"]);
 });
 
 describe("weights of a step", () => {
