@@ -6,7 +6,7 @@
 import { z } from "zod";
 import type { Json } from "../../checkpoint/index.ts";
 import { ConfigError, spelled } from "../../errors.ts";
-import { CodeWriter, perToken } from "../../generate/index.ts";
+import { CodeWriter, lengthPenalty } from "../../generate/index.ts";
 import type { LatentTextModel } from "../../models/index.ts";
 import { drawSamples, normalKL, repeatRows } from "../../nn/index.ts";
 import type { Named } from "../../onnx/index.ts";
@@ -201,7 +201,7 @@ export class TextAutoencoder implements LatentPredictor<unknown, string> {
       return drawn.map(({ ids }) => ids.slice(0, most));
     }
     const found = await (await this.#writer).write(given, boundary, {
-      ...{ ...shared, beam: chosen.beam, suppress: unsaid, normalize: perToken },
+      ...{ ...shared, beam: chosen.beam, suppress: unsaid, normalize: lengthPenalty(0) },
       longest: codes.map(() => longest),
     });
     return found.map(([best]) => best?.ids.slice(0, most) ?? []);
