@@ -4,7 +4,7 @@ import { folder } from "../checkpoint/node-run.ts";
 import { experimentNames, loadExperiment } from "../experiments/index.ts";
 import { type Architecture, loadArchitecture, modelNames, modelsWith } from "../models/index.ts";
 import { fieldsOf } from "../schema.ts";
-import { defaultTask, loadTask, type Task, taskNames } from "../tasks/index.ts";
+import { loadTask, type Task, taskNames } from "../tasks/index.ts";
 import { language } from "../tasks/language.ts";
 import type { CodeOptions } from "../tasks/latent.ts";
 import { describedTask, readDescription } from "../tasks/open.ts";
@@ -12,6 +12,7 @@ import { trainingSchema } from "../train/index.ts";
 import { addFlags, addPointers, helpOf } from "./flags.ts";
 import { table } from "./format.ts";
 import { addPartFlags } from "./sources.ts";
+import { startingPoint } from "./starting-point.ts";
 
 /** What follows `--name` or stands in `--name=`. */
 function optionIn(argv: readonly string[], name: string): string | undefined {
@@ -31,23 +32,24 @@ const attempt = <T>(find: Promise<T>): Promise<T | undefined> => find.catch(() =
 
 const taskOf = async (path: string): Promise<Task> => describedTask(await readDescription(folder(path)));
 
-async function namedTask(argv: readonly string[], architecture: Architecture | undefined): Promise<Task | undefined> {
+async function namedTask(argv: readonly string[], usual: Task | undefined): Promise<Task | undefined> {
   const [task, run] = [optionIn(argv, "--task"), optionIn(argv, "--resume")];
   if (run !== undefined) return attempt(taskOf(run));
   if (task !== undefined) return attempt(loadTask(task));
-  return architecture && attempt(defaultTask(architecture));
+  return usual;
 }
 
 /** A flag for each setting of the training, and for each option of the task that the command line names, or of all. */
 export async function addTrainFlags(command: Command, argv: readonly string[]): Promise<void> {
   const model = firstArgument(argv, "train");
-  const architecture = model === undefined ? undefined : await attempt(loadArchitecture(model));
-  const named = await namedTask(argv, architecture);
-  const tasks = named ? [named] : await Promise.all(taskNames().map(loadTask));
+  const named = model === undefined ? undefined : await attempt(startingPoint(model));
+  const architecture = named?.architecture;
+  const chosen = await namedTask(argv, named?.task);
+  const tasks = chosen ? [chosen] : await Promise.all(taskNames().map(loadTask));
   const taken = new Set<string>();
   addPartFlags(command, tasks, taken, true);
   for (const task of tasks) addFlags(command, task.options, `Options of task ${task.name}:`, taken);
-  addFlags(command, trainingSchema, "Training:", taken, named?.defaults);
+  addFlags(command, trainingSchema, "Training:", taken, chosen?.defaults);
   const all = await Promise.all(taskNames().map(loadTask));
   const having = (key: string) => all.filter(({ options }) => key in options.shape).map(({ name }) => name);
   for (const task of all)
@@ -55,7 +57,7 @@ export async function addTrainFlags(command: Command, argv: readonly string[]): 
   if (architecture)
     addPointers(command, architecture.schema, taken, (key) => `a key of the model; write --set ${key}=VALUE`);
   if (["help", "--help", "-h"].some((word) => argv.includes(word)))
-    command.addHelpText("after", await trainHelp(model, architecture));
+    command.addHelpText("after", await trainHelp(named?.model, architecture));
 }
 
 const COLUMNS = 80;

@@ -22,7 +22,10 @@ const train: Verb = {
   about: "train a model on data, or continue a run",
   async build(command, { argv, io, stop }) {
     command
-      .argument("[model]", "the architecture; with --resume it may be left out")
+      .argument(
+        "[model]",
+        "the architecture, or a folder with a run or checkpoint to start from; with --resume it may be left out",
+      )
       .option("--task <name>", "what the model learns to do (default: what it is mostly used for)")
       .option(
         "--data <file|name>",

@@ -5,7 +5,7 @@ import { folder, loadTrainer, requireFree, tidy } from "../checkpoint/node-run.t
 import { CheckpointError, ConfigError, DescentError } from "../errors.ts";
 import { loadArchitecture, modelName, modelNames } from "../models/index.ts";
 import type { Device } from "../runtime/index.ts";
-import { defaultTask, loadTask, requireHead, type Task } from "../tasks/index.ts";
+import { loadTask, requireHead, type Task } from "../tasks/index.ts";
 import { describe } from "../tasks/open.ts";
 import { parseRecord, type TrainerRecord } from "../tasks/record.ts";
 import { resume, train as trainModel } from "../tasks/train.ts";
@@ -22,6 +22,7 @@ import { requireSame } from "./resume.ts";
 import { freshFolder } from "./run-folder.ts";
 import { choose, type Given } from "./settings.ts";
 import { dataFlags, dataGiven, dataName } from "./sources.ts";
+import { startingPoint } from "./starting-point.ts";
 
 export async function train(model: string | undefined, flags: TrainFlags, io: IO, stop: Interruption): Promise<void> {
   const start = flags.resume === undefined ? await beginNew(model, flags) : await beginAgain(model, flags);
@@ -50,13 +51,13 @@ const givenBy = (task: Task, flags: TrainFlags): Given => ({
   flags: { ...flagsOf(trainingSchema, flags as Json), ...flagsOf(task.options, flags as Json) },
 });
 
-async function beginNew(model: string | undefined, flags: TrainFlags): Promise<Beginning> {
-  if (model === undefined) throw new ConfigError(`model: expected one of ${modelNames().join(", ")}, got none`);
-  const architecture = await loadArchitecture(model);
-  const task = flags.task === undefined ? await defaultTask(architecture) : await loadTask(flags.task);
+async function beginNew(named: string | undefined, flags: TrainFlags): Promise<Beginning> {
+  if (named === undefined) throw new ConfigError(`model: expected one of ${modelNames().join(", ")}, got none`);
+  const { model, architecture, from, task: usual } = await startingPoint(named, flags.from);
+  const task = flags.task === undefined ? usual : await loadTask(flags.task);
   await requireHead(architecture, task);
   const { training, options, config } = await choose(architecture, task, givenBy(task, flags));
-  const { out, from, dataDir, threads } = flags;
+  const { out, dataDir, threads } = flags;
   const [data = task.defaultData, val] = [dataGiven(task, flags as Json), dataGiven(task, flags as Json, true)];
   if (data === undefined)
     throw new ConfigError(

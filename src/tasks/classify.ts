@@ -35,7 +35,8 @@ import { finite, grouped, InputError, RowProgram, requireWatch, rowOf, several }
 import { bagOfWords, majority } from "./classify/baselines.ts";
 import { type Labelled, labelledBatch, labelledFeeds } from "./classify/labelled.ts";
 import { classesLine, classScorer, namedClasses, softmax } from "./classify/scores.ts";
-import type { Predictor, Problem, Task, Tensors, Watch } from "./task.ts";
+import { meantIds } from "./end.ts";
+import type { Description, Predictor, Problem, Task, Tensors, Watch } from "./task.ts";
 import { keptTokenizer, requireTokens, requireVocabulary } from "./vocabulary.ts";
 import { embeddings, startVectors, wordsWithVectors } from "./word-vectors.ts";
 
@@ -191,7 +192,12 @@ class Encoding {
   }
 }
 
-function problem(encoding: Encoding, chosen: Options, vectors?: Vectors): Problem<"classes", Labelled, Column> {
+function problem(
+  encoding: Encoding,
+  chosen: Options,
+  known: Description,
+  vectors?: Vectors,
+): Problem<"classes", Labelled, Column> {
   const { tokenizer, labels, length } = encoding;
   const examples = async (source: Source): Promise<Dataset<Labelled>> => {
     const { rows, places } = await readLabelled(source, chosen);
@@ -210,6 +216,7 @@ function problem(encoding: Encoding, chosen: Options, vectors?: Vectors): Proble
     files: {
       "tokenizer.json": tokenizer.toJSON() as Json,
       "config.json": {
+        ...meantIds(known),
         id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
         label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
       },
@@ -264,7 +271,8 @@ export const classify: Task<"classes", Labelled, typeof options, Column> = {
   unit: "texts",
   scores: { loss: "lower", accuracy: "higher", f1: "higher" },
   best: "accuracy",
-  async learn(source, chosen, watch, { "tokenizer.json": known, "config.json": base = {} } = {}) {
+  async learn(source, chosen, watch, files = {}) {
+    const { "tokenizer.json": known, "config.json": base = {} } = files;
     const { rows, places, guessed } = await readLabelled(source, chosen);
     if (guessed) requireNoHeader(rows, source.name);
     const texts = rows.map(({ text }) => text);
@@ -273,13 +281,13 @@ export const classify: Task<"classes", Labelled, typeof options, Column> = {
       ? await readTokenizer(known)
       : (learned?.tokenizer ?? (await learnTokenizer(texts, chosen, watch)));
     const labels = labelsOf(rows, places, source.name, namedLabels(base) ?? []);
-    return problem(new Encoding(tokenizer, labels, chosen.length), chosen, learned?.vectors);
+    return problem(new Encoding(tokenizer, labels, chosen.length), chosen, files, learned?.vectors);
   },
   async reopen(files, chosen) {
     const tokenizer = await keptTokenizer(files);
     const labels = namedLabels(files["config.json"] ?? {});
     if (!labels) throw new CheckpointError("config.json: expected id2label, which names the labels, got none");
-    return problem(new Encoding(tokenizer, labels, chosen.length), chosen);
+    return problem(new Encoding(tokenizer, labels, chosen.length), chosen, files);
   },
 };
 

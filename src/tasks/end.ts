@@ -1,4 +1,6 @@
 /** The ids at which a model begins and ends a text, as its files say. */
+
+import type { Json } from "../checkpoint/index.ts";
 import { CheckpointError, shown } from "../errors.ts";
 import type { Tokenizer } from "../tokenizers/index.ts";
 import type { Description } from "./task.ts";
@@ -13,6 +15,15 @@ const said = (files: Description, key: string): readonly [name: string, value: u
   FILES.map((name) => [name, files[name]?.[key]] as const).find(([, value]) => value !== undefined && value !== null);
 
 const isId = (id: unknown): id is number => Number.isSafeInteger(id) && (id as number) >= 0;
+
+/** Keys of the tokenizer that config.json carries. */
+const IDS = ["bos_token_id", "eos_token_id", "pad_token_id"];
+
+/** What the files say of ids with a meaning, as config.json of another run of the model says it. */
+export const meantIds = (files: Description): Json =>
+  Object.fromEntries(
+    IDS.map((key) => [key, said(files, key)?.[1]] as const).filter(([, value]) => value !== undefined),
+  );
 
 /** `bos_token_id` of generation_config.json, else of config.json. Throws CheckpointError where a file has something else there. */
 export function beginId(files: Description): number | undefined {

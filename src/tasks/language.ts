@@ -28,7 +28,7 @@ import type { Tensor } from "../tensor/index.ts";
 import { readTokenizer, type Tokenizer, trainBpe, trainChar } from "../tokenizers/index.ts";
 import type { LossTerms } from "../train/index.ts";
 import { grouped, requireWatch, several } from "./batched.ts";
-import { beginId, endIds } from "./end.ts";
+import { beginId, endIds, meantIds } from "./end.ts";
 import {
   carriedAlong,
   logitsAlong,
@@ -138,12 +138,6 @@ interface Marks {
   readonly end?: readonly number[] | undefined;
 }
 
-/** What config.json says of them. */
-function marked({ begin, end = [] }: Marks): Description {
-  const said = { ...(begin !== undefined && { bos_token_id: begin }), ...(end.length && { eos_token_id: end }) };
-  return Object.keys(said).length ? { "config.json": said } : {};
-}
-
 /** Windows that are drawn anywhere. */
 function problem(tokenizer: Tokenizer, T: number, known: Description): Problem<"causal", Window, "ids" | "targets"> {
   const V = tokenizer.vocabSize;
@@ -152,7 +146,10 @@ function problem(tokenizer: Tokenizer, T: number, known: Description): Problem<"
     placed(tokenizer.encode(text), { context: T, stride, name, part: kind });
   return {
     config: { vocab_size: V, n_positions: T, max_position_embeddings: T },
-    files: { "tokenizer.json": tokenizer.toJSON() as Json, ...marked(marks) },
+    files: {
+      "tokenizer.json": tokenizer.toJSON() as Json,
+      "config.json": { ...meantIds(known), ...(marks.end.length && { eos_token_id: marks.end }) },
+    },
     accept({ vocabulary, context }) {
       requireVocabulary(vocabulary, tokenizer);
       if (T > (context ?? Number.POSITIVE_INFINITY))
