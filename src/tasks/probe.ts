@@ -124,13 +124,13 @@ async function scoresOf(
   };
 }
 
-/** Examples that have a label, at most `most` of them. Throws DataError where there are fewer than two. */
-function labelledIn(name: string, data: Dataset<Example>, most: number, seed: number): Example[] {
+/** Pictures that have a label, at most `most` of them. Throws DataError where there are fewer than two. */
+function labelledIn(name: string, data: Dataset<Example>, most: number, seed: number): Picture[] {
   const order = stream(seed, 0, "probe").permutation(data.size);
-  const found: Example[] = [];
+  const found: Picture[] = [];
   for (let i = 0; i < order.length && found.length < most; i++) {
-    const example = data.at(order[i] ?? 0);
-    if (example.label >= 0) found.push(example);
+    const { picture } = data.at(order[i] ?? 0);
+    if (picture.label !== undefined) found.push(picture);
   }
   if (found.length >= 2) return found;
   throw new DataError(
@@ -178,8 +178,9 @@ async function judged(
   return { count: n, accuracy: classifier.accuracy, frechet_of_pictures: frechet, ...scores };
 }
 
-const labelsOf = (examples: readonly Example[]) => Int32Array.from(examples, ({ label }) => label);
-const picturesOf = (examples: readonly Example[]) => examples.map(({ picture }) => picture);
+/** The numbers of labels among those that are known; a label that is not has one behind them, which nothing is taken for. */
+const numbersOf = (pictures: readonly Picture[], known: readonly string[]) =>
+  Int32Array.from(pictures, ({ label = "" }) => (known.includes(label) ? known.indexOf(label) : known.length));
 
 /**
  * Probes the codes of the run in `place`, of task reconstruct. Throws CheckpointError, DataError where pictures have no labels, and the
@@ -196,23 +197,20 @@ export async function probe(place: Store | string, options: ProbeOptions = {}): 
     const { names, ...divided } = await divide(store, await describe(store), options, seed);
     const train = labelledIn(names.train, divided.train, most, seed);
     const test = labelledIn(names.test, divided.test, most, seed);
-    const labels = { train: labelsOf(train), test: labelsOf(test) };
-    const classes = new Set(labels.train).size;
+    const known = [...new Set(train.map(({ label = "" }) => label))];
+    const classes = known.length;
     const watch = { signal, onProgress };
     const how = { classes, k, seed };
+    const labelled = (pictures: readonly Picture[], points: Points): Labelled => ({
+      points,
+      labels: numbersOf(pictures, known),
+    });
     onProgress?.("codes of pictures");
-    const own = async (examples: readonly Example[], of: Int32Array): Promise<Labelled> => ({
-      points: await imager.codes(picturesOf(examples), watch),
-      labels: of,
-    });
-    const codes = await scoresOf(await own(train, labels.train), await own(test, labels.test), how, watch, "codes");
-    const raw = (examples: readonly Example[], of: Int32Array): Labelled => ({
-      points: imagesOf(picturesOf(examples)),
-      labels: of,
-    });
-    const pixels = await scoresOf(raw(train, labels.train), raw(test, labels.test), how, watch, "pixels");
-    const both = [picturesOf(train), picturesOf(test)] as const;
-    const samples = options.samples ? { samples: await judged(imager, both, options, watch) } : {};
+    const own = async (pictures: readonly Picture[]) => labelled(pictures, await imager.codes(pictures, watch));
+    const raw = (pictures: readonly Picture[]) => labelled(pictures, imagesOf(pictures));
+    const codes = await scoresOf(await own(train), await own(test), how, watch, "codes");
+    const pixels = await scoresOf(raw(train), raw(test), how, watch, "pixels");
+    const samples = options.samples ? { samples: await judged(imager, [train, test], options, watch) } : {};
     return {
       train: { data: names.train, pictures: train.length },
       test: { data: names.test, pictures: test.length },

@@ -18,6 +18,17 @@ function digits(count: number, seed: number, labelled = true) {
   const labels = [{ name: "t-labels-idx1-ubyte", bytes: digitLabels(drawn) }];
   return { name: `digits of seed ${seed}`, files: [{ name: "t-images-idx3-ubyte", bytes: digitImages(drawn) }, ...(labelled ? labels : [])] }; // biome-ignore format: one line
 }
+/** Even digits alone. */
+function evenDigits(count: number) {
+  const drawn = drawnDigits({ count, seed: 4, size: 14 });
+  const even = [...drawn.labels.keys()].filter((n) => (drawn.labels[n] ?? 0) % 2 === 0);
+  const images = Uint8Array.from(even.flatMap((n) => [...drawn.images.subarray(n * 196, (n + 1) * 196)]));
+  const own = { ...drawn, count: even.length, images, labels: Uint8Array.from(even, (n) => drawn.labels[n] ?? 0) };
+  return [
+    { name: "t-images-idx3-ubyte", bytes: digitImages(own) },
+    { name: "t-labels-idx1-ubyte", bytes: digitLabels(own) },
+  ];
+}
 const [data, val] = [digits(500, 0), digits(120, 1)];
 const store = memory();
 beforeAll(async () => {
@@ -51,6 +62,19 @@ describe("a probe", () => {
     const found = await probe(store, { data, most: 40, threads: 1 });
     expect([found.train.pictures, found.test.pictures]).toEqual([40, 40]);
     expect(found.test.data).toBe("digits of seed 0, held out");
+  });
+  test("knows labels that the run was not told, and counts those that it has not learned as missed", async () => {
+    const blind = memory();
+    const config = { latent: 2, hidden_size: 8 };
+    const bare = digits(100, 0, false);
+    await train("vae", { task: "reconstruct", data: bare, val: bare, config, store: blind, steps: 2, threads: 1 });
+    const found = await probe(blind, { data, val, threads: 1 });
+    expect(found.classes).toBe(10);
+    expect(found.pixels).toEqual((await probe(store, { data, val, threads: 1 })).pixels);
+    const even = { name: "even", files: evenDigits(200) };
+    const odd = await probe(blind, { data: even, val, threads: 1 });
+    expect(odd.classes).toBe(5);
+    expect(odd.pixels.nearest).toBeLessThan(0.65); // about half of the digits are even
   });
   test("needs labels, options that it knows, and a run", async () => {
     const bare = digits(50, 2, false);
