@@ -31,19 +31,20 @@ const vqvaeConfig = z.strictObject({
   embedding_dim: whole(1, 4096).default(64).describe("width of a row"),
   commitment: real(0, 1000).default(0.25).describe("weight of what draws the encoder to the rows"),
   decay: real(0, 0.999999).default(0.99).describe("how much of the past stays in the table at a step"),
+  restart: real(0, 0.99).default(0.01).describe("share of the mean use below which a row starts anew; 0 for never"),
   ...convolutions,
   ...imageKeys,
 });
 type VQVAEConfig = z.infer<typeof vqvaeConfig>;
 
 function latent(config: VQVAEConfig): LatentModel {
-  const { codebook_size: V, embedding_dim: D, commitment, decay } = config;
+  const { codebook_size: V, embedding_dim: D, commitment, decay, restart } = config;
   const [image, likelihood] = [imageSize(config), likelihoodOf(config)];
   const [inner, h, w] = innermost(config, image);
   const P = h * w;
   const [down, narrow] = [downwards(config, image), Conv2d(inner, D, 1, glorot(inner, D))];
   const up = upwards(config, image, D, likelihood.planes * image[0]);
-  const { layer: codebook, rows } = Codebook(V, D, { decay });
+  const { layer: codebook, rows } = Codebook(V, D, { decay, restart });
   const placed = (images: Tensor) => narrow(down(images)).rearrange("b d h w -> (b h w) d"); // z_e [B·P, D]
   return latentModel(config, {
     parts: { encoder: { down, narrow }, codebook, decoder: up },
