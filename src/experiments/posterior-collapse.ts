@@ -29,8 +29,8 @@ type Options = z.output<typeof options>;
 
 /** Every so many sentences, one is only measured. */
 const HELD_OUT = 10;
-/** Sentences whose likelihood is estimated, and codes that are drawn for each. */
-const [ESTIMATED, SAMPLES] = [200, 50];
+/** Codes that are drawn of a sentence to estimate its likelihood. */
+const SAMPLES = 50;
 
 /** Different sentences of the built-in stories with at most so many words: those to learn from, and others. */
 export async function sentencesOf(words: number): Promise<{ train: string[]; validation: string[] }> {
@@ -89,7 +89,7 @@ async function trained(
   signal?.throwIfAborted();
   const history = await run;
   await using opened = await history.open();
-  const nll = mean(await opened.importance(texts.validation.slice(0, ESTIMATED), SAMPLES, { signal }));
+  const nll = mean(await opened.importance(texts.validation, SAMPLES, { signal }));
   const { kl: rate = 0, reconstruction = 0, active = 0, elbo = 0 } = history.scores ?? {};
   return { setting, seed, scores: { kl: rate, reconstruction, active, elbo, nll }, kl };
 }
