@@ -5,6 +5,7 @@
 import type { Tokenizer as ForeignTokenizer } from "@huggingface/tokenizers";
 import { nearest, printable, quoted, shown, TokenizerError } from "../errors.ts";
 import { type BpeModel, BYTE_CHARACTERS, bpeTokenizer } from "./bpe.ts";
+import { withoutBytes } from "./byte-fallback.ts";
 import { ANY_CHARACTER, charTokenizer } from "./char.ts";
 import { checkSteps, checkTokens } from "./steps.ts";
 import { guarded, type Tokenizer, unknownId } from "./tokenizer.ts";
@@ -201,6 +202,14 @@ function translated(step: unknown): unknown {
   return Object.fromEntries(Object.entries(step).map(([key, value]) => [key, translated(value)]));
 }
 
+type Decoding = NonNullable<ForeignTokenizer["decoder"]>;
+
+/** The steps of a decoder, those of sequences in sequences too. */
+function decoders(step: Decoding | null): Decoding[] {
+  if (step === null) return [];
+  return "decoders" in step ? (step.decoders as Decoding[]).flatMap(decoders) : [step];
+}
+
 /** Ids of a Unigram model: a token may stand at two places of its list, and each has its id. */
 const places = (model: unknown): Iterable<number> => (isObject(model) ? list(model.vocab).keys() : []);
 
@@ -214,6 +223,8 @@ async function foreign(json: Json, ids: ReadonlyMap<string, number>): Promise<To
     pre_tokenizer: translated(json.pre_tokenizer ?? null),
   };
   const tokenizer = attempt(() => new Foreign({ ...json, ...sections, ...steps }, {}));
+  for (const step of decoders(tokenizer.decoder))
+    if (step.config.type === "ByteFallback") step.decode_chain = withoutBytes;
   const known = new Set([...ids.values(), ...places(json.model)]);
   const vocabSize = ids.size === 0 ? 0 : Math.max(...known) + 1;
   return guarded({

@@ -2,7 +2,8 @@
 
 Usage: python test/parity/fuzzed_text.py FOLDER [--seed N] [--strings N] [--data FOLDER]
 
-Writes FOLDER/<kind>.tokenizer.json, and FOLDER/<kind>.texts.json: { texts, ids, decoded }. Kinds are trained on random
+Writes FOLDER/<kind>.tokenizer.json, and FOLDER/<kind>.texts.json: { texts, ids, decoded, drawn, said }, the last two random ids
+and their text. Kinds are trained on random
 words; with --data also those of GPT-2, CLIP, BERT and a small Llama whose vocabularies lie in a folder of that name.
 """
 
@@ -198,4 +199,7 @@ if __name__ == "__main__":
         ids = [encoded.ids for encoded in tokenizer.encode_batch(texts)]
         decoded = [spaced(tokenizer.decode(row)) for row in ids]
         tokenizer.save(str(given.folder / f"{name}.tokenizer.json"))
-        (given.folder / f"{name}.texts.json").write_text(json.dumps({"texts": texts, "ids": ids, "decoded": decoded}))
+        drawn = [draw.choices(range(tokenizer.get_vocab_size()), k=draw.randint(1, 9)) for _ in range(given.strings)]
+        said = [spaced(tokenizer.decode(row)) for row in drawn]
+        written = {"texts": texts, "ids": ids, "decoded": decoded, "drawn": drawn, "said": said}
+        (given.folder / f"{name}.texts.json").write_text(json.dumps(written))

@@ -98,14 +98,16 @@ function aligned(rows: readonly (readonly string[])[]): string {
 
 const COLUMNS = ["logits", "loss", "gradients", "padded left", "padded right", "greedy, of 192 wrong", "saved"];
 
+const COUNTS = ["texts", "ids", "decoded", "said"] as const;
+
 /** How many tokenizers give other ids. */
 async function compareTokenizers(python: string, folder: string): Promise<number> {
   const more = given.data === undefined ? [] : ["--data", given.data];
   const options = ["--seed", given.seed, "--strings", given.texts, ...more];
   execFileSync(python, [TEXTS, folder, ...options], { stdio: ["ignore", "inherit", "inherit"] });
   const found = await agreements(folder);
-  const cells = found.map(({ name, texts, ids, decoded }) => [name, String(texts), String(ids), String(decoded)]);
-  console.log(aligned([["tokenizer", "texts", "same ids", "same text back"], ...cells]));
+  const cells = found.map(({ name, ...counts }) => [name, ...COUNTS.map((key) => String(counts[key]))]);
+  console.log(aligned([["tokenizer", "texts", "same ids", "same text back", "same text of random ids"], ...cells]));
   for (const { name, example } of found) if (example) console.log(`${name}: ${example}`);
   return found.filter(({ texts, ids }) => ids < texts).length;
 }

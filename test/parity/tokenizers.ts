@@ -7,6 +7,9 @@ interface Texts {
   readonly texts: readonly string[];
   readonly ids: readonly (readonly number[])[];
   readonly decoded: readonly string[];
+  /** Random ids, and their text. */
+  readonly drawn: readonly (readonly number[])[];
+  readonly said: readonly string[];
 }
 
 /** What became of one tokenizer's texts. */
@@ -15,8 +18,10 @@ export interface Agreement {
   readonly texts: number;
   /** Texts with the same ids. */
   readonly ids: number;
-  /** Ids with the same text. */
+  /** Texts that come back from their ids as in the Python library. */
   readonly decoded: number;
+  /** Random ids with the same text. */
+  readonly said: number;
   /** The first that differs, with ours and theirs. */
   readonly example: string;
 }
@@ -34,18 +39,24 @@ function attempt(run: () => string): string {
 
 async function agreement(folder: string, name: string): Promise<Agreement> {
   const tokenizer = await readTokenizer(json(join(folder, `${name}.tokenizer.json`)));
-  const { texts, ids, decoded } = json(join(folder, `${name}.texts.json`)) as Texts;
-  let [same, back, example] = [0, 0, ""];
-  for (const [i, text] of texts.entries()) {
-    const theirs = String(ids[i]);
-    const ours = attempt(() => String([...tokenizer.encode(text, { specialTokens: true })]));
-    if (ours === theirs) same++;
-    else example ||= `${JSON.stringify(text)}: ${ours}, expected ${theirs}`;
-    const said = attempt(() => tokenizer.decode(ids[i] ?? []));
-    if (said === decoded[i]) back++;
-    else example ||= `${theirs}: ${JSON.stringify(said)}, expected ${JSON.stringify(decoded[i])}`;
-  }
-  return { name, texts: texts.length, ids: same, decoded: back, example };
+  const { texts, ids, decoded, drawn, said } = json(join(folder, `${name}.texts.json`)) as Texts;
+  let example = "";
+  /** How many of `given` become what is expected. */
+  const count = <T>(given: readonly T[], expected: readonly unknown[], run: (one: T) => string): number =>
+    given.filter((one, i) => {
+      const [ours, theirs] = [attempt(() => run(one)), String(expected[i])];
+      if (ours !== theirs)
+        example ||= `${JSON.stringify(one)}: ${JSON.stringify(ours)}, expected ${JSON.stringify(theirs)}`;
+      return ours === theirs;
+    }).length;
+  return {
+    name,
+    texts: texts.length,
+    ids: count(texts, ids, (text) => String([...tokenizer.encode(text, { specialTokens: true })])),
+    decoded: count(ids, decoded, (row) => tokenizer.decode(row)),
+    said: count(drawn, said, (row) => tokenizer.decode(row)),
+    example,
+  };
 }
 
 /** All tokenizers of a folder. */

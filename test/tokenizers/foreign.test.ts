@@ -1,7 +1,10 @@
 /** What the reader of foreign files puts right so that ids are the Python library's, and published vocabularies. */
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { withoutBytes } from "../../src/tokenizers/byte-fallback.ts";
 import { readTokenizer, trainBpe } from "../../src/tokenizers/index.ts";
+import { agreements } from "../parity/tokenizers.ts";
 
 /** A byte-level tokenizer with one merge, of two line feeds, and a token beside the model's: so it is no form of ours. */
 async function byteLevel() {
@@ -48,6 +51,34 @@ test("a token that a Unigram list has twice is read back from both ids", async (
   expect(read.decode([2, 2])).toBe("a a");
   expect(() => read.decode([1])).not.toThrow();
   expect(() => read.decode([4])).toThrow(/whole ids from 0 to 3/);
+});
+
+describe("trained tokenizers of the published kinds, made by test/parity/fuzzed_text.py", async () => {
+  const found = await agreements(fileURLToPath(new URL("../fixtures/texts", import.meta.url)));
+  test.each(found)("$name", ({ texts, ids, decoded, said, example }) => {
+    expect({ ids, decoded, said, example }).toEqual({ ids: texts, decoded: texts, said: texts, example: "" });
+  });
+  test("there are five", () => expect(found).toHaveLength(5));
+});
+
+describe("tokens of bytes", () => {
+  test("a run that is UTF-8 becomes its characters, U+FEFF too", () => {
+    expect(withoutBytes(["a", "<0xE2>", "<0x82>", "<0xAC>", "b", "<0xEF>", "<0xBB>", "<0xBF>"])).toEqual([
+      "a",
+      "€",
+      "b",
+      "\ufeff",
+    ]);
+  });
+  test("of one that is not, each byte becomes U+FFFD; what only looks like a byte stays", () => {
+    expect(withoutBytes(["<0x41>", "<0xE2>", "x", "<0xGG>", "<0x1>"])).toEqual([
+      "\ufffd",
+      "\ufffd",
+      "x",
+      "<0xGG>",
+      "<0x1>",
+    ]);
+  });
 });
 
 const data = process.env.DESCENT_DATA;
