@@ -64,11 +64,14 @@ export interface Piece {
   readonly total?: Tensor;
 }
 
-/** ids [B, T] of which the first lengths [B] of each row are meant -> logits [B, K]. */
+/**
+ * ids [B, T] of which the first lengths [B] of each row are meant -> logits [B, K]. A model that looks at spelling takes what
+ * a tagger takes that does.
+ */
 export interface ClassesModel extends Model<"ids" | "lengths", "logits"> {
   /** The parameter that holds a row for each token. */
   readonly tokens: string;
-  forward(inputs: Readonly<Record<"ids" | "lengths", Tensor>>): {
+  forward(inputs: Spelled): {
     readonly logits: Tensor;
     /** How much each position counts, where the model says so: [B, T], 1 in all. */
     readonly attention?: Tensor;
@@ -76,6 +79,8 @@ export interface ClassesModel extends Model<"ids" | "lengths", "logits"> {
   readonly vocabulary: number;
   readonly context: number | undefined;
   readonly classes: number;
+  /** How many characters it tells apart; undefined where it looks at tokens alone. */
+  readonly characters?: number | undefined;
 }
 
 /** values [B, W, C] -> forecast [B, H, C] of the H steps that follow, in the same units. */
@@ -131,7 +136,7 @@ export interface EncoderDecoderModel extends Model<"source" | "sourceLengths" | 
   step(ids: Tensor, memory: Carried, carried: Carried): DecoderStep;
 }
 
-/** What a tagger sees of a sentence: its words, and how they are spelled where it looks at that. */
+/** What a tagger or classifier sees of a text: its words, and how they are spelled where it looks at that. */
 export type Spelled = Readonly<Record<"ids" | "lengths", Tensor> & Partial<Record<"characters" | "shapes", Tensor>>>;
 
 /**
@@ -186,7 +191,7 @@ export const encoderDecoderInputs = {
 } as const;
 /** Characters of a word that a tagger looks at. */
 export const CHARACTERS = 20;
-/** Inputs of a tagger that looks at spelling. */
+/** Inputs of a tagger or classifier that looks at spelling. */
 export const spelledInputs = {
   ...classesInputs,
   characters: { shape: ["B", "T", CHARACTERS], dtype: "i32" },

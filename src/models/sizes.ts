@@ -34,4 +34,4 @@ export const targetVocabularySize = (config: Sizes<"target_vocab_size">): number
 
 /** The number of characters that a configuration names. Throws ConfigError where it names none. */
 export const characterCount = (config: Sizes<"char_vocab_size">): number =>
-  required(config, "char_vocab_size", "a tagger that reads characters needs the number of them");
+  required(config, "char_vocab_size", "a model that reads characters needs the number of them");

@@ -27,15 +27,31 @@ import type { ClassesModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
 import type { Named } from "../onnx/index.ts";
 import { weightedText } from "../pictures/index.ts";
-import type { RunOptions, Weights } from "../runtime/index.ts";
+import type { Feeds, RunOptions, Weights } from "../runtime/index.ts";
 import { stream } from "../runtime/index.ts";
 import { checked, real, whole } from "../schema.ts";
-import { rankedWords, readTokenizer, type Tokenizer, trainBpe, trainChar, trainWords } from "../tokenizers/index.ts";
+import {
+  rankedWords,
+  readTokenizer,
+  type Tokenizer,
+  trainBpe,
+  trainChar,
+  trainWords,
+  wordsIn,
+} from "../tokenizers/index.ts";
 import { finite, grouped, InputError, RowProgram, requireWatch, rowOf, several } from "./batched.ts";
 import { bagOfWords, majority } from "./classify/baselines.ts";
-import { type Labelled, labelledBatch, labelledFeeds } from "./classify/labelled.ts";
+import {
+  type Labelled,
+  labelledBatch,
+  labelledFeeds,
+  type Read,
+  spelledBatch,
+  spelledFeeds,
+} from "./classify/labelled.ts";
 import { classesLine, classScorer, namedClasses, softmax } from "./classify/scores.ts";
 import { meantIds } from "./end.ts";
+import { Spelling, wordsFeeds } from "./tag/words.ts";
 import type { Description, Predictor, Problem, Task, Tensors, Watch } from "./task.ts";
 import { keptTokenizer, requireTokens, requireVocabulary } from "./vocabulary.ts";
 import { embeddings, startVectors, wordsWithVectors } from "./word-vectors.ts";
@@ -51,6 +67,7 @@ const options = z.strictObject({
   tokenizer: z.enum(["words", "bpe", "char"]).default("words").describe("what a token is"),
   vocab: whole(2, 1e6).optional().describe("tokens at most (default: 10000 words, 4096 byte pairs)"),
   embeddings: embeddings(),
+  spelling: z.boolean().default(false).describe("also reads how words are spelled, where the model can"),
   holdout: real(0.001, 0.9).default(0.1).describe("share that is only measured, where no validation data is given"),
 });
 type Options = z.output<typeof options>;
@@ -62,6 +79,8 @@ const prediction = z.strictObject({
 
 type Column = keyof typeof labelledBatch;
 
+/** How much of the spelling is seen where nobody says otherwise. */
+const SPELLING = { char_embedding_dim: 24, char_channels: 100 } as const;
 const VOCABULARY = { words: 10_000, bpe: 4096 } as const;
 
 /** Word vectors, where they are asked for, and the vocabulary with them. Throws ConfigError, DataError. */
@@ -93,6 +112,9 @@ async function learnTokenizer(texts: readonly string[], { tokenizer, vocab }: Op
 
 /** A text and its label as they stand in a table. */
 type Told = { readonly text: string; readonly label: string };
+
+const charactersOf = (texts: readonly string[]): string =>
+  [...new Set(texts.flatMap((text) => wordsIn(text).flatMap((word) => [...word])))].sort().join("");
 
 /** Texts and labels in the order of the table, and whether it was guessed that it has no header. */
 async function readLabelled(
@@ -167,20 +189,31 @@ class Encoding {
   readonly tokenizer: Tokenizer;
   readonly labels: readonly string[];
   readonly length: number;
+  readonly spelling: Spelling | undefined;
   readonly #numbers: ReadonlyMap<string, number>;
-  constructor(tokenizer: Tokenizer, labels: readonly string[], length: number) {
-    [this.tokenizer, this.labels, this.length] = [tokenizer, labels, length];
+  constructor(tokenizer: Tokenizer, labels: readonly string[], length: number, spelling?: Spelling) {
+    [this.tokenizer, this.labels, this.length, this.spelling] = [tokenizer, labels, length, spelling];
     this.#numbers = new Map(labels.map((label, i) => [label, i]));
   }
   /** The same for a model with so many positions. */
   within(context = Number.POSITIVE_INFINITY): Encoding {
-    return context < this.length ? new Encoding(this.tokenizer, this.labels, context) : this;
+    return context < this.length ? new Encoding(this.tokenizer, this.labels, context, this.spelling) : this;
   }
-  ids(text: string): Int32Array {
-    return this.tokenizer.encode(text, { specialTokens: true }).slice(0, this.length);
+  read(text: string): Read {
+    if (!this.spelling) return { ids: this.tokenizer.encode(text, { specialTokens: true }).slice(0, this.length) };
+    const words = this.spelling.of(wordsIn(text).slice(0, this.length));
+    return { ids: words.ids, words };
+  }
+  /** Texts as the model takes them. */
+  feeds(read: readonly Read[]): Feeds {
+    if (this.spelling) return wordsFeeds(read.flatMap(({ words }) => words ?? []));
+    return padded(
+      read.map(({ ids }) => ids),
+      this.length,
+    );
   }
   example(text: string, label: string, place: string): Labelled {
-    return { ids: this.ids(text), label: this.number(label, place) };
+    return { ...this.read(text), label: this.number(label, place) };
   }
   number(label: string, place: string): number {
     const found = this.#numbers.get(label);
@@ -192,13 +225,34 @@ class Encoding {
   }
 }
 
+/** Throws ConfigError where the model reads characters that the task does not give, or does not read those that it gives. */
+function requireSpelling(spelling: Spelling | undefined, characters: number | undefined): void {
+  if (spelling && characters === undefined)
+    throw new ConfigError(
+      "spelling: expected a model that reads characters, got one of tokens alone; choose a recurrent one, or leave spelling out",
+    );
+  if (!spelling && characters !== undefined)
+    throw new ConfigError("char_embedding_dim: characters are read with spelling only; say spelling, or leave it out");
+  if (spelling && characters !== undefined && characters < spelling.count)
+    throw new ConfigError(
+      `char_vocab_size: expected at least the ${spelling.count} of the data, got ${characters}; leave it out`,
+    );
+}
+
+/** How words are spelled, where that is asked for. Throws ConfigError where tokens are no words. */
+function spellingOf(tokenizer: Tokenizer, characters: string, { spelling }: Options): Spelling | undefined {
+  if (!spelling) return undefined;
+  if (tokenizer.kind === "words") return new Spelling(tokenizer, characters);
+  throw new ConfigError(`spelling: expected tokens that are words, got ${tokenizer.kind}; leave it out, or tokenizer`);
+}
+
 function problem(
   encoding: Encoding,
   chosen: Options,
   known: Description,
   vectors?: Vectors,
 ): Problem<"classes", Labelled, Column> {
-  const { tokenizer, labels, length } = encoding;
+  const { tokenizer, labels, length, spelling } = encoding;
   const examples = async (source: Source): Promise<Dataset<Labelled>> => {
     const { rows, places } = await readLabelled(source, chosen);
     const read = rows.map(({ text, label }, i) => encoding.example(text, label, places[i] ?? ""));
@@ -210,6 +264,7 @@ function problem(
       n_positions: length,
       max_position_embeddings: length,
       num_labels: labels.length,
+      ...(spelling && { ...SPELLING, char_vocab_size: spelling.count }),
       ...(vectors && { embedding_dim: vectors.width, n_embd: vectors.width }),
     },
     ...(vectors && { start: (model, initial) => startVectors(model, initial, tokenizer, vectors) }),
@@ -220,9 +275,11 @@ function problem(
         id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
         label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
       },
+      ...(spelling && { "task.json": { characters: spelling.characters } }),
     },
-    accept({ vocabulary, context = Number.POSITIVE_INFINITY, classes }) {
+    accept({ vocabulary, context = Number.POSITIVE_INFINITY, classes, characters }) {
       requireVocabulary(vocabulary, tokenizer);
+      requireSpelling(spelling, characters);
       if (context < length)
         throw new ConfigError(`length: the model has ${context} positions, got ${length}; lower the length`);
       if (classes !== labels.length)
@@ -239,14 +296,14 @@ function problem(
     },
     examples,
     order: "epochs",
-    batch: labelledBatch,
-    collate: (rows) => labelledFeeds(rows, length),
-    loss(model, { ids, lengths, labels: targets }) {
-      const { logits } = model.forward({ ids, lengths });
+    batch: spelling ? spelledBatch : labelledBatch,
+    collate: (rows) => (spelling ? spelledFeeds(rows) : labelledFeeds(rows, length)),
+    loss(model, { labels: targets, ...text }) {
+      const { logits } = model.forward(text);
       const right = logits.argMax(-1).cast("i32").equal(targets).cast("f32");
       return { loss: crossEntropy(logits, targets), accuracy: right.mean() };
     },
-    measure: (model, { ids, lengths }) => ({ logits: model.forward({ ids, lengths }).logits }),
+    measure: (model, { labels: _, ...text }) => ({ logits: model.forward(text).logits }),
     scorer: () => classScorer(labels),
     baselines: async (train, test, watch) => ({
       "majority label": majority(train, test, labels.length),
@@ -272,7 +329,7 @@ export const classify: Task<"classes", Labelled, typeof options, Column> = {
   scores: { loss: "lower", accuracy: "higher", f1: "higher" },
   best: "accuracy",
   async learn(source, chosen, watch, files = {}) {
-    const { "tokenizer.json": known, "config.json": base = {} } = files;
+    const { "tokenizer.json": known, "config.json": base = {}, "task.json": before } = files;
     const { rows, places, guessed } = await readLabelled(source, chosen);
     if (guessed) requireNoHeader(rows, source.name);
     const texts = rows.map(({ text }) => text);
@@ -281,13 +338,19 @@ export const classify: Task<"classes", Labelled, typeof options, Column> = {
       ? await readTokenizer(known)
       : (learned?.tokenizer ?? (await learnTokenizer(texts, chosen, watch)));
     const labels = labelsOf(rows, places, source.name, namedLabels(base) ?? []);
-    return problem(new Encoding(tokenizer, labels, chosen.length), chosen, files, learned?.vectors);
+    const characters = typeof before?.characters === "string" ? before.characters : charactersOf(texts);
+    const spelling = spellingOf(tokenizer, characters, chosen);
+    return problem(new Encoding(tokenizer, labels, chosen.length, spelling), chosen, files, learned?.vectors);
   },
   async reopen(files, chosen) {
     const tokenizer = await keptTokenizer(files);
     const labels = namedLabels(files["config.json"] ?? {});
     if (!labels) throw new CheckpointError("config.json: expected id2label, which names the labels, got none");
-    return problem(new Encoding(tokenizer, labels, chosen.length), chosen, files);
+    const characters = files["task.json"]?.characters;
+    if (chosen.spelling && typeof characters !== "string")
+      throw new CheckpointError("task.json: expected characters, which the model was trained on, got none");
+    const spelling = spellingOf(tokenizer, String(characters), chosen);
+    return problem(new Encoding(tokenizer, labels, chosen.length, spelling), chosen, files);
   },
 };
 
@@ -332,12 +395,12 @@ export class Classifier implements Predictor<unknown, Classification> {
     for await (const group of grouped(several(inputs), batch)) {
       signal?.throwIfAborted();
       const texts = group.map((input) => this.#text(input));
-      const rows = texts.map((text) => this.#encoding.ids(text));
-      const { logits, attention } = await this.#program.run(padded(rows, this.#encoding.length));
+      const rows = texts.map((text) => this.#encoding.read(text));
+      const { logits, attention } = await this.#program.run(this.#encoding.feeds(rows));
       if (!logits) throw new Error("internal: a classifier without logits");
       for (const [i, text] of texts.entries()) {
         const answer = this.#answer(text, softmax(finite(rowOf(logits, i))), top);
-        yield attention ? { ...answer, attention: this.#weighted(rows[i], rowOf(attention, i)) } : answer;
+        yield attention ? { ...answer, attention: this.#weighted(rows[i]?.ids, rowOf(attention, i)) } : answer;
       }
     }
   }

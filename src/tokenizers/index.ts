@@ -5,4 +5,4 @@ export { charTokenizer, trainChar } from "./char.ts";
 export { type Decoder, decoderOf } from "./decoder.ts";
 export { readTokenizer } from "./read.ts";
 export type { Tokenizer } from "./tokenizer.ts";
-export { rankedWords, trainWords, UNKNOWN, wordTokenizer } from "./word-level.ts";
+export { rankedWords, trainWords, UNKNOWN, wordsIn, wordTokenizer } from "./word-level.ts";

@@ -8,7 +8,9 @@ export const WORD = "[\\p{L}\\p{N}_]+|[^\\p{L}\\p{N}_\\s]+";
 /** The token of words that are not in the vocabulary. */
 export const UNKNOWN = "[UNK]";
 
-const words = (text: string): string[] => text.toLowerCase().match(new RegExp(WORD, "gu")) ?? [];
+/** The words of a text as it spells them. */
+export const wordsIn = (text: string): string[] => text.match(new RegExp(WORD, "gu")) ?? [];
+const words = (text: string): string[] => wordsIn(text.toLowerCase());
 
 /** The words of `texts`, the most frequent first. Throws TokenizerError. */
 export function rankedWords(texts: Iterable<string>): string[] {

@@ -2,10 +2,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/errors.ts";
 import { gradient, sortNodes } from "../../src/graph/index.ts";
-import { build, loadArchitecture } from "../../src/models/index.ts";
+import { build, CHARACTERS, loadArchitecture, spelledInputs } from "../../src/models/index.ts";
 import { atLast, crossEntropy, maxOf, meanOf, namedParameters, traceTraining } from "../../src/nn/index.ts";
 import { compile, type Feeds, type HostTensor, initialValues } from "../../src/runtime/index.ts";
-import { input, type Tensor } from "../../src/tensor/index.ts";
+import { input, inputsOf, type Tensor } from "../../src/tensor/index.ts";
 import { classesNames, type Fixture, loadClasses } from "../support/fixtures.ts";
 import { evaluate, host, numbersOf, requireClose, uniform } from "../support/numbers.ts";
 import { exact, model as tolerance } from "../tolerances.ts";
@@ -190,4 +190,51 @@ test("mean and largest side by side: a linear layer of both is the sum of one of
   ];
   const sum = numbersOf(first.data).map((value, i) => value + Number(second.data[i]));
   requireClose("logits", together, host(sum, [2, 2]), tolerance.logits);
+});
+
+describe("spelling", () => {
+  const config = {
+    vocab_size: 7,
+    embedding_dim: 3,
+    hidden_size: 4,
+    num_labels: 2,
+    bidirectional: true,
+    char_vocab_size: 9,
+    char_embedding_dim: 5,
+    char_channels: 6,
+  };
+  const letters = (words: readonly (readonly number[])[]) =>
+    host(
+      words.flatMap((word) => Array.from({ length: CHARACTERS }, (_, i) => word[i] ?? 0)),
+      [words.length, 1, CHARACTERS],
+      "i32",
+    );
+  const feeds = {
+    ids: host([3, 0, 0], [3, 1], "i32"),
+    lengths: host([1, 1, 1], [3], "i32"),
+    characters: letters([[2, 3, 4], [5, 6], [8]]),
+    shapes: host([0, 2, 7], [3, 1], "i32"),
+  };
+  const made = async (name: string, head: "classes" | "tags", fed: Feeds = feeds) => {
+    const architecture = await loadArchitecture(name);
+    const model = build(architecture, head, architecture.configure(config));
+    expect([model.characters, Object.keys(model.inputs).sort()]).toEqual([9, Object.keys(spelledInputs).sort()]);
+    const [weights, given] = [namedParameters(model.parts), inputsOf(spelledInputs)];
+    const { logits } = model.forward(given as Parameters<typeof model.forward>[0]);
+    const program = await compile({ ...given, ...weights }, { logits: logits as Tensor }, { threads: 1 });
+    const results = await program.run({ ...fed, ...initialValues(weights, 3) });
+    const [copy, names] = [results.logits.data.slice(), Object.keys(weights)];
+    await program.release();
+    return { logits: host(numbersOf(copy), [3, 2]), names };
+  };
+
+  test.each(["rnn", "lstm", "gru", "mingru", "minlstm"])(
+    "of %s: a text of one word has the scores that a tagger with the same weights gives the word",
+    async (name) => {
+      const [text, word] = [await made(name, "classes"), await made(name, "tags")];
+      expect(text.names).toEqual(word.names);
+      requireClose("logits", text.logits, word.logits, tolerance.logits);
+      expect(numbersOf(text.logits.data).slice(2, 4)).not.toEqual(numbersOf(text.logits.data).slice(4)); // both unknown
+    },
+  );
 });

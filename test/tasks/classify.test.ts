@@ -407,6 +407,83 @@ describe("answers", () => {
   });
 });
 
+describe("spelling", () => {
+  /** Made-up words of which only the ending tells the label; those of `unheard` are not in `heard`. */
+  const stems = (site: string, count: number): string[] =>
+    Array.from({ length: count }, (_, i) =>
+      Array.from(stream(5, i, site).integers(5, 12), (k) => "bcdgklmoprtu"[k]).join(""),
+    );
+  const told = (list: readonly string[]) =>
+    list.map((stem, i) => ({ text: `The ${stem}${i % 2 ? "ful" : "less"} film`, label: i % 2 ? "good" : "bad" }));
+  const [heard, unheard] = [told(stems("heard", 240)), told(stems("unheard", 60))];
+  const given = {
+    ...options,
+    data: { name: "heard", rows: heard },
+    val: { name: "unheard", rows: unheard },
+    config: { ...sizes.gru, num_layers: 1, char_embedding_dim: 8, char_channels: 16 },
+    steps: 150,
+    spelling: true,
+  } as const;
+  const store: Memory = memory();
+
+  test("tells the labels of words that training never had, which tokens alone cannot", async () => {
+    const history = await train("gru", { ...given, store });
+    expect(history.scores?.accuracy).toBeGreaterThan(0.95);
+    const { char_embedding_dim, char_channels, ...rest } = given.config;
+    const blind = await train("gru", { ...given, config: rest, spelling: false });
+    expect(blind.scores?.accuracy).toBe(0.5); // half of them are good
+  }, 120_000);
+
+  test("is kept: opened again, texts have the scores that were measured, alone and beside longer ones", async () => {
+    expect(store.files["task.json"]).toMatchObject({ characters: "Tbcdefghiklmoprstu" });
+    await using model = await open(store, { task: "classify", threads: 1 });
+    const texts = unheard.map(({ text }) => text);
+    const answers = await listOf(model.predict(texts));
+    const right = answers.filter(({ label }, i) => label === unheard[i]?.label).length;
+    const { scores } = await evaluate(store, { data: given.val, baselines: false });
+    expect(right / unheard.length).toBe(scores.accuracy);
+    const [alone] = await listOf(model.predict(["a tedious Zebraless film"], { batch: 1 }));
+    const [beside] = await listOf(model.predict(["a tedious Zebraless film", `${texts.join(" ")}`], { batch: 2 }));
+    expect(beside?.label).toBe("bad");
+    expect(beside?.probability).toBeCloseTo(alone?.probability ?? 0, 6);
+    expect(await listOf(model.predict([""]))).toHaveLength(1);
+  });
+
+  test("interrupted and resumed it ends with the same bits", async () => {
+    const short = { ...given, steps: 8, evalEvery: 3, config: { ...given.config, word_dropout: 0.2 } };
+    const [whole, parted] = [memory(), memory()];
+    await train("gru", { ...short, store: whole });
+    for await (const event of train("gru", { ...short, store: parted }))
+      if (event.event === "step" && event.step === 5) break;
+    await resume(parted, { data: short.data, val: short.val });
+    expect(bytes(parted.states.at(-1))).toEqual(bytes(whole.states.at(-1)));
+  });
+
+  test.each([
+    ["gru", { tokenizer: "char" }, /^spelling: expected tokens that are words, got char; leave it out, or tokenizer$/],
+    ["gpt", { config: sizes.gpt }, /^spelling: expected a model that reads characters, got one of tokens alone/],
+    [
+      "gru",
+      { config: { ...given.config, char_embedding_dim: 0 } },
+      /^spelling: expected a model that reads characters/,
+    ],
+    [
+      "gru",
+      { spelling: false, config: { ...given.config, char_vocab_size: 30 } },
+      /^char_embedding_dim: characters are/,
+    ],
+    [
+      "gru",
+      { config: { ...given.config, char_vocab_size: 3 } },
+      /^char_vocab_size: expected at least the 20 of the data/,
+    ],
+  ] as const)("%s with %j is refused", async (name, more, message) => {
+    const run = async () => train(name, { ...given, ...more } as TrainOptions<"classify">);
+    await expect(run()).rejects.toThrow(ConfigError);
+    await expect(run()).rejects.toThrow(message);
+  });
+});
+
 describe("attention pooling", () => {
   const config = { ...sizes.gru, pooling: "attention" };
 

@@ -378,7 +378,7 @@ describe("what cannot be learned or measured is refused in one line", () => {
     const sizes = { vocab_size: 3, num_labels: 3, char_embedding_dim: 4 };
     expect(() => heads.tags?.(configure(sizes))).toThrow(
       new ConfigError(
-        "config: char_vocab_size: a tagger that reads characters needs the number of them, got nothing; give char_vocab_size",
+        "config: char_vocab_size: a model that reads characters needs the number of them, got nothing; give char_vocab_size",
       ),
     );
     const attempt = Promise.resolve(train("gpt", { ...options, steps: 1 }));

@@ -84,9 +84,9 @@ const encoderDecoder = {
 
 const tags = {
   crf: z.boolean().optional().describe("scores of whole sequences of tags, by a CRF"),
-  char_vocab_size: whole(2, 1e6).optional().describe("characters that a tagger tells apart"),
-  char_embedding_dim: whole(0, 4096).optional().describe("width of a tagger's characters; 0 reads words alone"),
-  char_channels: whole(1, 4096).optional().describe("channels of a tagger's convolution over characters"),
+  char_vocab_size: whole(2, 1e6).optional().describe("characters that are told apart, of words"),
+  char_embedding_dim: whole(0, 4096).optional().describe("width of the characters of words; 0 reads words alone"),
+  char_channels: whole(1, 4096).optional().describe("channels of the convolution over characters"),
 };
 
 const latentText = { latent: whole(1, 65536).optional().describe("dimensions of a text's code (default: 32)") };
