@@ -7,7 +7,7 @@ import { RowProgram } from "../../src/tasks/batched.ts";
 import { evaluate } from "../../src/tasks/evaluate.ts";
 import { describe as describeRun, open, weightsOf } from "../../src/tasks/open.ts";
 import type { ReconstructedText, TextAutoencoder } from "../../src/tasks/reconstruct-text/autoencoder.ts";
-import { countedBaselines, NGrams } from "../../src/tasks/reconstruct-text/baselines.ts";
+import { countedBaselines, NGrams, sparsely } from "../../src/tasks/reconstruct-text/baselines.ts";
 import { batchSpecs, collate, textNats } from "../../src/tasks/reconstruct-text/batch.ts";
 import { readTexts } from "../../src/tasks/reconstruct-text/lines.ts";
 import { resume, type TrainOptions, train } from "../../src/tasks/train.ts";
@@ -277,6 +277,13 @@ test("counting is scored as the bound is: on texts it learns from, and on others
     expect.closeTo(nats / 2, 12),
     expect.closeTo(8 / 3, 12),
   ]);
+});
+
+test("of many texts every n-th is counted", () => {
+  const examples = Array.from({ length: 10 }, (_, i) => ({ ids: Int32Array.of(i), text: String(i) })); // 2 tokens each
+  const kept = (most: number) => [...sparsely(listed(examples, ""), most, {})].map(({ text }) => text).join("");
+  expect([kept(20), kept(19), kept(7), kept(1)]).toEqual(["0123456789", "02468", "0369", "0"]);
+  expect(() => [...sparsely(listed(examples, ""), 20, { signal: AbortSignal.abort() })]).toThrow(/abort/i);
 });
 
 describe("texts", () => {

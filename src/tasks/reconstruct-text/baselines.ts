@@ -75,22 +75,36 @@ export class NGrams {
 /** Tokens of a context and the one after it. */
 const ORDERS = { "token frequencies": 1, "pairs of tokens": 2, "four tokens": 4 } as const;
 
+/** Tokens that are counted at most, so that their contexts fit into memory. */
+const MOST = 1_000_000;
+
+const sizeOf = ({ ids }: TextExample): number => ids.length + 1;
+
+/** Every n-th example of `data`, so that they have at most `most` tokens or so. */
+export function* sparsely(data: Dataset<TextExample>, most: number, { signal }: Watch): Generator<TextExample> {
+  let tokens = 0;
+  for (let i = 0; i < data.size; i++) tokens += sizeOf(data.at(i));
+  const stride = Math.max(1, Math.ceil(tokens / most));
+  for (let i = 0; i < data.size; i += stride) {
+    signal?.throwIfAborted();
+    yield data.at(i);
+  }
+}
+
 /** What n-grams of a few orders give; their log p is no bound, but comparable with one. */
 export function countedBaselines(
   train: Dataset<TextExample>,
   test: Dataset<TextExample>,
   boundary: number,
-  { signal }: Watch,
+  watch: Watch,
 ): Readonly<Record<string, Scores>> {
   const scored = Object.entries(ORDERS).map(([name, order]) => {
     const counted = new NGrams(order, boundary);
-    for (let i = 0; i < train.size; i++) counted.add(train.at(i).ids);
-    signal?.throwIfAborted();
+    for (const { ids } of sparsely(train, MOST, watch)) counted.add(ids);
     let [nats, tokens] = [0, 0];
-    for (let i = 0; i < test.size; i++) {
-      const { ids } = test.at(i);
-      nats += counted.nats(ids);
-      tokens += ids.length + 1;
+    for (const example of sparsely(test, Number.POSITIVE_INFINITY, watch)) {
+      nats += counted.nats(example.ids);
+      tokens += sizeOf(example);
     }
     const each = nats / test.size;
     return [name, { elbo: -each, nll: each, perplexity: Math.exp(nats / tokens) }] as const;
