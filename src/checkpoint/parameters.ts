@@ -186,6 +186,10 @@ export const reconcile = (
   names: FileNames,
 ): Reconciled => reconcileBy(takeValues, tensors, parameters, names);
 
+/** The tensors of a file by the names of today. */
+const today = (tensors: Tensors, { renamed }: FileNames): Tensors =>
+  renamed ? new Map([...tensors].map(([name, tensor]) => [renamed(name), tensor])) : tensors;
+
 function reconcileBy<W extends Weight>(
   take: Take<W>,
   tensors: Tensors,
@@ -195,7 +199,7 @@ function reconcileBy<W extends Weight>(
   const bareNames = { ...names, prefix: "" };
   const values: Record<string, W | HostTensor> = {};
   const misshapen: string[] = [];
-  const reading = new Reading(tensors);
+  const reading = new Reading(today(tensors, names));
   for (const [path, parameter] of Object.entries(parameters)) {
     const { shape } = parameter;
     const place = placeOf(path, shape, names);

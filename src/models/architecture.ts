@@ -27,6 +27,8 @@ export interface FileNames {
   readonly bare?: RegExp;
   /** Our path, and the parameter's shape -> their name, or where in their file it stands. */
   readonly place?: (path: string, shape: Shape) => string | PartOf | MadeOf;
+  /** What a name in a file is called today, where older files have another. */
+  readonly renamed?: (name: string) => string;
   /** Names in files that hold no parameter. */
   readonly ignore?: RegExp;
 }

@@ -8,6 +8,7 @@ import type { Spec } from "../graph/index.ts";
 import type { CRFScores } from "../nn/index.ts";
 import { requireRecord } from "../schema.ts";
 import { requireTensor, type Tensor } from "../tensor/index.ts";
+import type { MaskedModel, SentenceModel, SpansModel } from "./encoder/head.ts";
 import type { LatentModel } from "./latent/head.ts";
 import type { LatentTextModel } from "./latent/text.ts";
 
@@ -175,6 +176,9 @@ export interface Heads {
   frames: FramesModel;
   latent: LatentModel;
   latentText: LatentTextModel;
+  masked: MaskedModel;
+  spans: SpansModel;
+  sentence: SentenceModel;
 }
 export type Head = keyof Heads & string;
 
@@ -182,7 +186,6 @@ export type Head = keyof Heads & string;
 export const causalInputs = { ids: { shape: ["B", "T"], dtype: "i32" } } as const;
 /** Inputs of a classifier of sequences. */
 export const classesInputs = { ...causalInputs, lengths: { shape: ["B"], dtype: "i32" } } as const;
-
 /** Inputs of an encoder-decoder. */
 export const encoderDecoderInputs = {
   source: { shape: ["B", "S"], dtype: "i32" },

@@ -1,6 +1,13 @@
 /** Architectures: their registry, what they state, and what they can do. */
 export { type Architecture, architecture, build, type Config, type FileNames, labelCount } from "./architecture.ts";
 export {
+  type MaskedModel,
+  type Segmented,
+  type SentenceModel,
+  type SpansModel,
+  segmentedInputs,
+} from "./encoder/head.ts";
+export {
   type Carried,
   type CausalModel,
   CHARACTERS,

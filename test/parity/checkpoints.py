@@ -7,7 +7,7 @@ Usage: python test/parity/checkpoints.py make FOLDER [--seed N] [--only NAME,NAM
 files, and with the configuration in version 4's spelling where the seed says so (not with --plain), expected.safetensors,
 and FOLDER/rows.json. `check` reads <row>-<kind>/saved/ with transformers and prints one JSON line for each.
 
-B batch · T tokens · V vocabulary · K classes
+B batch · T tokens · C width · V vocabulary · K classes
 """
 
 import argparse
@@ -20,7 +20,8 @@ from random import Random
 import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, logging
+from transformers import (AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForQuestionAnswering,
+                          AutoModelForSequenceClassification, AutoModelForTokenClassification, logging)
 from rows import ROWS
 
 warnings.filterwarnings("ignore")
@@ -53,9 +54,17 @@ def last_of(logits, mask):
     return logits[torch.arange(len(at)), at]
 
 
-class Causal:
-    make = AutoModelForCausalLM
+class Kind:
+    """What is made, and with what keys of its configuration; `options` are for what makes it."""
     configure = {}
+
+    @staticmethod
+    def options(config) -> dict:
+        return {}
+
+
+class Causal(Kind):
+    make = AutoModelForCausalLM
 
     @staticmethod
     def logits(model, expected):
@@ -91,32 +100,119 @@ class Causal:
         return found
 
 
-class Classes:
+def ragged(config, draw: Random) -> dict:
+    """Rows of 29, 1 and 7 tokens, filled up at the right with the padding's id."""
+    ids, lengths = ids_for(config, draw, B, T), torch.tensor([T, 1, 7])
+    ids[torch.arange(T)[None] >= lengths[:, None]] = config.pad_token_id
+    return {"ids": ids, "lengths": lengths}
+
+
+def meant(expected) -> torch.Tensor:
+    return torch.arange(T)[None] < expected["lengths"][:, None]
+
+
+def masked(expected) -> dict:
+    return {"input_ids": expected["ids"].long(), "attention_mask": meant(expected).long()}
+
+
+class Classes(Kind):
     make = AutoModelForSequenceClassification
-    configure = {"num_labels": K, "pad_token_id": 0}
+    configure = {"num_labels": K}
 
     @staticmethod
     def inputs(config, draw):
-        """Rows of 29, 1 and 7 tokens, filled up at the right with the padding's id."""
-        ids, lengths = ids_for(config, draw, B, T), torch.tensor([T, 1, 7])
-        ids[torch.arange(T)[None] >= lengths[:, None]] = 0
-        return {"ids": ids, "lengths": lengths, "targets": torch.tensor([draw.randrange(K) for _ in range(B)])}
+        return {**ragged(config, draw), "targets": torch.tensor([draw.randrange(K) for _ in range(B)])}
 
     @staticmethod
     def logits(model, expected):
-        mask = (torch.arange(T)[None] < expected["lengths"][:, None]).long()
-        return model(input_ids=expected["ids"].long(), attention_mask=mask).logits
+        return model(**masked(expected)).logits
 
     @classmethod
     def loss(cls, model, expected):
-        return F.cross_entropy(cls.logits(model, expected), expected["targets"])
+        return F.cross_entropy(cls.logits(model, expected), expected["targets"].long())
 
     @staticmethod
     def more(model, config, draw):
         return {}
 
 
-KINDS = {"causal": Causal, "classes": Classes}
+class Tags(Classes):
+    """A class for every token that is meant; -100 where none is."""
+    make = AutoModelForTokenClassification
+    count = K
+
+    @classmethod
+    def inputs(cls, config, draw):
+        found = ragged(config, draw)
+        targets = torch.tensor([[draw.randrange(cls.count or config.vocab_size) for _ in range(T)] for _ in range(B)])
+        return {**found, "targets": torch.where(meant(found), targets, -100)}
+
+    @classmethod
+    def logits(cls, model, expected):
+        """0 where no token is meant: what is said there is nobody's business."""
+        return model(**masked(expected)).logits * meant(expected)[..., None]
+
+    @classmethod
+    def loss(cls, model, expected):
+        return F.cross_entropy(cls.logits(model, expected).flatten(0, 1), expected["targets"].long().flatten())
+
+
+class Masked(Tags):
+    make = AutoModelForMaskedLM
+    configure = {}
+    count = None
+
+
+class Spans(Tags):
+    """The first and the last token of an answer. Segments are two, where the model tells them apart."""
+    make = AutoModelForQuestionAnswering
+    configure = {"num_labels": 2}
+
+    @staticmethod
+    def inputs(config, draw):
+        found = ragged(config, draw)
+        kinds = min(2, getattr(config, "type_vocab_size", 1))
+        segments = (torch.arange(T)[None] >= torch.tensor([[3], [1], [5]])).int() * (kinds - 1)
+        ends = [[draw.randrange(length) for _ in range(2)] for length in found["lengths"].tolist()]
+        return {**found, "segments": segments.expand(B, T), "targets": torch.tensor(ends)}
+
+    @staticmethod
+    def logits(model, expected):
+        kinds = {"token_type_ids": expected["segments"].long()} if hasattr(model.config, "type_vocab_size") else {}
+        found = model(**masked(expected), **kinds)
+        return torch.stack([found.start_logits, found.end_logits], -1) * meant(expected)[..., None]
+
+    @classmethod
+    def loss(cls, model, expected):
+        """Over the tokens that are meant."""
+        logits = cls.logits(model, expected).masked_fill(~meant(expected)[..., None], -1e9)
+        return F.cross_entropy(logits.transpose(1, 2).flatten(0, 1), expected["targets"].long().flatten())
+
+
+class Sentence(Classes):
+    """The mean of what the tokens that are meant became, and what the first became: [B, 2, C]."""
+    make = AutoModel
+    configure = {}
+
+    @staticmethod
+    def options(config):
+        return {"add_pooling_layer": False} if config.model_type in ("bert", "roberta") else {}
+
+    @staticmethod
+    def inputs(config, draw):
+        return {**ragged(config, draw), "targets": torch.randn(B, 2, config.hidden_size)}
+
+    @staticmethod
+    def logits(model, expected):
+        x, here = model(**masked(expected)).last_hidden_state, meant(expected)[..., None]
+        return torch.stack([(x * here).sum(1) / here.sum(1), x[:, 0]], 1)
+
+    @classmethod
+    def loss(cls, model, expected):
+        return (cls.logits(model, expected) * expected["targets"]).mean()
+
+
+KINDS = {"causal": Causal, "classes": Classes, "tags": Tags, "masked": Masked, "spans": Spans, "sentence": Sentence}
 
 
 def move(model):
@@ -176,10 +272,13 @@ def make(row, kind: str, out: Path, seed: int, plain: bool) -> dict:
     config = row.config(draw)
     for key, value in how.configure.items():
         setattr(config, key, value)
-    model = how.make.from_config(config).eval()
+    if kind != "causal" and config.pad_token_id is None:
+        config.pad_token_id = 0
+    options = how.options(config)
+    model = how.make.from_config(config, **options).eval()
     move(model)
     form = save(model, folder, draw, plain)
-    model = how.make.from_pretrained(folder, **EXACTLY).eval()
+    model = how.make.from_pretrained(folder, **EXACTLY, **options).eval()
     if kind == "causal":
         model.generation_config = type(model.generation_config)()
     expected = how.inputs(config, draw)
@@ -205,8 +304,8 @@ def check(out: Path):
         if not (folder / "saved").exists():
             continue
         how, expected = KINDS[row["kind"]], load_file(folder / "expected.safetensors")
-        model, info = how.make.from_pretrained(folder / "saved", **EXACTLY,
-                                               output_loading_info=True)
+        options = how.options(AutoConfig.from_pretrained(folder / "saved"))
+        model, info = how.make.from_pretrained(folder / "saved", **EXACTLY, **options, output_loading_info=True)
         with torch.no_grad():
             off = (how.logits(model.eval(), expected) - expected["logits"]).abs().max().item()
         odd = [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]

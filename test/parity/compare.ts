@@ -15,16 +15,16 @@ import {
 import { folder } from "../../src/checkpoint/node-run.ts";
 import { IdGenerator } from "../../src/generate/index.ts";
 import { gradient } from "../../src/graph/index.ts";
-import { type Architecture, build, type Heads, loadArchitecture } from "../../src/models/index.ts";
+import { type Architecture, build, type FileNames, type Heads, loadArchitecture } from "../../src/models/index.ts";
 import { crossEntropy, namedParameters, traceTraining } from "../../src/nn/index.ts";
 import { compile, type Feeds, type HostTensor, type Weights } from "../../src/runtime/index.ts";
-import { input, inputsOf, type Tensor } from "../../src/tensor/index.ts";
+import { arange, input, inputsOf, type Tensor } from "../../src/tensor/index.ts";
 import { host, numbersOf } from "../support/numbers.ts";
 
 /** One row of rows.json. */
 export interface Row {
   readonly name: string;
-  readonly kind: "causal" | "classes";
+  readonly kind: "causal" | "classes" | "tags" | "masked" | "spans" | "sentence";
   readonly modelType: string;
   readonly parameters: number;
   /** How the file holds numbers and configuration. */
@@ -45,7 +45,8 @@ interface Checkpoint {
   readonly architecture: Architecture;
   readonly published: Json;
   readonly config: Json;
-  readonly model: Heads["causal"] | Heads["classes"];
+  readonly kind: Row["kind"];
+  readonly model: Heads[Row["kind"]];
   readonly parameters: Readonly<Record<string, Tensor>>;
   readonly values: Readonly<Record<string, HostTensor>>;
   /** The same, left in the file where the engine can read them there. */
@@ -66,6 +67,7 @@ export async function openCheckpoint(place: string, kind: Row["kind"], numbers =
   const mapped = (await store.mapWeights?.()) ?? given;
   return {
     place,
+    kind,
     architecture,
     published,
     config,
@@ -99,6 +101,53 @@ function relativeErrors(got: readonly HostTensor[], expected: readonly HostTenso
   return expected.map((wanted, i) => apart(got[i], wanted) / Math.max(largest(wanted), floor));
 }
 
+type Named = Readonly<Record<string, Tensor>>;
+interface Compared {
+  readonly logits: Tensor;
+  readonly loss: Tensor;
+}
+
+/** Two outputs side by side along a new axis. */
+const beside = (a: Tensor | undefined, b: Tensor | undefined, axis: number): Tensor =>
+  (a as Tensor).unsqueeze(axis).concat([(b as Tensor).unsqueeze(axis)], axis);
+
+/** True where a token is meant: [B, T, 1]. */
+const meant = ({ ids, lengths }: Named): Tensor =>
+  arange((ids as Tensor).dim(1))
+    .less((lengths as Tensor).unsqueeze(1))
+    .unsqueeze(-1);
+
+const ofClasses = ({ logits }: Named, targets: Tensor): Compared => ({
+  logits: logits as Tensor,
+  loss: crossEntropy(logits as Tensor, targets),
+});
+
+const ofTokens = ({ logits }: Named, targets: Tensor, inputs: Named): Compared => ({
+  logits: meant(inputs).where(logits as Tensor, 0),
+  loss: crossEntropy(logits as Tensor, targets, { ignoreIndex: -100 }),
+});
+
+/** What of a head's outputs is compared, and the loss whose gradients are. */
+const comparisons: Readonly<Record<Row["kind"], (given: Named, targets: Tensor, inputs: Named) => Compared>> = {
+  causal: ofClasses,
+  classes: ofClasses,
+  tags: ofTokens,
+  masked: ofTokens,
+  spans({ start, end }, targets, inputs) {
+    const logits = beside(start, end, -1); // [B, T, 2]
+    const inside = meant(inputs).where(logits, -1e9).transpose([0, 2, 1]);
+    return { logits: meant(inputs).where(logits, 0), loss: crossEntropy(inside, targets) };
+  },
+  sentence({ mean, first }, targets) {
+    const logits = beside(mean, first, 1); // [B, 2, C]
+    return { logits, loss: logits.mul(targets).mean() };
+  },
+};
+
+/** A body without a head is stored without the prefix. */
+const namesIn = (kind: Row["kind"], files: FileNames): FileNames =>
+  kind === "sentence" ? { ...files, prefix: "" } : files;
+
 /** Logits, loss and gradients of one batch; gradients by the names and in the shapes of the file. */
 async function oneBatch(checkpoint: Checkpoint): Promise<Measured[]> {
   const { model, parameters, values, architecture, expected } = checkpoint;
@@ -107,10 +156,10 @@ async function oneBatch(checkpoint: Checkpoint): Promise<Measured[]> {
   const inputs = inputsOf(Object.fromEntries(specs));
   const { shape, dtype } = expected("targets");
   const targets = input("targets", shape, dtype);
-  const forward = model.forward as (inputs: Readonly<Record<string, Tensor>>) => { logits: Tensor; balance?: Tensor };
-  const { logits, balance } = traceTraining(() => forward(inputs)).result;
-  const mean = crossEntropy(logits, targets);
-  const loss = balance ? mean.add(balance) : mean;
+  const forward = model.forward as (inputs: Named) => Named;
+  const given = traceTraining(() => forward(inputs)).result as Named & { balance?: Tensor };
+  const { logits, loss: mean } = comparisons[checkpoint.kind](given, targets, inputs);
+  const loss = given.balance ? mean.add(given.balance) : mean;
   const grads = gradient(loss, Object.values(parameters));
   const outputs = Object.fromEntries(Object.keys(parameters).map((path, i) => [`grad.${path}`, grads[i] as Tensor]));
   const named: Record<string, Tensor> = { logits, loss, ...outputs };
@@ -118,7 +167,7 @@ async function oneBatch(checkpoint: Checkpoint): Promise<Measured[]> {
   const results = await program.run({ ...feeds, targets: expected("targets"), ...values });
   await program.release();
   const byPath = Object.keys(parameters).map((path) => [path, results[`grad.${path}`] as HostTensor]);
-  const stored = toFile(Object.fromEntries(byPath), architecture.files);
+  const stored = toFile(Object.fromEntries(byPath), namesIn(checkpoint.kind, architecture.files));
   const errors = relativeErrors(
     stored.map(([name, tensor]) => fromStored(name, tensor)),
     stored.map(([name]) => expected(`grad.${name}`)),
@@ -162,6 +211,10 @@ export const measurements: {
 } = {
   causal: [oneBatch, generated],
   classes: [oneBatch],
+  tags: [oneBatch],
+  masked: [oneBatch],
+  spans: [oneBatch],
+  sentence: [oneBatch],
 };
 
 /** All that is compared of a checkpoint. */

@@ -169,6 +169,37 @@ def gpt2(draw: Random) -> hf.GPT2Config:
     )
 
 
+ENCODER = ("masked", "classes", "tags", "spans", "sentence")
+
+
+def encoder(draw: Random) -> dict:
+    heads = draw.choice([1, 2, 3])
+    return {
+        "vocab_size": draw.randint(23, 97), "hidden_size": heads * draw.choice([3, 5, 8]), "num_attention_heads": heads,
+        "intermediate_size": draw.randint(9, 45), "num_hidden_layers": draw.choice([1, 2, 3]),
+        "max_position_embeddings": draw.choice([31, 40]), "hidden_act": draw.choice(["gelu", "relu", "gelu_new"]),
+        "layer_norm_eps": draw.choice([1e-12, 1e-5]), "initializer_range": 0.15, "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    }
+
+
+def bert(draw: Random) -> hf.BertConfig:
+    return hf.BertConfig(**encoder(draw), type_vocab_size=draw.choice([2, 3]), pad_token_id=0)
+
+
+def roberta(draw: Random) -> hf.RobertaConfig:
+    return hf.RobertaConfig(**encoder(draw), type_vocab_size=draw.choice([1, 2]), pad_token_id=1)
+
+
+def distilbert(draw: Random) -> hf.DistilBertConfig:
+    heads = draw.choice([1, 2, 3])
+    return hf.DistilBertConfig(
+        vocab_size=draw.randint(23, 97), dim=heads * draw.choice([3, 5, 8]), n_heads=heads, hidden_dim=draw.randint(9, 45),
+        n_layers=draw.choice([1, 2, 3]), max_position_embeddings=draw.choice([29, 40]), activation=draw.choice(["gelu", "relu"]),
+        initializer_range=0.15, dropout=0.0, attention_dropout=0.0, seq_classif_dropout=0.0, qa_dropout=0.0, pad_token_id=0,
+    )
+
+
 ROWS = [
     Row("gpt2", gpt2),
     Row("gpt_neo", gpt_neo),
@@ -182,4 +213,7 @@ ROWS = [
     Row("phi3", phi3),
     Row("phi3-longrope", lambda draw: phi3(draw, "longrope"), ("causal",)),
     Row("gemma3_text", gemma3_text),
+    Row("bert", bert, ENCODER),
+    Row("roberta", roberta, ENCODER),
+    Row("distilbert", distilbert, ENCODER),
 ]

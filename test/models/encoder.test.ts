@@ -1,0 +1,122 @@
+/** What the parity of checkpoints does not show of encoders: old names, padding, segments, refusals. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { fromFile, readSafetensors, reconcile } from "../../src/checkpoint/index.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { build, type Heads, loadArchitecture } from "../../src/models/index.ts";
+import { namedParameters } from "../../src/nn/index.ts";
+import { compile, type Feeds, type HostTensor, initialValues } from "../../src/runtime/index.ts";
+import { input } from "../../src/tensor/index.ts";
+import { host, requireClose } from "../support/numbers.ts";
+import { model as tolerance } from "../tolerances.ts";
+
+const types = ["bert", "roberta", "distilbert"] as const;
+const tiny = {
+  bert: { vocab_size: 23, hidden_size: 6, intermediate_size: 9, num_hidden_layers: 2, num_attention_heads: 2 },
+  roberta: { vocab_size: 23, hidden_size: 6, intermediate_size: 9, num_hidden_layers: 2, num_attention_heads: 2 },
+  distilbert: { vocab_size: 23, dim: 6, hidden_dim: 9, n_layers: 2, n_heads: 2 },
+};
+
+/** Runs a head with random weights on rows of any lengths. */
+async function answers<H extends keyof Heads>(type: keyof typeof tiny, head: H, feeds: Feeds, parts?: Feeds) {
+  const architecture = await loadArchitecture(type);
+  const model = build(
+    architecture,
+    head,
+    architecture.configure({ ...tiny[type], num_labels: 3, initializer_range: 0.5 }),
+  );
+  const given = Object.fromEntries(
+    Object.entries(feeds).map(([name, { shape }]) => [
+      name,
+      input(name, shape.length === 1 ? ["B"] : ["B", "T"], "i32"),
+    ]),
+  );
+  const parameters = namedParameters(model.parts);
+  const forward = model.forward as (inputs: typeof given) => Readonly<Record<string, (typeof given)[string]>>;
+  await using program = await compile({ ...given, ...parameters }, { ...forward(given) }, { threads: 1 });
+  const found = await program.run({ ...feeds, ...initialValues(parameters, 3), ...parts });
+  return Object.fromEntries(
+    Object.entries(found).map(([name, value]) => [name, { ...value, data: value.data.slice() }]),
+  );
+}
+
+const ids = (...rows: readonly (readonly number[])[]): HostTensor =>
+  host(rows.flat(), [rows.length, rows[0]?.length ?? 0], "i32");
+const lengths = (...values: readonly number[]): HostTensor => host(values, [values.length], "i32");
+
+describe.each(types)("%s", (type) => {
+  test.each(["classes", "sentence"] as const)("%s: padding changes nothing, whatever stands there", async (head) => {
+    const alone = await answers(type, head, { ids: ids([5, 9, 7]), lengths: lengths(3) });
+    const beside = { ids: ids([5, 9, 7, 0, 0, 0], [5, 9, 7, 22, 1, 8]), lengths: lengths(3, 3) };
+    const padded = await answers(type, head, beside);
+    for (const [name, { data, shape }] of Object.entries(alone)) {
+      const twice = host([...data, ...data].map(Number), [2, ...shape.slice(1)]);
+      requireClose(name, padded[name] as HostTensor, twice, tolerance.step);
+    }
+  });
+
+  test("every token sees those after it", async () => {
+    const first = async (last: number) =>
+      (await answers(type, "masked", { ids: ids([5, 9, last]), lengths: lengths(3) })).logits?.data.slice(0, 23);
+    expect(await first(7)).not.toEqual(await first(8));
+  });
+
+  test("segments count where they are told apart", async () => {
+    const spans = (second: number) =>
+      answers(type, "spans", { ids: ids([5, 9, 7]), lengths: lengths(3), segments: ids([0, second, second]) });
+    if (type === "bert") expect(await spans(1)).not.toEqual(await spans(0));
+    else expect(await spans(0)).toHaveProperty("start");
+  });
+});
+
+test("norms with gamma and beta, as before BERT was ported, are the same weights", async () => {
+  const place = fileURLToPath(new URL("../fixtures/checkpoints/bert-masked", import.meta.url));
+  const architecture = await loadArchitecture("bert");
+  const config = architecture.read(JSON.parse(readFileSync(`${place}/config.json`, "utf8")));
+  const { tensors } = readSafetensors(readFileSync(`${place}/model.safetensors`));
+  const parameters = namedParameters(build(architecture, "masked", config).parts);
+  const old = new Map(
+    [...tensors].map(([name, tensor]) => [
+      name.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta"),
+      tensor,
+    ]),
+  );
+  expect([...old.keys()].filter((name) => name.endsWith(".gamma")).length).toBeGreaterThan(2);
+  expect(fromFile(old, parameters, architecture.files, "bert")).toEqual(
+    fromFile(tensors, parameters, architecture.files, "bert"),
+  );
+});
+
+test("a body without prefix or head is found, and the parts of other heads are passed over", async () => {
+  const place = fileURLToPath(new URL("../fixtures/checkpoints/bert-masked", import.meta.url));
+  const architecture = await loadArchitecture("bert");
+  const config = architecture.read(JSON.parse(readFileSync(`${place}/config.json`, "utf8")));
+  const { tensors } = readSafetensors(readFileSync(`${place}/model.safetensors`));
+  const bare = new Map([...tensors].map(([name, tensor]) => [name.replace(/^bert\./, ""), tensor]));
+  const parameters = namedParameters(build(architecture, "sentence", config).parts);
+  const found = reconcile(bare, parameters, architecture.files);
+  expect([found.complaints, found.surplus]).toEqual([[], []]);
+  expect(Object.keys(found.values)).toEqual(Object.keys(parameters));
+});
+
+describe("refused", () => {
+  const read = async (type: string, more: object) => (await loadArchitecture(type)).read({ ...tiny.bert, ...more });
+  test.each([
+    ["positions by distance", { position_embedding_type: "relative_key" }, /position_embedding_type "relative_key"/],
+    ["a decoder", { is_decoder: true }, /is_decoder true changes the mathematics/],
+    ["a head that is not tied", { tie_word_embeddings: false }, /tie_word_embeddings false/],
+  ])("%s", async (_, more, message) => {
+    const error = await read("bert", more).catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect((error as Error).message).toMatch(message);
+  });
+
+  test("heads that do not divide the width", async () => {
+    const architecture = await loadArchitecture("bert");
+    const config = architecture.configure({ ...tiny.bert, num_attention_heads: 4 });
+    expect(() => build(architecture, "masked", config)).toThrow(
+      /num_attention_heads: expected a divisor of hidden_size 6, got 4/,
+    );
+  });
+});
