@@ -207,7 +207,7 @@ describe("traverse", () => {
     expect(changes).toEqual([...changes].sort((a, b) => b - a));
     const first = dimensions[0].dimension;
     const text = (await run("traverse vae --rows 1 --steps 3 --from -1 --to 1 --out t.png")).out;
-    expect(text).toMatch(/^dimension {4}change\n +\d +0\.\d{4}\n1 row from -1 to 1 -> t\.png\n$/);
+    expect(text).toMatch(/^dimension {4}change\n +\d +0\.\d{4}\n1 of 3 rows from -1 to 1 -> t\.png\n$/);
     await run(`traverse vae --dimensions ${first} --out u.png`);
     await run("traverse vae --rows 1 --out t.png");
     expect(readFileSync("t.png")).toEqual(readFileSync("u.png"));

@@ -18,6 +18,7 @@ import {
   type Points,
   pca,
 } from "../../src/metrics/points/index.ts";
+import { strongest } from "../../src/metrics/points/strongest.ts";
 import { stream } from "../../src/runtime/index.ts";
 import fixture from "../fixtures/points.json" with { type: "json" };
 
@@ -141,6 +142,29 @@ describe("eigenvectors", () => {
     expect([...variances, ...shares]).toEqual([0, 0]);
     expect(() => pca(points([1, 2], 2))).toThrow("pca: expected at least 2 points, got 1");
     expect(() => pca(points([1, 2], 1))).toThrow("at most 1 components");
+  });
+});
+
+describe("the strongest components", () => {
+  test("are those of all, up to sign, where they stand out", () => {
+    const [N, D] = [60, 40];
+    const given = normal(N * D, 8).map((value, i) => value * 0.7 ** (i % D));
+    const { project, shares } = pca(points(given, D), 2);
+    const found = strongest({ N, D, at: Float64Array.from(given) }, 2);
+    requireNear(found.shares, shares, 9);
+    const own = project(points(given, D));
+    for (const k of [0, 1]) {
+      const sign = Math.sign((own[k] ?? 0) * (found.at[k] ?? 0));
+      for (let n = 0; n < N; n++) expect(sign * (found.at[2 * n + k] ?? 0)).toBeCloseTo(own[2 * n + k] ?? 9, 6);
+    }
+  });
+  test("of three thousand dimensions take no minutes, also where only one of them varies, or none", async () => {
+    const D = 3000;
+    const line = Float64Array.from({ length: 50 * D }, (_, i) => (i % D === 7 ? Math.floor(i / D) : 1));
+    const { at, axes } = await flatten(points(line, D));
+    expect(axes).toEqual(["component 1, 100 % of the variance", "component 2, 0 % of the variance"]);
+    for (let n = 0; n < 50; n++) expect(Math.abs(at[2 * n] ?? 0)).toBeCloseTo(Math.abs(n - 24.5), 9);
+    expect((await flatten(points(new Float64Array(4 * D), D))).axes[0]).toBe("component 1, 0 % of the variance");
   });
 });
 

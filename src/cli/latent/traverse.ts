@@ -7,6 +7,9 @@ import type { IO } from "../io.ts";
 import { inputOf, type LatentFlags, withLatent } from "./open.ts";
 import { put, requireOutput, textsIn } from "./output.ts";
 
+/** Rows that are looked at. */
+const MOST_ROWS = 32;
+
 /** What each row is of, and how much it changes. */
 const table = (dimensions: readonly { readonly dimension: number; readonly change: number }[]): string =>
   [["dimension", "change"], ...dimensions.map(({ dimension, change }) => [dimension, change.toFixed(4)])]
@@ -28,7 +31,7 @@ export const traverse = (
     const made = await predictor.traverse(given, { ...flagsOf(codes.traverse, flags), ...watch });
     const rows = made.map((row, i) => ({ row, dimension: named?.[i] ?? i, change: change(row) }));
     if (!named) rows.sort((one, other) => other.change - one.change || one.dimension - other.dimension);
-    const kept = rows.slice(0, Number(flags.rows ?? rows.length));
+    const kept = rows.slice(0, Number(flags.rows ?? (named ? rows.length : MOST_ROWS)));
     const dimensions = kept.map(({ dimension, change, row }) => ({
       dimension,
       change: Number(change.toPrecision(4)),
@@ -36,7 +39,7 @@ export const traverse = (
     }));
     const texts = typeof made[0]?.[0] === "string";
     const [from, to] = [flags.from ?? -3, flags.to ?? 3];
-    const what = `${counted(kept.length, "row")} from ${from} to ${to}${a === undefined ? "" : ` around the code of ${a}`}`;
+    const what = `${kept.length < made.length ? `${kept.length} of ` : ""}${counted(made.length, "row")} from ${from} to ${to}${a === undefined ? "" : ` around the code of ${a}`}`;
     const event = { run, start: a ?? null, from, to, steps: kept[0]?.row.length ?? 0, dimensions };
     const all = kept.map(({ row }) => row);
     if (!flags.json) io.out(table(dimensions));

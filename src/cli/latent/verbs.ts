@@ -92,7 +92,7 @@ export const traverse: Verb = {
       .argument(...RUN)
       .argument("[a]", "a picture or text to start from (default: the code 0)")
       .option("--dimensions <list>", "these, in this order, such as 0,3,5 (default: all)", dimensions)
-      .option("--rows <n>", "so many dimensions, the most active ones (default: all)", whole("--rows", 1, MOST))
+      .option("--rows <n>", "so many dimensions at most, the most active ones (default: 32)", whole("--rows", 1, MOST))
       .action(async (run, a, flags) => (await import("./traverse.ts")).traverse(run, a, flags, io, stop));
     await withRest(withOutput(command, "traverse.png"), "traverse", argv, ONE_OBJECT);
   },

@@ -10,6 +10,7 @@ import { stream } from "../../runtime/random.ts";
 import { requireSignal } from "../../schema.ts";
 import { pca } from "./pca.ts";
 import { type Points, requirePoints, type Table, tableOf } from "./points.ts";
+import { strongest } from "./strongest.ts";
 import { turn } from "./turn.ts";
 
 /** How points come into a plane. */
@@ -59,9 +60,14 @@ async function byUmap({ N, D, at }: Table, seed: number, signal?: AbortSignal): 
 
 const percent = (share: number | undefined): string => `${Math.round(100 * (share ?? 0))} % of the variance`;
 
-function byComponents(points: Points): Flat {
-  const { shares, project } = pca(points, 2);
-  return { at: project(points), axes: [`component 1, ${percent(shares[0])}`, `component 2, ${percent(shares[1])}`] };
+/** More dimensions than this take minutes, unless only the strongest components are looked for. */
+const MANY = 256;
+
+function byComponents(points: Points, table: Table): Flat {
+  const found = table.D > MANY ? strongest(table, 2) : pca(points, 2);
+  const { shares } = found;
+  const at = "at" in found ? found.at : found.project(points);
+  return { at, axes: [`component 1, ${percent(shares[0])}`, `component 2, ${percent(shares[1])}`] };
 }
 
 /** Points of one or two dimensions as they are. */
@@ -84,5 +90,5 @@ export async function flatten(points: Points, options: FlattenOptions = {}): Pro
   const table = tableOf("flatten", points);
   requirePoints("flatten", table);
   if (how === "umap") return byUmap(table, seed, signal);
-  return table.D <= 2 ? asTheyAre(table) : byComponents(points);
+  return table.D <= 2 ? asTheyAre(table) : byComponents(points, table);
 }

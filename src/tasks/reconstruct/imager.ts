@@ -293,6 +293,7 @@ export class Imager implements LatentPredictor<Pictured, Picture> {
           rows.map((_, i) => String(from + i)),
         ),
       );
+      if (made.length < codes.length) watch.onProgress?.(`made ${made.length} of ${codes.length} pictures`);
     }
     return made;
   }
@@ -314,7 +315,7 @@ export class Imager implements LatentPredictor<Pictured, Picture> {
    * is the same whatever n is. Throws ConfigError.
    */
   async sample(options: PictureSampleOptions = {}): Promise<Picture[]> {
-    const { signal, onProgress: _, ...given } = options;
+    const { signal, onProgress, ...given } = options;
     const { n, seed, temperature, class: name } = checked(sampling, given, "sample");
     const chosen = name === undefined ? undefined : this.#classAt(name);
     const numbers = Array.from({ length: n }, (_, i) => i);
@@ -322,7 +323,7 @@ export class Imager implements LatentPredictor<Pictured, Picture> {
       ? await this.#codesOf(numbers.map((i) => this.#drawIds(seed, i)))
       : numbers.map((i) => normalCode(this.model.latent, seed, i).map((value) => temperature * value));
     const classes = numbers.map((i) => chosen ?? i % Math.max(1, this.model.classes));
-    return this.decode(codes, classes, { signal });
+    return this.decode(codes, classes, { signal, onProgress });
   }
 
   #drawIds(seed: number, i: number): Int32Array {
@@ -382,15 +383,13 @@ export class Imager implements LatentPredictor<Pictured, Picture> {
     const label = name === undefined ? base.label : this.#classAt(name);
     const values = Array.from({ length: steps }, (_, i) => from + ((to - from) * i) / (steps - 1));
     const rows: Picture[][] = [];
-    for (const l of dimensions ?? base.code.keys()) {
-      const codes = values.map((value) => base.code.map((x, at) => (at === l ? value : x)));
-      rows.push(
-        await this.decode(
-          codes,
-          codes.map(() => label),
-          { signal },
-        ),
-      );
+    for await (const group of grouped(dimensions ?? base.code.keys(), Math.max(1, Math.floor(ROWS / steps)))) {
+      const codes = group.flatMap((l) => values.map((value) => base.code.map((x, at) => (at === l ? value : x))));
+      const classes = codes.map(() => label);
+      const made = await this.decode(codes, classes, { signal });
+      const row = (i: number) => made.slice(i * steps, (i + 1) * steps);
+      rows.push(...group.map((_, i) => row(i).map((picture, step) => ({ ...picture, name: String(step) }))));
+      onProgress?.(`traversed ${rows.length} of ${dimensions?.length ?? L} dimensions`);
     }
     return rows;
   }
