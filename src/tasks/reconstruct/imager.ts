@@ -389,7 +389,8 @@ export class Imager implements LatentPredictor<Pictured, Picture> {
       const made = await this.decode(codes, classes, { signal });
       const row = (i: number) => made.slice(i * steps, (i + 1) * steps);
       rows.push(...group.map((_, i) => row(i).map((picture, step) => ({ ...picture, name: String(step) }))));
-      onProgress?.(`traversed ${rows.length} of ${dimensions?.length ?? L} dimensions`);
+      const all = dimensions?.length ?? L;
+      if (rows.length < all) onProgress?.(`traversed ${rows.length} of ${all} dimensions`);
     }
     return rows;
   }
