@@ -90,8 +90,11 @@ const generate: Verb = {
   about: "continue a text with a language model",
   async build(command, { io, stop }) {
     command
-      .argument("<run>", "folder of a run, or of its best/")
-      .option("--prompt <text>", "text to start from")
+      .argument("<run>", "folder of a run, of its best/, or of a checkpoint")
+      .option(
+        "--prompt <text>",
+        "text to start from (default: the beginning of a text, where the model has an id for it, else a new line)",
+      )
       .addOption(threads())
       .option(...DEVICE)
       .option(...JSON_EVENTS)
