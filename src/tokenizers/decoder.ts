@@ -1,7 +1,10 @@
 /** Text of ids that come one by one: what all of them together would be decoded to, in pieces, in linear time. */
 import type { Tokenizer } from "./tokenizer.ts";
 
-/** Takes ids in their order. All that `push` and, at the end, `flush` give is what `decode` gives for all of them. */
+/**
+ * Takes ids in their order. All that `push` and, at the end, `flush` give is what `decode` gives for all of them, but where
+ * tokens stand for bytes that are no UTF-8 (byte-fallback.ts): a run of them is shown as it comes, not taken back.
+ */
 export interface Decoder {
   /** What is certain with this id and was not before; nothing while a character is not whole. */
   push(id: number): string;
