@@ -7,7 +7,7 @@ import { Command, CommanderError } from "commander";
 import { ExitCode, exitCodeOf, failureLine } from "./failure.ts";
 import { type Interruption, listen } from "./interruption.ts";
 import type { IO } from "./io.ts";
-import { embed, interpolate, reconstruct, sample, traverse } from "./latent/verbs.ts";
+import { autoencoderVerbs } from "./latent/verbs.ts";
 import { whole } from "./numbers.ts";
 import { collect } from "./repeated.ts";
 import { DATA_DIR, DEBUG, DEVICE, JSON_EVENTS, threads, type Verb } from "./verb.ts";
@@ -103,80 +103,6 @@ const generate: Verb = {
   },
 };
 
-const probing: Verb = {
-  name: "probe",
-  about: "what codes of pictures hold of their labels, beside what pixels hold",
-  build(command, { io, stop }) {
-    command
-      .argument("<run>", "folder of a run, or of its best/, of task reconstruct")
-      .option("--data <file|name>", "labelled pictures to learn from (default: what the run was trained on)")
-      .option(
-        "--val <file|name>",
-        "labelled pictures to measure on (default: what the run held out, or a part of --data)",
-      )
-      .option(...DATA_DIR)
-      .option("--most <n>", "pictures of either at most (default: 5000)", whole("--most", 2, 1_000_000))
-      .option("--k <n>", "nearest neighbours (default: 5)", whole("--k", 1, 1000))
-      .option(
-        "--seed <n>",
-        "of the pictures that are drawn and of clusters (default: 0)",
-        whole("--seed", 0, 2 ** 32 - 1),
-      )
-      .option(
-        "--samples <n>",
-        "samples to judge by a small classifier, trained in half a minute",
-        whole("--samples", 2, 1_000_000),
-      )
-      .addOption(threads())
-      .option(...DEVICE)
-      .option("--json", "one JSON object on standard output")
-      .option("--quiet", "no progress")
-      .action(async (run, flags) => (await import("./probe.ts")).probe(run, flags, io, stop));
-  },
-};
-
-/** What a coder computes with is not to be chosen: its numbers must be the same to the bit. */
-const FIXED_PLACE = "taken and not followed: it always computes on cpu with one thread";
-
-const compressing: Verb = {
-  name: "compress",
-  about: "store pictures in few bytes without loss",
-  build(command, { io, stop }) {
-    command
-      .argument("<run>", "folder of a run, or of its best/, whose model is a vae or a vqvae")
-      .argument("<files...>", "pictures, folders of pictures, IDX files or named sets")
-      .requiredOption("-o, --out <file>", "file to write")
-      .option("--skip <count>", "pass over so many pictures (default: 0)", whole("--skip", 0, 1e9))
-      .option("--n <count>", "so many of the pictures that follow (default: all)", whole("--n", 1, 1_000_000))
-      .option("--binarize", "make every level 0 or 255 first; that is what is restored")
-      .option("--rows <n>", "pictures at a time (default: one of a hundred, 64 at most)", whole("--rows", 1, 1024))
-      .option("--seed <n>", "of the bits before the first picture (default: 0)", whole("--seed", 0, 2 ** 32 - 1))
-      .option("--no-compare", "leave out what PNG, gzip and WebP take")
-      .option(...DATA_DIR)
-      .option("--threads <n>", FIXED_PLACE)
-      .option("--device <name>", FIXED_PLACE)
-      .option("--json", "one JSON object on standard output")
-      .option("--quiet", "no progress")
-      .action(async (run, files, flags) => (await import("./compress.ts")).compress(run, files, flags, io, stop));
-  },
-};
-
-const decompressing: Verb = {
-  name: "decompress",
-  about: "restore the pictures of a file that compress wrote",
-  build(command, { io, stop }) {
-    command
-      .argument("<file>", "the file")
-      .requiredOption("-o, --out <dir>", "folder for the pictures, as .png files; empty, or not there yet")
-      .option("--run <dir>", "the run that compressed them (default: the one that the file names)")
-      .option("--threads <n>", FIXED_PLACE)
-      .option("--device <name>", FIXED_PLACE)
-      .option("--json", "one JSON object on standard output")
-      .option("--quiet", "no progress")
-      .action(async (file, flags) => (await import("./decompress.ts")).decompress(file, flags, io, stop));
-  },
-};
-
 const exporting: Verb = {
   name: "export",
   about: "write a trained model, or its training step, for other programs",
@@ -231,14 +157,7 @@ const verbs: readonly Verb[] = [
   predict,
   evaluate,
   generate,
-  sample,
-  reconstruct,
-  interpolate,
-  traverse,
-  embed,
-  probing,
-  compressing,
-  decompressing,
+  ...autoencoderVerbs,
   experiment,
   exporting,
   info,
@@ -250,6 +169,7 @@ Examples:
   descent train gpt                                        a GPT on stories
   descent train lstm --task classify --data reviews.csv    a classifier of texts
   descent predict runs/lstm-1 new.txt                      a label for each line
+  descent train vae && descent sample runs/vae-1           new digits as a picture
   descent <command> --help                                 options of a command`;
 
 /** Every command has its name and line in the help; the one that is called has its options as well. */

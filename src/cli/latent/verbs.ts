@@ -44,9 +44,9 @@ async function withRest(command: Command, verb: CodeVerb, argv: readonly string[
 const ONE_OBJECT = "one JSON object on standard output";
 const count = (about: string) => new Option("-n, --n <count>", about).argParser(whole("--n", 1, MOST));
 
-export const sample: Verb = {
+const sample: Verb = {
   name: "sample",
-  about: "new pictures or texts from an autoencoder, of codes that are drawn",
+  about: "new pictures or texts from an autoencoder",
   async build(command, { argv, io, stop }) {
     command
       .argument(...RUN)
@@ -57,9 +57,9 @@ export const sample: Verb = {
   },
 };
 
-export const reconstruct: Verb = {
+const reconstruct: Verb = {
   name: "reconstruct",
-  about: "what an autoencoder makes of pictures or texts, below the originals",
+  about: "pictures or texts, and what is made of their codes",
   async build(command, { argv, io, stop }) {
     command
       .argument(...RUN)
@@ -71,9 +71,9 @@ export const reconstruct: Verb = {
   },
 };
 
-export const interpolate: Verb = {
+const interpolate: Verb = {
   name: "interpolate",
-  about: "from one picture or text to another, through the codes between them",
+  about: "from one picture or text to another by their codes",
   async build(command, { argv, io, stop }) {
     command
       .argument(...RUN)
@@ -84,9 +84,9 @@ export const interpolate: Verb = {
   },
 };
 
-export const traverse: Verb = {
+const traverse: Verb = {
   name: "traverse",
-  about: "one latent dimension after the other, a row for each, the most active first",
+  about: "one dimension of a code after the other, as pictures",
   async build(command, { argv, io, stop }) {
     command
       .argument(...RUN)
@@ -98,9 +98,9 @@ export const traverse: Verb = {
   },
 };
 
-export const embed: Verb = {
+const embed: Verb = {
   name: "embed",
-  about: "the codes of pictures or texts, as a table, and as points in a plane",
+  about: "codes of pictures or texts: a table, a plane",
   async build(command, { argv, io, stop }) {
     command
       .argument(...RUN)
@@ -114,3 +114,83 @@ export const embed: Verb = {
     await withRest(command, "embed", argv, "codes as JSON lines on standard output");
   },
 };
+
+const probe: Verb = {
+  name: "probe",
+  about: "what codes of pictures hold of their labels, beside what pixels hold",
+  build(command, { io, stop }) {
+    command
+      .argument("<run>", "folder of a run, or of its best/, of task reconstruct")
+      .option("--data <file|name>", "labelled pictures to learn from (default: what the run was trained on)")
+      .option(
+        "--val <file|name>",
+        "labelled pictures to measure on (default: what the run held out, or a part of --data)",
+      )
+      .option(...DATA_DIR)
+      .option("--most <n>", "pictures of either at most (default: 5000)", whole("--most", 2, 1_000_000))
+      .option("--k <n>", "nearest neighbours (default: 5)", whole("--k", 1, 1000))
+      .option(
+        "--seed <n>",
+        "of the pictures that are drawn and of clusters (default: 0)",
+        whole("--seed", 0, 2 ** 32 - 1),
+      )
+      .option(
+        "--samples <n>",
+        "samples to judge by a small classifier, trained in half a minute",
+        whole("--samples", 2, 1_000_000),
+      )
+      .addOption(threads())
+      .option(...DEVICE)
+      .option("--json", "one JSON object on standard output")
+      .option("--quiet", "no progress")
+      .action(async (run, flags) => (await import("../probe.ts")).probe(run, flags, io, stop));
+  },
+};
+
+/** What a coder computes with is not to be chosen: its numbers must be the same to the bit. */
+const FIXED_PLACE = "taken and not followed: it always computes on cpu with one thread";
+
+const compress: Verb = {
+  name: "compress",
+  about: "store pictures in few bytes without loss",
+  build(command, { io, stop }) {
+    command
+      .argument("<run>", "folder of a run, or of its best/, whose model is a vae or a vqvae")
+      .argument("<files...>", "pictures, folders of pictures, IDX files or named sets")
+      .requiredOption("-o, --out <file>", "file to write")
+      .option("--skip <count>", "pass over so many pictures (default: 0)", whole("--skip", 0, 1e9))
+      .option("--n <count>", "so many of the pictures that follow (default: all)", whole("--n", 1, 1_000_000))
+      .option("--binarize", "make every level 0 or 255 first; that is what is restored")
+      .option("--rows <n>", "pictures at a time (default: one of a hundred, 64 at most)", whole("--rows", 1, 1024))
+      .option("--seed <n>", "of the bits before the first picture (default: 0)", whole("--seed", 0, 2 ** 32 - 1))
+      .option("--no-compare", "leave out what PNG, gzip and WebP take")
+      .option(...DATA_DIR)
+      .option("--threads <n>", FIXED_PLACE)
+      .option("--device <name>", FIXED_PLACE)
+      .option("--json", "one JSON object on standard output")
+      .option("--quiet", "no progress")
+      .action(async (run, files, flags) => (await import("../compress.ts")).compress(run, files, flags, io, stop));
+  },
+};
+
+const decompress: Verb = {
+  name: "decompress",
+  about: "restore the pictures of a file that compress wrote",
+  build(command, { io, stop }) {
+    command
+      .argument("<file>", "the file")
+      .requiredOption("-o, --out <dir>", "folder for the pictures, as .png files; empty, or not there yet")
+      .option("--run <dir>", "the run that compressed them (default: the one that the file names)")
+      .option("--threads <n>", FIXED_PLACE)
+      .option("--device <name>", FIXED_PLACE)
+      .option("--json", "one JSON object on standard output")
+      .option("--quiet", "no progress")
+      .action(async (file, flags) => (await import("../decompress.ts")).decompress(file, flags, io, stop));
+  },
+};
+
+/** In the order of the help. */
+export const autoencoderVerbs: readonly Verb[] = [
+  ...[sample, reconstruct, interpolate, traverse, embed],
+  ...[probe, compress, decompress],
+];
