@@ -3,30 +3,8 @@ import { z } from "zod";
 import type { Json } from "../checkpoint/index.ts";
 import { ConfigError, nearest, shown } from "../errors.ts";
 import { abortable, callable, checked, isSchema, such, whole } from "../schema.ts";
-import { addingProblem } from "./adding-problem.ts";
-import { bottleneck } from "./bottleneck.ts";
-import { copyMemory } from "./copy-memory.ts";
-import { disentangling } from "./disentangling.ts";
+import { builtIn } from "./built-in.ts";
 import type { Experiment, ExperimentWatch, Findings } from "./experiment.ts";
-import { explodingGradient } from "./exploding-gradient.ts";
-import { lstmVsGru } from "./lstm-vs-gru.ts";
-import { overfitting } from "./overfitting.ts";
-import { posteriorCollapse } from "./posterior-collapse.ts";
-import { sequentialCost } from "./sequential-cost.ts";
-import { vanishingGradient } from "./vanishing-gradient.ts";
-
-const builtIn = [
-  vanishingGradient,
-  explodingGradient,
-  addingProblem,
-  copyMemory,
-  lstmVsGru,
-  overfitting,
-  sequentialCost,
-  bottleneck,
-  posteriorCollapse,
-  disentangling,
-] as unknown as readonly Experiment[];
 
 const registry = new Map(builtIn.map((experiment) => [experiment.name, experiment]));
 

@@ -26,14 +26,27 @@ export const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) =>
 
 export const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-/** Whole numbers, separated by commas: "50,100,200". */
+/** Numbers, separated by commas: "50,100,200". */
 export const numberList = (initial: string) => z.string().default(initial);
 
-/** The numbers of `text`, which is option `name`. Throws ConfigError where they are none, or not from `least` to `most`. */
-export function numbersIn(name: string, text: string, least: number, most: number): number[] {
+/** The numbers of `text` if all are as `fits` has them. Throws ConfigError. */
+function listed(name: string, text: string, expected: string, fits: (value: number) => boolean): number[] {
   const found = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
-  if (found.every((value) => Number.isInteger(value) && value >= least && value <= most)) return found;
+  if (found.every(fits)) return found;
   throw new ConfigError(
-    `experiment: ${name}: expected whole numbers from ${least} to ${most} with commas between them, got ${quoted(text.slice(0, 60))}`,
+    `experiment: ${name}: expected ${expected} with commas between them, got ${quoted(text.slice(0, 60))}`,
   );
 }
+
+/** The whole numbers of `text`, which is option `name`. Throws ConfigError where they are none, or not from `least` to `most`. */
+export const numbersIn = (name: string, text: string, least: number, most: number): number[] =>
+  listed(
+    name,
+    text,
+    `whole numbers from ${least} to ${most}`,
+    (value) => Number.isInteger(value) && value >= least && value <= most,
+  );
+
+/** The numbers of `text`, which is option `name`. Throws ConfigError where they are none, or not from `least` to `most`. */
+export const realsIn = (name: string, text: string, least: number, most: number): number[] =>
+  listed(name, text, `numbers from ${least} to ${most}`, (value) => value >= least && value <= most);

@@ -6,7 +6,7 @@ export { type Curve, curves, type Labels } from "./curves.ts";
 export { type Detected, detections } from "./detections.ts";
 export { forecasts, type Panel } from "./forecasts.ts";
 export { heatmap, type Shares } from "./heatmap.ts";
-export { photo } from "./photo.ts";
+export { type Pixels, photo, photos } from "./photo.ts";
 export { plane, type Spot } from "./plane.ts";
 export { type Heard, speech } from "./speech.ts";
 export { digits } from "./svg.ts";

@@ -8,6 +8,7 @@ import { imagesOf, type Picture } from "../../data/index.ts";
 import { DataError, quoted } from "../../errors.ts";
 import { frechetDistance } from "../../metrics/points/index.ts";
 import { Conv2d, crossEntropy, Linear, module, times } from "../../nn/index.ts";
+import type { Named } from "../../onnx/index.ts";
 import { cosineDecay } from "../../optim/index.ts";
 import { type HostTensor, type RunOptions, stream } from "../../runtime/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
@@ -63,6 +64,8 @@ export interface SmallClassifier extends AsyncDisposable {
   features(images: HostTensor): Promise<HostTensor>;
   /** images [B, C, H, W] of 0 to 1 -> the number of the class of each: [B]. */
   classify(images: HostTensor): Promise<Int32Array>;
+  /** images [B, C, H, W] of 0 to 1 -> how likely it takes each class to be: [B, K]. */
+  probabilities(images: HostTensor): Promise<HostTensor>;
   release(): Promise<void>;
 }
 
@@ -159,12 +162,17 @@ export async function smallClassifier(
   const { device, threads } = options;
   const specs = { images: { shape: ["B", C, H, W], dtype: "f32" } } as const;
   const run = { device, threads, weights: fitted.values };
-  const program = await RowProgram.create(model, specs, ({ images }) => model(images as Tensor), run);
-  const classify = async (images: HostTensor) => highest(await rowsOf(program, images, "logits", classes.length));
+  const outputs = ({ images }: Named): Named => {
+    const { features, logits } = model(images as Tensor);
+    return { features, probabilities: logits.softmax(1) };
+  };
+  const program = await RowProgram.create(model, specs, outputs, run);
+  const probabilities = (images: HostTensor) => rowsOf(program, images, "probabilities", classes.length);
+  const classify = async (images: HostTensor) => highest(await probabilities(images));
   const hits = (await classify(test.images)).filter((k, i) => k === test.labels.data[i]).length;
   const release = () => program.release();
   return {
-    ...{ classes, accuracy: hits / held, classify, release },
+    ...{ classes, accuracy: hits / held, classify, probabilities, release },
     features: (images) => rowsOf(program, images, "features", FEATURES),
     [Symbol.asyncDispose]: release,
   };
