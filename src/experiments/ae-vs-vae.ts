@@ -1,7 +1,7 @@
 /**
- * A plain autoencoder beside a VAE of equal size. Nothing tells the autoencoder where its codes shall lie, so it reconstructs better, and
- * what it makes of codes that no digit has is no digit: samples of the prior N(0, 1), of a normal distribution that is fitted to its codes, and
- * what lies half way between two codes. Pictures are judged in the eyes of a small classifier of digits.
+ * A plain autoencoder beside a VAE of equal size. Nothing tells the autoencoder where its codes shall lie: it reconstructs better, and what
+ * it makes of codes that no digit has looks less like digits. Such codes are samples of the prior N(0, 1), samples of a normal
+ * distribution that is fitted to the codes of digits, and those half way between two digits. Pictures are judged by a small classifier.
  *
  * N pictures · L latents · K classes
  */
@@ -20,9 +20,9 @@ import type { Experiment, ExperimentWatch } from "./experiment.ts";
 import { mean, seeds, upTo } from "./options.ts";
 
 const options = z.strictObject({
-  latent: whole(1, 1000).default(10).describe("dimensions of a code"),
+  latent: whole(1, 1000).default(16).describe("dimensions of a code"),
   samples: whole(100, 100_000).default(2000).describe("samples that are judged"),
-  ...autoencoding,
+  ...autoencoding(),
   seeds: seeds(3),
 });
 type Options = z.output<typeof options>;
@@ -42,8 +42,8 @@ interface Look {
 
 /** What the classifier says of pictures half way between two. */
 interface Midpoints {
-  /** Mean probability of the likeliest class, between digits of different classes. */
-  readonly midpoint: number;
+  /** Fréchet distance of their features from those of digits, between digits of different classes. */
+  readonly between: number;
   /** Share that is taken for the class of both, between digits of the same one. */
   readonly kept: number;
 }
@@ -91,13 +91,13 @@ function pairsOf(labels: readonly (string | undefined)[]): { readonly different:
 async function midpoints(
   classifier: SmallClassifier,
   { held: { pictures } }: Divided,
-  between: (pairs: readonly Pair[]) => Promise<readonly Picture[]>,
+  middle: (pairs: readonly Pair[]) => Promise<readonly Picture[]>,
 ): Promise<Midpoints> {
   const { different, alike } = pairsOf(pictures.map(({ label }) => label));
-  const probabilities = await classifier.probabilities(imagesOf(await between(different)));
-  const answers = await classifier.classify(imagesOf(await between(alike)));
+  const { frechet } = await judgeSamples(classifier, pictures, await middle(different));
+  const answers = await classifier.classify(imagesOf(await middle(alike)));
   const kept = alike.filter(([i], n) => classifier.classes[answers[n] ?? -1] === pictures[i]?.label);
-  return { midpoint: confidenceOf(probabilities), kept: kept.length / alike.length };
+  return { between: frechet, kept: kept.length / alike.length };
 }
 
 /** Two pictures seen through each other. */
@@ -196,7 +196,7 @@ function rowOfTable(model: Model, outcomes: readonly Outcome[]) {
     "Fréchet, fitted": over("fitted"),
     confidence: over("confidence"),
     classes: over("classes"),
-    midpoints: over("midpoint"),
+    "Fréchet, midpoints": over("between"),
     "class kept": over("kept"),
   };
 }

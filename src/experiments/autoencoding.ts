@@ -7,17 +7,17 @@ import { real, whole } from "../schema.ts";
 import { type Trained, train } from "../tasks/train.ts";
 import type { ExperimentWatch } from "./experiment.ts";
 
-/** How autoencoders are made and trained. */
-export const autoencoding = {
+/** Options of autoencoders of digits, and of their training. */
+export const autoencoding = ({ steps, batch, lr } = { steps: 2000, batch: 64, lr: 0.004 }) => ({
   pictures: whole(100, 1e6).default(10_000).describe("drawn digits that are learned from"),
   size: whole(8, 64).default(20).describe("pixels of a side"),
   hidden: whole(1, 4096).default(200).describe("width of the two dense layers on either side"),
-  steps: whole(1, 1e6).default(2000).describe("training steps"),
-  batch: whole(2, 4096).default(64).describe("digits in a batch"),
-  lr: real(1e-6, 1).default(0.004).describe("highest learning rate"),
-};
-/** How they are, apart from what is compared. */
-export type Autoencoding = z.output<z.ZodObject<typeof autoencoding>>;
+  steps: whole(1, 1e6).default(steps).describe("training steps"),
+  batch: whole(2, 4096).default(batch).describe("digits in a batch"),
+  lr: real(1e-6, 1).default(lr).describe("highest learning rate"),
+});
+/** How they are made and trained, apart from what is compared. */
+export type Autoencoding = z.output<z.ZodObject<ReturnType<typeof autoencoding>>>;
 
 /** Drawn digits. */
 export interface DigitSet {

@@ -13,7 +13,7 @@ import { mean, numberList, realsIn, seeds, upTo } from "./options.ts";
 const options = z.strictObject({
   betas: numberList("0.1,0.5,1,2,4,8").describe("weights of the KL"),
   latent: whole(1, 1000).default(10).describe("dimensions of a code"),
-  ...autoencoding,
+  ...autoencoding(),
   seeds: seeds(3),
 });
 type Options = z.output<typeof options>;

@@ -15,7 +15,7 @@ import { mean, numberList, numbersIn, seeds, upTo } from "./options.ts";
 
 const options = z.strictObject({
   latents: numberList("1,2,4,8,16,32").describe("dimensions of a code"),
-  ...autoencoding,
+  ...autoencoding(),
   seeds: seeds(3),
 });
 type Options = z.output<typeof options>;

@@ -1,6 +1,6 @@
 /** Pictures are well-formed SVG whose numbers are those that were given. */
 import { describe, expect, test } from "vitest";
-import { bars, confusion, curves, forecasts, heatmap, plane } from "../../src/pictures/index.ts";
+import { bars, confusion, curves, forecasts, heatmap, photos, plane } from "../../src/pictures/index.ts";
 
 /** Opening and closing tags match, and nothing else looks like a tag. */
 function requireWellFormed(svg: string): void {
@@ -147,4 +147,17 @@ describe("heatmap", () => {
     for (const text of ["75", "120", "x", "y", "1"]) expect(svg).toContain(`>${text}<`);
     requireWellFormed(heatmap("nothing", [{ name: "", rows: [], values: [] }]));
   });
+});
+
+test("rows of pixels stand below their names at one scale", () => {
+  const png = Uint8Array.from([1, 2, 3]);
+  const svg = photos("a title", [{ name: "a < b", png, width: 100, height: 10 }, { name: "c", png, width: 50, height: 20 }]); // biome-ignore format: rows
+  requireWellFormed(svg.replace(/<image[^>]*>/g, ""));
+  expect(svg).toContain('viewBox="0 0 700 258"'); // 720 / 100 pixels is 7; 24 above each row
+  expect([...svg.matchAll(/<image y="(\d+)" width="(\d+)" height="(\d+)"/g)].map(([, ...box]) => box)).toEqual([
+    ["24", "700", "70"],
+    ["118", "350", "140"],
+  ]);
+  expect(svg).toContain("data:image/png;base64,AQID");
+  expect(svg).toContain("a &#60; b");
 });

@@ -40,6 +40,14 @@ describe("a small classifier of 600 drawn digits", () => {
     const one = await classifier.features(imagesOf(train.slice(300, 301)));
     for (const [i, value] of one.data.entries()) expect(value).toBeCloseTo(Number(features.data[300 * 64 + i]), 4);
   });
+  test("the class that it tells is the likeliest, and probabilities sum to 1", async () => {
+    const { data, shape } = await classifier.probabilities(imagesOf(others));
+    expect(shape).toEqual([200, 10]);
+    const rows = others.map((_, i) => Array.from(data.slice(10 * i, 10 * i + 10), Number));
+    for (const row of rows) expect(row.reduce((a, b) => a + b)).toBeCloseTo(1, 5);
+    const likeliest = rows.map((row) => row.indexOf(Math.max(...row)));
+    expect(Array.from(await classifier.classify(imagesOf(others)))).toEqual(likeliest);
+  });
   test("the Fréchet distance is 0 of the same pictures, small of others, larger of moved and of noisy ones", async () => {
     const distance = async (samples: readonly Picture[]) => (await judgeSamples(classifier, others, samples)).frechet;
     expect(await distance(others)).toBeCloseTo(0, 4);
