@@ -169,7 +169,7 @@ Examples:
   descent train gpt                                        a GPT on stories
   descent train lstm --task classify --data reviews.csv    a classifier of texts
   descent predict runs/lstm-1 new.txt                      a label for each line
-  descent train vae && descent sample runs/vae-1           new digits as a picture
+  descent train vae && descent sample runs/vae-1           sixteen new digits
   descent <command> --help                                 options of a command`;
 
 /** Every command has its name and line in the help; the one that is called has its options as well. */
