@@ -431,6 +431,7 @@ export {
 } from "./models/index.ts";
 export type { Classification, Classifier } from "./tasks/classify.ts";
 export type { DetectedRow, Detection, Detector } from "./tasks/detect/detector.ts";
+export type { EmbeddedSentence, SentenceEncoder } from "./tasks/embed/encoder.ts";
 export { type Evaluated, type EvaluateOptions, evaluate } from "./tasks/evaluate.ts";
 export { exportForward, exportTraining } from "./tasks/export.ts";
 export type { ChannelForecast, Forecast, Forecaster } from "./tasks/forecast/forecaster.ts";

@@ -415,6 +415,10 @@ export function folder(path: string): Store {
       const file = safeJoin(path, name);
       return (await exists(file)) ? readJson(file) : undefined;
     },
+    async loadBytes(name) {
+      const file = safeJoin(path, name);
+      return (await exists(file)) ? readFileBounded(file, JSON_LIMIT) : undefined;
+    },
     loadWeights: () => readWeights(path, readTensors),
     mapWeights: () => readWeights(path, mapTensors),
   };

@@ -45,6 +45,8 @@ export interface Store {
   loadTrainer(): Promise<Json | undefined>;
   /** A JSON file by name; undefined where there is none. */
   loadFile(name: string): Promise<Json | undefined>;
+  /** Any other small file by name; undefined where there is none. */
+  loadBytes?(name: string): Promise<Uint8Array | undefined>;
   loadWeights(): Promise<ReadonlyMap<string, StoredTensor>>;
   /** The same with places in files, which the engine maps, so that the numbers are not read here. */
   mapWeights?(): Promise<ReadonlyMap<string, StoredTensor>>;

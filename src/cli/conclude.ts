@@ -77,7 +77,7 @@ function nextCommands(prepared: Prepared, { step }: Finished, prompt: string | u
   const { command } = io;
   const run = quote(prepared.where());
   const opening = prompt?.trim() ? ` --prompt ${quote(prompt)}` : "";
-  const codes = prepared.task.codes ? [["sample", `${command} sample ${run}`] as const] : [];
+  const codes = prepared.task.codes?.sample ? [["sample", `${command} sample ${run}`] as const] : [];
   return table([
     ["continue", `${resumeCommand(prepared, io)} --steps ${step * 2}`],
     ...codes,

@@ -128,8 +128,10 @@ export async function addCodeFlags(
   const named = (await tasksOf(argv, verb)).filter(({ codes }) => codes);
   const tasks = named.length > 0 ? named : await Promise.all(taskNames().map(loadTask));
   const taken = new Set(command.options.map((option) => option.attributeName()));
-  for (const { name, prediction, codes } of tasks)
-    if (codes) addFlags(command, verb === "reconstruct" ? prediction : codes[verb], `Options of task ${name}:`, taken);
+  for (const { name, prediction, codes } of tasks) {
+    const options = verb === "reconstruct" ? codes?.sample && prediction : codes?.[verb];
+    if (options) addFlags(command, options, `Options of task ${name}:`, taken);
+  }
 }
 
 export const addGenerateFlags = (command: Command): void => addFlags(command, language.prediction, "Options:");

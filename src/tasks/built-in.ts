@@ -2,6 +2,8 @@
 import { type Classifier, classify } from "./classify.ts";
 import type { Detector } from "./detect/detector.ts";
 import { detect } from "./detect.ts";
+import type { SentenceEncoder } from "./embed/encoder.ts";
+import { embed } from "./embed.ts";
 import type { Forecaster } from "./forecast/forecaster.ts";
 import { forecast } from "./forecast.ts";
 import { language, type TextGenerator } from "./language.ts";
@@ -29,6 +31,7 @@ export const builtIn = {
   detect,
   reconstruct,
   "reconstruct-text": reconstructText,
+  embed,
 } satisfies Record<string, Task>;
 
 /** The tasks that come with the library, by name. */
@@ -46,5 +49,6 @@ export interface Predictors {
   detect: Detector;
   reconstruct: Imager;
   "reconstruct-text": TextAutoencoder;
+  embed: SentenceEncoder;
 }
 export type PredictorOf<T extends string> = T extends keyof Predictors ? Predictors[T] : Predictor;

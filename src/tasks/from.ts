@@ -23,7 +23,7 @@ const partOf = (name: string, prefix = ""): string =>
   (name.startsWith(prefix) ? name.slice(prefix.length) : name).split(".")[0] ?? "";
 
 /**
- * The checkpoint's weights. A head that it has not, or for other labels, gets initial values; all else it must have, and
+ * The checkpoint's weights. What it has not of a head, or for other labels, gets initial values; all else it must have, and
  * what else it has must be another head.
  */
 export async function startValues(
@@ -42,5 +42,5 @@ export async function startValues(
   requireFit([...body.complaints, ...odd.map(unexpected)], modelType);
   const head = Object.fromEntries(state.filter(isHead));
   const known = reconcile(tensors, head, files);
-  return { ...body.values, ...(known.complaints.length ? initialValues(head, settings.seed) : known.values) };
+  return { ...body.values, ...initialValues(head, settings.seed), ...known.values };
 }

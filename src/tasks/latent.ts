@@ -30,12 +30,15 @@ export interface Remade extends Coded {
   readonly reconstruction: Made;
 }
 
-/** Options of what is done with codes, as schemas from which flags, help and checks come. */
+/**
+ * Options of what is done with codes, as schemas from which flags, help and checks come. Nothing is made of codes where there is
+ * `embed` alone.
+ */
 export interface CodeOptions {
   readonly embed: z.ZodObject;
-  readonly sample: z.ZodObject;
-  readonly interpolate: z.ZodObject;
-  readonly traverse: z.ZodObject;
+  readonly sample?: z.ZodObject;
+  readonly interpolate?: z.ZodObject;
+  readonly traverse?: z.ZodObject;
 }
 
 /** An opened autoencoder, whatever its data. */

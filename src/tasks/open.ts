@@ -1,11 +1,12 @@
 /** Runs and checkpoints, opened: what they are, their weights, and a predictor. */
-import { fromFile, type Json, type Store, weightsFromFile } from "../checkpoint/index.ts";
+import { fromFile, type Json, parseJson, type Store, weightsFromFile } from "../checkpoint/index.ts";
 import { CheckpointError, shown } from "../errors.ts";
 import { asStore } from "../files/index.ts";
 import { type Architecture, build, type Head, type Heads, loadArchitecture } from "../models/index.ts";
 import { namedState } from "../nn/index.ts";
 import { type Feeds, type RunOptions, requireRunOptions, type Weights } from "../runtime/index.ts";
 import { checked, requireRecord } from "../schema.ts";
+import { wordPieceJson } from "../tokenizers/index.ts";
 import { defaultTask, loadTask, type PredictorOf } from "./index.ts";
 import { CALIBRATION } from "./keep.ts";
 import type { Description, Problem, Task } from "./task.ts";
@@ -16,14 +17,31 @@ const FILES = [
   "tokenizer.json",
   "source_tokenizer.json",
   "generation_config.json",
+  "sentence_bert_config.json",
+  "1_Pooling/config.json",
   CALIBRATION,
 ];
+
+/** A tokenizer.json from the files that BERT's tokenizers had before. */
+async function olderTokenizer(store: Store): Promise<Description> {
+  const vocabulary = await store.loadBytes?.("vocab.txt");
+  if (vocabulary === undefined) return {};
+  const config = (await store.loadFile("tokenizer_config.json")) ?? {};
+  return { "tokenizer.json": wordPieceJson(new TextDecoder().decode(vocabulary), config) as Json };
+}
+
+/** What is done with a sentence, one after another, as sentence-transformers lists it. */
+async function listedModules(store: Store): Promise<Description> {
+  const bytes = await store.loadBytes?.("modules.json");
+  return bytes === undefined ? {} : { "modules.json": { modules: parseJson(bytes, "modules.json") } };
+}
 
 /** The files that describe what is in `store`. Throws CheckpointError where there is no config.json. */
 export async function readDescription(store: Store): Promise<Description> {
   const found = await Promise.all(FILES.map(async (name) => [name, await store.loadFile(name)] as const));
   const present = found.filter((entry): entry is [string, Json] => entry[1] !== undefined);
-  if (present.some(([name]) => name === "config.json")) return Object.fromEntries(present);
+  const more = { ...(await olderTokenizer(store)), ...(await listedModules(store)) };
+  if (present.some(([name]) => name === "config.json")) return { ...more, ...Object.fromEntries(present) };
   throw new CheckpointError(`${store.where}: expected a run or checkpoint, got no config.json there; check the path`);
 }
 
@@ -36,7 +54,11 @@ export function publishedArchitecture({ model_type }: Json): Promise<Architectur
 }
 
 /** What transformers calls a model of some kind, and the task that it is for. */
-const PUBLISHED: readonly (readonly [kind: RegExp, task: string])[] = [[/ForSequenceClassification$/, "classify"]];
+const PUBLISHED: readonly (readonly [kind: RegExp, task: string])[] = [
+  [/ForSequenceClassification$/, "classify"],
+  [/ForMaskedLM$|ForPreTraining$/, "fill-mask"],
+  [/BertModel$|RobertaModel$/i, "embed"],
+];
 
 /**
  * The task that a run was trained for; of a foreign checkpoint, what its kind of model is for, or else what its architecture
@@ -62,12 +84,18 @@ export interface Opened {
   readonly values: Feeds;
 }
 
-/** What a run is, without its weights. */
-export async function describe(store: Store): Promise<Omit<Opened, "values">> {
+/** The task that is asked for, where a foreign checkpoint can do it, else the described one. */
+async function taskFor(found: Description, { heads }: Architecture, asked: unknown): Promise<Task> {
+  const task = typeof asked === "string" && !found["task.json"] ? await loadTask(asked) : undefined;
+  return task && heads[task.head] ? task : describedTask(found);
+}
+
+/** What a run is, without its weights; `asked` is the task that a checkpoint of somebody else is to do. */
+export async function describe(store: Store, asked?: string): Promise<Omit<Opened, "values">> {
   const found = await readDescription(store);
   const published = found["config.json"] ?? {};
   const architecture = await publishedArchitecture(published);
-  const task = await describedTask(found);
+  const task = await taskFor(found, architecture, asked);
   const options = checked(task.options, (found["task.json"]?.options ?? {}) as Json, "task.json");
   const config = architecture.read(published);
   const model = build(architecture, task.head, config);
@@ -106,7 +134,7 @@ export async function open<T extends string = string>(
   const { task, ...run } = options;
   await requireRunOptions(run, "open");
   const store = asStore(place);
-  const described = await describe(store);
+  const described = await describe(store, task);
   const { problem, model, task: found } = described;
   if (task !== undefined && task !== found.name)
     throw new CheckpointError(

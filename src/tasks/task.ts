@@ -38,7 +38,7 @@ export interface Task<
   readonly options: S;
   /** Options of a prediction. */
   readonly prediction: z.ZodObject;
-  /** Options of what is done with codes, where its models have some: what opens them is then a `LatentPredictor`. */
+  /** Options of what is done with codes, where its models have some: what opens them is then a `LatentPredictor`, or embeds at least. */
   readonly codes?: CodeOptions;
   /** Settings of the training whose defaults are others here. */
   readonly defaults?: TrainingInput;

@@ -24,3 +24,21 @@ export function requireVocabulary(vocabulary: number, { vocabSize }: Tokenizer):
       `vocab_size: expected at least the tokenizer's ${vocabSize}, got ${vocabulary}; leave it out`,
     );
 }
+
+/** How many ids `specialTokens` puts before a text. */
+function before(plain: Int32Array, whole: Int32Array): number {
+  const spare = whole.length - plain.length;
+  for (let start = 0; start <= spare; start++) if (plain.every((id, i) => whole[start + i] === id)) return start;
+  return spare;
+}
+
+/** Ids of a text with what the tokenizer puts around one, at most `length`: where it is longer, the end of the text is left out. */
+export function encodeWithin(tokenizer: Tokenizer, text: string, length: number): Int32Array {
+  const whole = tokenizer.encode(text, { specialTokens: true });
+  if (whole.length <= length) return whole;
+  const plain = tokenizer.encode(text);
+  const start = before(plain, whole);
+  const after = whole.subarray(start + plain.length);
+  const room = Math.max(0, length - start - after.length);
+  return Int32Array.from([...whole.subarray(0, start + room), ...after]).subarray(0, length);
+}

@@ -6,3 +6,4 @@ export { type Decoder, decoderOf } from "./decoder.ts";
 export { readTokenizer } from "./read.ts";
 export type { Tokenizer } from "./tokenizer.ts";
 export { rankedWords, trainWords, UNKNOWN, wordsIn, wordTokenizer } from "./word-level.ts";
+export { wordPieceJson, wordPieceVocabulary } from "./word-piece.ts";

@@ -110,6 +110,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   },
   "docs/tasks/classify.md": { classify: /^accuracy 1\nbad: the whole thing was badly made\ngood: a joy\nf1 1$/ },
   "docs/tasks/detect.md": { detect: /^2026-01-13T12:00\nNAB \d+\.\d$/ },
+  "docs/tasks/embed.md": { embed: /^thing 1 16\nitem 1 16$/ },
   "docs/tasks/forecast.md": { forecast: /^2026-01-13T12:00 3[2-8]\.\d+\nMASE [01]\.\d+$/ },
   "docs/tasks/language.md": { generate: /^40 true$/ },
   "docs/tasks/reconstruct-text.md": { words: /^kamori 8\nkamori \w+ \w+ sinobe\n\w+ \w+ \w+$/ },

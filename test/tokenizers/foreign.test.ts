@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { withoutBytes } from "../../src/tokenizers/byte-fallback.ts";
-import { readTokenizer, trainBpe } from "../../src/tokenizers/index.ts";
+import { readTokenizer, trainBpe, wordPieceJson } from "../../src/tokenizers/index.ts";
 import { agreements } from "../parity/tokenizers.ts";
 
 /** A byte-level tokenizer with one merge, of two line feeds, and a token beside the model's: so it is no form of ours. */
@@ -84,33 +84,20 @@ describe("tokens of bytes", () => {
 const data = process.env.DESCENT_DATA;
 
 test.skipIf(!data)(
-  "BERT's ids of 10,570 questions (set DESCENT_DATA to a folder with tokenizers/bert_expected)",
+  "BERT's word pieces and ids of 10,570 questions, from its vocab.txt (set DESCENT_DATA to a folder with tokenizers/bert_expected)",
   async () => {
     const file = (name: string) => readFileSync(`${data}/tokenizers/${name}`, "utf8");
-    const words = file("bert_base_uncased_vocab.txt").replace(/\n$/, "").split("\n");
-    const tokenizer = await readTokenizer({
-      model: {
-        type: "WordPiece",
-        vocab: Object.fromEntries(words.map((word, id) => [word, id])),
-        unk_token: "[UNK]",
-        continuing_subword_prefix: "##",
-        max_input_chars_per_word: 100,
-      },
-      normalizer: {
-        type: "BertNormalizer",
-        clean_text: true,
-        handle_chinese_chars: true,
-        strip_accents: null,
-        lowercase: true,
-      },
-      pre_tokenizer: { type: "BertPreTokenizer" },
-      added_tokens: [],
-    });
-    const questions = JSON.parse(file("bert_expected/question_tokens.json")) as readonly { original: string }[];
+    const tokenizer = await readTokenizer(wordPieceJson(file("bert_base_uncased_vocab.txt"), { do_lower_case: true }));
+    const pieces = file("bert_base_uncased_vocab.txt").split("\n");
+    const questions = JSON.parse(file("bert_expected/question_tokens.json")) as readonly {
+      original: string;
+      wordpiece: readonly string[];
+    }[];
     const expected = JSON.parse(file("bert_expected/tokenized_questions.json")) as readonly number[][];
-    const equal = questions.filter(
-      ({ original }, i) => String([...tokenizer.encode(original)]) === String(expected[i]),
-    );
+    const equal = questions.filter(({ original, wordpiece }, i) => {
+      const ids = [...tokenizer.encode(original)];
+      return String(ids) === String(expected[i]) && String(ids.map((id) => pieces[id])) === String(wordpiece);
+    });
     expect(equal).toHaveLength(10_570);
   },
 );

@@ -1,5 +1,6 @@
 /** The run of an autoencoder, and what arguments mean to it. */
 import type { Json } from "../../checkpoint/index.ts";
+import { exists } from "../../checkpoint/node-files.ts";
 import { folder } from "../../checkpoint/node-run.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { openSource } from "../../files/index.ts";
@@ -26,7 +27,7 @@ export interface Latent {
   readonly task: Task;
   /** Options of its training. */
   readonly trained: Json;
-  readonly codes: CodeOptions;
+  readonly codes: Required<CodeOptions>;
   readonly predictor: LatentPredictor;
   readonly flags: LatentFlags;
   readonly io: IO;
@@ -38,7 +39,7 @@ export interface Latent {
 /** What to do with a run that is none of an autoencoder. */
 async function refusal(verb: string, run: string, { name }: Task, { command }: IO): Promise<ConfigError> {
   const tasks = await Promise.all(taskNames().map(loadTask));
-  const able = tasks.filter(({ codes }) => codes).map((task) => task.name);
+  const able = tasks.filter(({ codes }) => codes?.sample).map((task) => task.name);
   const instead =
     name === "language" && verb === "sample" ? `use ${command} generate` : `train one with ${command} train vae`;
   return new ConfigError(
@@ -56,14 +57,15 @@ export async function withLatent(
   work: (latent: Latent) => Promise<void>,
 ): Promise<void> {
   const store = folder(run);
-  const { task, options: trained } = await describe(store);
-  const { codes } = task;
-  if (!codes) throw await refusal(verb, run, task, io);
+  const { task, options: trained } = await describe(store, verb === "embed" ? verb : undefined);
+  const codes = task.codes as Required<CodeOptions> | undefined;
+  if (!(verb === "embed" ? codes?.embed : codes?.sample)) throw await refusal(verb, run, task, io);
   const notes = createNotes(io, flags.quiet === true);
-  await using predictor = (await open(store, await place(flags, io))) as unknown as LatentPredictor;
+  const opened = await open(store, { ...(await place(flags, io)), task: task.name });
+  await using predictor = opened as unknown as LatentPredictor;
   try {
     const watch = { signal: AbortSignal.any([signal, io.closed]), onProgress: (note: string) => notes.show(note) };
-    await work({ run, task, trained, codes, predictor, flags, io, notes, watch });
+    await work({ run, task, trained, codes: codes as Required<CodeOptions>, predictor, flags, io, notes, watch });
   } finally {
     notes.clear();
   }
@@ -91,9 +93,13 @@ async function picturesOf(latent: Latent, names: readonly string[]): Promise<unk
   return all;
 }
 
+/** The lines and rows of files; what is no file but has a space in it is a text itself. */
 async function textsOf({ io, trained }: Latent, names: readonly string[]): Promise<unknown[]> {
   const texts: unknown[] = [];
-  for await (const text of inputsOf(names, io.stdin, trained, new BlankLines())) texts.push(text);
+  for (const name of names) {
+    if (/\s/.test(name) && !(await exists(name))) texts.push(name);
+    else for await (const text of inputsOf([name], io.stdin, trained, new BlankLines())) texts.push(text);
+  }
   return texts;
 }
 

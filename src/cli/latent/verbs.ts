@@ -5,6 +5,10 @@ import { decimal, whole } from "../numbers.ts";
 import { DATA_DIR, DEVICE, threads, type Verb } from "../verb.ts";
 
 const RUN = ["<run>", "folder of a run, or of its best/, whose model is an autoencoder"] as const;
+const ENCODER = [
+  "<run>",
+  "folder of a run or checkpoint: a sentence encoder, BERT or such, or an autoencoder",
+] as const;
 const FILES = [
   "[files...]",
   "pictures, folders of them, IDX files or named sets; for a model of texts files of lines; - is standard input, the default",
@@ -100,11 +104,11 @@ const traverse: Verb = {
 
 const embed: Verb = {
   name: "embed",
-  about: "codes of pictures or texts: a table, a plane",
+  about: "vectors of sentences, codes of pictures or texts",
   async build(command, { argv, io, stop }) {
     command
-      .argument(...RUN)
-      .argument(...FILES)
+      .argument(...ENCODER)
+      .argument(FILES[0], `${FILES[1]}; of an encoder of texts also the texts themselves`)
       .option("--out <file>", ".csv or .npy to write (default: a table on standard output, unless there is a plot)")
       .option("--format <name>", "csv or npy (default: as the name of the file ends)")
       .option("--plot <file>", ".svg of the codes in a plane, coloured by label")
