@@ -401,6 +401,7 @@ export {
   type Alignment,
   type BeamSettings,
   beamSearch,
+  type Chosen,
   type CTCBeamOptions,
   ctcAlign,
   ctcBeam,
@@ -412,10 +413,12 @@ export {
   type LogitsContext,
   type LogitsProcessor,
   lengthPenalty,
+  lengthPower,
   type Normalize,
   perToken,
   processors,
   type SampleOptions,
+  type TokenLogprob,
   type Transcript,
 } from "./generate/index.ts";
 export {

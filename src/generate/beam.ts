@@ -5,14 +5,17 @@
  * done. Done ones are compared by log P(y) / n(|y|), tokens with the end counted:
  *
  *   lengthPenalty(α)   n(l) = ((5 + l) / 6)^α     Wu et al. 2016, arXiv 1609.08144, equation 14; α = 0 compares log P itself
+ *   lengthPower(α)     n(l) = l^α                 `length_penalty` of Hugging Face's transformers
  *   perToken           n(l) = l                   the mean of log p
  *
- * A text is done when as many hypotheses are, and none that lives is likelier, at its length, than the last of them.
+ * A text is done when as many hypotheses are, and none that lives is likelier, at its length, than the last of them; or, with
+ * `earlyStopping`, as soon as as many are. That is how transformers' `generate` ends, with `early_stopping` False and True.
  * A beam of 1 is greedy search. Equal hypotheses stand in the order of what they continue, then of their ids.
  *
  * N hypotheses that live, of all texts together · V vocabulary
  */
 import { CheckpointError } from "../errors.ts";
+import type { LogitsProcessor } from "./processors.ts";
 import { first, largest } from "./select.ts";
 
 /** By what log P of l tokens is divided. */
@@ -25,6 +28,11 @@ export const lengthPenalty =
 
 export const perToken: Normalize = (length) => length;
 
+export const lengthPower =
+  (alpha: number): Normalize =>
+  (length) =>
+    length ** alpha;
+
 export interface BeamSettings {
   /** Hypotheses of each text. */
   readonly beam: number;
@@ -33,8 +41,14 @@ export interface BeamSettings {
   /** Ids that end a text. */
   readonly end: readonly number[];
   readonly normalize: Normalize;
+  /** Whether a text is done as soon as `beam` hypotheses are. Default: it goes on while one that lives is likelier. */
+  readonly earlyStopping?: boolean | undefined;
   /** Ids that never come. */
   readonly suppress?: readonly number[];
+  /** They change log p of the next ids, in this order, as they change logits elsewhere. */
+  readonly processors?: readonly LogitsProcessor[];
+  /** What stands before each text, for the processors. Default: nothing. */
+  readonly prompts?: readonly ArrayLike<number>[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -50,6 +64,8 @@ export interface Hypothesis {
   readonly ids: readonly number[];
   /** log P of ids and end. */
   readonly logProbability: number;
+  /** log p of each of the ids, and of the end where there is one. */
+  readonly logProbabilities: readonly number[];
   /** What hypotheses are compared by: log P over n(length). */
   readonly score: number;
   /** Whether it came to an end of its own. */
@@ -62,11 +78,13 @@ export interface Hypothesis {
 interface Live {
   readonly ids: readonly number[];
   readonly logProbability: number;
+  readonly logProbabilities: readonly number[];
   readonly rows: readonly number[];
 }
 
 /** One of the texts. */
 interface Search {
+  readonly prompt: ArrayLike<number>;
   live: Live[];
   /** The best, in the order of their scores. */
   readonly done: Hypothesis[];
@@ -77,6 +95,8 @@ interface Candidate {
   readonly from: Live;
   readonly row: number;
   readonly id: number;
+  /** Of the id alone. */
+  readonly added: number;
   readonly logProbability: number;
 }
 
@@ -92,24 +112,25 @@ function logTotal(logits: Float64Array): number {
   return top + Math.log(sum);
 }
 
-/** The likeliest continuations of a hypothesis, whose logits stand in row `row`. */
-function candidatesOf(
-  from: Live,
-  row: number,
-  given: Float32Array,
-  count: number,
-  never: readonly number[],
-): Candidate[] {
+/** log p [V] of the ids after a hypothesis, processed. */
+function logProbabilitiesOf(from: Live, given: Float32Array, prompt: ArrayLike<number>, settings: BeamSettings) {
+  const { suppress = [], processors = [] } = settings;
   const logits = new Float64Array(given);
   const total = logTotal(logits);
-  for (const id of never) if (id < logits.length) logits[id] = Number.NEGATIVE_INFINITY;
-  return Array.from(first(logits, count), (id) => ({
-    from,
-    row,
-    id,
-    logProbability: from.logProbability + (logits[id] as number) - total,
-  }));
+  const found = logits.map((logit) => logit - total);
+  for (const id of suppress) if (id < found.length) found[id] = Number.NEGATIVE_INFINITY;
+  if (processors.length === 0) return found;
+  const step = from.ids.length;
+  const context = { ids: [...Array.from(prompt), ...from.ids], promptLength: prompt.length, step };
+  return processors.reduce<Float64Array>((changed, process) => process(changed, context) ?? changed, found);
 }
+
+/** The likeliest continuations of a hypothesis, whose row is `row`. */
+const candidatesOf = (from: Live, row: number, scores: Float64Array, count: number): Candidate[] =>
+  Array.from(first(scores, count), (id) => {
+    const added = scores[id] as number;
+    return { from, row, id, added, logProbability: from.logProbability + added };
+  });
 
 function finish(search: Search, found: Live, ended: boolean, { normalize, beam }: BeamSettings): void {
   const length = found.ids.length + Number(ended);
@@ -119,27 +140,30 @@ function finish(search: Search, found: Live, ended: boolean, { normalize, beam }
   if (search.done.length > beam) search.done.pop();
 }
 
-const continued = ({ from, row, id, logProbability }: Candidate, ended: boolean): Live => ({
+const continued = ({ from, row, id, added, logProbability }: Candidate, ended: boolean): Live => ({
   ids: ended ? from.ids : [...from.ids, id],
+  logProbabilities: [...from.logProbabilities, added],
   rows: [...from.rows, row],
   logProbability,
 });
 
-/** Whether no hypothesis that lives is better than the last that is done. */
-function isDecided({ live, done }: Search, { beam, normalize }: BeamSettings): boolean {
+/** Whether enough are done, and no hypothesis that lives is better than the last of them where that counts. */
+function isDecided({ live, done }: Search, { beam, normalize, earlyStopping }: BeamSettings): boolean {
   const [best] = live;
   if (!best) return true;
   const last = done.length < beam ? undefined : done.at(-1);
+  if (last && earlyStopping) return true;
   return last !== undefined && best.logProbability / normalize(best.ids.length) <= last.score;
 }
 
 /** Chooses among the continuations of a text's hypotheses, the first of which stands in row `from`. */
 function choose(search: Search, logits: Float32Array, V: number, from: number, settings: BeamSettings): void {
-  const { beam, end, suppress = [] } = settings;
+  const { beam, end } = settings;
   const count = beam + end.length; // enough where all ends are among them
   const all = search.live.flatMap((live, i) => {
     const row = from + i;
-    return candidatesOf(live, row, logits.subarray(row * V, (row + 1) * V), count, suppress);
+    const given = logits.subarray(row * V, (row + 1) * V);
+    return candidatesOf(live, row, logProbabilitiesOf(live, given, search.prompt, settings), count);
   });
   all.sort((a, b) => b.logProbability - a.logProbability); // stable: equal ones keep their order
   search.live = [];
@@ -167,7 +191,8 @@ export async function beamSearch(
 ): Promise<readonly Hypothesis[][]> {
   const searches = Array.from(starts, (_, i): Search => {
     const longest = settings.longest[i] ?? 0;
-    return { live: longest > 0 ? [{ ids: [], logProbability: 0, rows: [] }] : [], done: [], longest };
+    const live = longest > 0 ? [{ ids: [], logProbability: 0, logProbabilities: [], rows: [] }] : [];
+    return { prompt: settings.prompts?.[i] ?? [], live, done: [], longest };
   });
   let open = searches.filter(({ live }) => live.length > 0);
   let parents = Int32Array.from(open, (search) => searches.indexOf(search));

@@ -15,8 +15,9 @@ import {
 } from "../runtime/index.ts";
 import { input, inputsOf } from "../tensor/index.ts";
 import { type GenerateOptions, generateSettings } from "./settings.ts";
+import { sourcesOf } from "./search.ts";
 import { SideBySide, staysOnDevice } from "./side-by-side.ts";
-import { type Ending, writing } from "./writing.ts";
+import type { Chosen, Ending } from "./writing.ts";
 
 /** The carried tensors after a step: caches that stay on the device are written there, others outside the graph. */
 function carriedOn(device: Device, piece: Piece, before: Carried, after: Carried): Carried {
@@ -72,10 +73,21 @@ export class IdGenerator implements AsyncDisposable {
    * or out of range, and on an empty prompt.
    */
   async *ids(prompt: Int32Array, options: GenerateOptions = {}): AsyncGenerator<number, Ending> {
+    const source = this.choices(prompt, options);
+    for (;;) {
+      const { done, value } = await source.next();
+      if (done) return value;
+      yield value.id;
+    }
+  }
+
+  /** The same with log p of each, where options ask for it. */
+  async *choices(prompt: Int32Array, options: GenerateOptions = {}): AsyncGenerator<Chosen, Ending> {
     const settings = generateSettings(options);
     const batch = this.open();
     try {
-      return yield* writing(batch.text(0).read, prompt, settings);
+      const [source] = await sourcesOf(batch, [prompt], [settings]);
+      return source ? yield* source : "length";
     } finally {
       await batch.release();
     }

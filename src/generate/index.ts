@@ -6,6 +6,7 @@ export {
   beamSearch,
   type Hypothesis,
   lengthPenalty,
+  lengthPower,
   type Normalize,
   perToken,
 } from "./beam.ts";
@@ -24,15 +25,17 @@ export { SequenceWriter, type Written } from "./encoder-decoder.ts";
 export { IdGenerator } from "./generator.ts";
 export type { LogitsContext, LogitsProcessor } from "./processors.ts";
 export * as processors from "./processors.ts";
-export { sampler } from "./sample.ts";
+export { type TokenLogprob, sampler } from "./sample.ts";
+export { sourcesOf } from "./search.ts";
 export {
   type GenerateOptions,
   generateSettings,
   generationFlags,
+  isSearched,
   prediction,
   type SampleOptions,
   type Settings,
 } from "./settings.ts";
-export type { SideBySide, Text } from "./side-by-side.ts";
+export type { SideBySide } from "./side-by-side.ts";
 export { type Generated, spell } from "./text.ts";
-export { type Ending, writing } from "./writing.ts";
+export { type Chosen, type Ending, writing } from "./writing.ts";

@@ -1,5 +1,6 @@
 /** What can be set when text is generated: ranges, flags with their help, and the options of the library. */
 import { z } from "zod";
+import { ConfigError } from "../errors.ts";
 import { checked, real, requireRecord, texts, whole } from "../schema.ts";
 import type { LogitsProcessor } from "./processors.ts";
 
@@ -24,6 +25,9 @@ export const ranges = {
   frequencyPenalty: real(-100, 100),
   noRepeatNgram: whole(1, 1e9),
   minNewTokens: whole(0, 1e9),
+  beams: whole(1, 1000),
+  lengthPenalty: real(-100, 100),
+  logprobs: whole(0, 1e9),
   ids: z.custom<readonly number[]>(isIds, "expected a list of ids, whole numbers from 0 on"),
   badWords: z.custom<readonly (readonly number[])[]>(
     (value) => isList(value) && [...value].every((word) => isIds(word) && (word as readonly number[]).length > 0),
@@ -48,6 +52,14 @@ export const generationFlags = z.strictObject({
   noRepeatNgram: ranges.noRepeatNgram.optional().describe("no run of this many tokens comes twice"),
   minNewTokens: ranges.minNewTokens.optional().describe("the model may end the text after this many tokens"),
   stop: texts().optional().describe("end before this text; repeatable"),
+  beams: ranges.beams
+    .optional()
+    .describe("hypotheses of a search for the likeliest text; with more than 1 nothing is drawn"),
+  lengthPenalty: ranges.lengthPenalty
+    .optional()
+    .describe("of a search: log P is divided by the length to this power (default: 1)"),
+  earlyStopping: z.boolean().optional().describe("of a search: end as soon as as many texts as beams have ended"),
+  logprobs: ranges.logprobs.optional().describe("with --json: log p of each token, and of so many that are likeliest"),
   samples: whole(1, 1e6).default(1).describe("how many continuations, from consecutive seeds"),
   seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("chooses the text"),
 });
@@ -125,7 +137,25 @@ export interface GenerateOptions extends SampleOptions {
   readonly stop?: string | readonly string[] | undefined;
   /** Ids are below this: a model may have more rows than its tokenizer has tokens. Default: all of the model's. */
   readonly vocabulary?: number | undefined;
+  /** Hypotheses of a beam search, which takes the place of drawing where there are more than 1. Default 1. */
+  readonly beams?: number | undefined;
+  /** Texts of a beam search are compared by log P over their length to this power. Default 1. */
+  readonly lengthPenalty?: number | undefined;
+  /** Whether a beam search is over as soon as `beams` texts have ended. Default: it goes on while a better one may come. */
+  readonly earlyStopping?: boolean | undefined;
+  /** The answer has log p of each of its ids, and of so many likeliest ones in its place. Default: it has none. */
+  readonly logprobs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Whether the likeliest text is searched for. Throws ConfigError where settings of a draw are given as well. */
+export function isSearched(settings: Settings, samples = 1): boolean {
+  const { beams = 1, topK, topP, minP, typicalP } = settings;
+  if (beams === 1) return false;
+  const draws = Object.entries({ topK, topP, minP, typicalP, samples: samples === 1 ? undefined : samples });
+  const odd = draws.find(([, value]) => value !== undefined);
+  if (!odd) return true;
+  throw new ConfigError(`beams: a search draws nothing, got ${odd[0]} ${odd[1]} beside ${beams} beams; leave one out`);
 }
 
 /** Defaults filled in. Throws ConfigError on what is unknown, of another type or out of range. */

@@ -2,6 +2,7 @@
 import type { Spec } from "../graph/index.ts";
 import type { CausalModel } from "../models/index.ts";
 import { Cache, type Device, isCache, type OrtTensor, type Program, Resident, toOrt } from "../runtime/index.ts";
+import { takenRows } from "./steps.ts";
 import type { Read } from "./writing.ts";
 
 /** Ids that are read at a time: a long prompt in one piece would take memory for every one of its steps. */
@@ -43,9 +44,10 @@ const sized = ({ shape, dtype }: Spec, B: number, S: number): Spec => ({
 export class SideBySide implements AsyncDisposable {
   readonly #model: CausalModel;
   readonly #program: Program;
-  readonly #state: Resident;
+  #state: Resident;
   readonly #cache: Cache;
-  readonly #rows: readonly Row[];
+  #rows: readonly Row[];
+  readonly #states: Readonly<Record<string, Spec>>;
 
   constructor(model: CausalModel, program: Program, rows: number) {
     this.#model = model;
@@ -53,10 +55,30 @@ export class SideBySide implements AsyncDisposable {
     const specs = Object.entries(model.carried);
     const isAppended = ([, spec]: [string, Spec]) => isCache(spec) && !staysOnDevice(program.device);
     const states = specs.filter((entry) => !isAppended(entry));
-    const fixed = states.map(([name, spec]) => [name, sized(spec, rows, model.context ?? 0)]);
-    this.#state = new Resident(program, Object.fromEntries(fixed));
+    this.#states = Object.fromEntries(states);
+    this.#state = new Resident(program, this.#sized(rows));
     this.#cache = new Cache(program.engine, Object.fromEntries(specs.filter(isAppended)), rows);
     this.#rows = Array.from({ length: rows }, () => ({ text: [], past: 0, request: undefined, open: true }));
+  }
+
+  /** What is replaced by each step, with all sizes. */
+  #sized(rows: number): Record<string, Spec> {
+    const specs = Object.entries(this.#states);
+    return Object.fromEntries(specs.map(([name, spec]) => [name, sized(spec, rows, this.#model.context ?? 0)]));
+  }
+
+  /** Text i goes on from where text rows[i] stands; there are as many texts as these, all of which are open. */
+  async take(rows: Int32Array): Promise<void> {
+    if (rows.length === this.#rows.length && rows.every((row, i) => row === i)) return;
+    this.#rows = Array.from(rows, (from) => {
+      const { text = [], past = 0 } = this.#rows[from] ?? {};
+      return { text: [...text], past, request: undefined, open: true };
+    });
+    this.#cache.take(rows);
+    await this.#state.download();
+    const values = takenRows(this.#states, this.#state.values(), rows);
+    await this.#state.release();
+    this.#state = new Resident(this.#program, this.#sized(rows.length), values);
   }
 
   /** Text number `i`, which is answered when all that are open have asked. */

@@ -55,7 +55,8 @@ function taken(tensor: HostTensor, axis: number, rows: Int32Array): HostTensor {
   return { data: out, shape: shape.map((dim, i) => (i === axis ? rows.length : dim)), dtype };
 }
 
-const takenRows = (specs: Specs, values: Feeds, rows: Int32Array): Feeds =>
+/** Of each value the slices `rows` of the axis that its spec calls "B". */
+export const takenRows = (specs: Specs, values: Feeds, rows: Int32Array): Feeds =>
   Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, taken(value, specs[name]?.shape.indexOf("B") ?? 0, rows)]),
   );

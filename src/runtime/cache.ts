@@ -33,7 +33,7 @@ export const isCache = ({ shape }: Spec): boolean => shape.includes("S");
 
 export class Cache {
   readonly #engine: Engine;
-  readonly #rows: number;
+  #rows: number;
   readonly #entries = new Map<string, Entry>();
   #places = 1;
 
@@ -72,6 +72,17 @@ export class Cache {
           count: counts[row] ?? 0,
         });
     }
+  }
+
+  /** Row i becomes what row rows[i] was; there are as many rows as these. */
+  take(rows: Int32Array): void {
+    for (const entry of this.#entries.values()) {
+      const size = entry.before * this.#places * entry.after;
+      const data = new Float32Array(rows.length * size);
+      for (const [i, row] of rows.entries()) data.set(entry.data.subarray(row * size, (row + 1) * size), i * size);
+      entry.data = data;
+    }
+    this.#rows = rows.length;
   }
 
   #reserve(places: number): void {

@@ -8,17 +8,19 @@ import type { Json } from "../checkpoint/index.ts";
 import { type Dataset, requireVariety, splitText, type WindowOptions, windows } from "../data/index.ts";
 import { CheckpointError, ConfigError, DataError, spelled } from "../errors.ts";
 import {
+  type Chosen,
+  type Ending,
   type Generated,
   type GenerateOptions,
   generateSettings,
   generationFlags,
   IdGenerator,
+  isSearched,
   prediction,
   type Settings,
   type SideBySide,
+  sourcesOf,
   spell,
-  type Text,
-  writing,
 } from "../generate/index.ts";
 import type { CausalModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
@@ -307,7 +309,8 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
     const job = this.#job(prompt, generateSettings(options));
     const batch = await this.#open(1);
     try {
-      return yield* this.#continue(job, batch.text(0));
+      const [text] = await this.#continuations([job], batch);
+      return yield* text as AsyncGenerator<string, Continuation>;
     } finally {
       await batch.release();
     }
@@ -329,17 +332,23 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
     return this.tokenizer.encode(prompt, { specialTokens: true });
   }
 
-  async *#continue({ prompt, ids, settings }: Job, { read, close }: Text): AsyncGenerator<string, Continuation> {
+  /** Of each job its text, piece by piece; `batch` has a row for each. */
+  async #continuations(jobs: readonly Job[], batch: SideBySide): Promise<AsyncGenerator<string, Continuation>[]> {
+    const [prompts, settings] = [jobs.map(({ ids }) => ids), jobs.map(({ settings }) => settings)];
+    const sources = await sourcesOf(batch, prompts, settings);
+    return jobs.map((job, i) => this.#continue(job, sources[i] as AsyncGenerator<Chosen, Ending>));
+  }
+
+  async *#continue(
+    { prompt, ids, settings }: Job,
+    source: AsyncGenerator<Chosen, Ending>,
+  ): AsyncGenerator<string, Continuation> {
+    const { stop = [], seed } = settings;
     try {
-      const generated = yield* spell(
-        writing(read, ids, settings),
-        this.tokenizer,
-        [settings.stop ?? []].flat(),
-        Array.from(ids),
-      );
-      return { prompt, ...generated, seed: settings.seed };
+      const generated = yield* spell(source, this.tokenizer, [stop].flat(), Array.from(ids));
+      return { prompt, ...generated, seed };
     } finally {
-      close();
+      await source.return("stop");
     }
   }
 
@@ -348,6 +357,7 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
     requireWatch(options);
     const { onProgress: _, ...given } = options;
     const { samples, batch, ...chosen } = checked(prediction, given, "option");
+    isSearched(chosen, samples);
     const seeds = seedsFrom(chosen.seed, samples);
     for await (const jobs of grouped(this.#jobs(inputs, seeds, chosen), batch)) {
       yield* await this.#together(jobs);
@@ -364,7 +374,7 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
   async #together(jobs: readonly Job[]): Promise<Continuation[]> {
     const batch = await this.#open(jobs.length);
     try {
-      const ended = await Promise.allSettled(jobs.map((job, i) => finished(this.#continue(job, batch.text(i)))));
+      const ended = await Promise.allSettled((await this.#continuations(jobs, batch)).map(finished));
       const failed = ended.find((result) => result.status === "rejected");
       if (failed) throw failed.reason;
       return ended.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));

@@ -171,6 +171,10 @@ const OPTIONS: Readonly<Record<keyof GenerateOptions, unknown>> = {
   stop: "a",
   seed: 1,
   vocabulary: 4,
+  beams: 2,
+  lengthPenalty: 1,
+  earlyStopping: true,
+  logprobs: 1,
   signal: new AbortController().signal,
 };
 
