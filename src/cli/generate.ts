@@ -1,7 +1,7 @@
 /** `descent generate`: text from a trained model, as it is generated. */
 import { folder } from "../checkpoint/node-run.ts";
 import { ConfigError } from "../errors.ts";
-import { generationFlags } from "../generate/index.ts";
+import { generationFlags, isSearched } from "../generate/index.ts";
 import { checked } from "../schema.ts";
 import { type Continuation, seedsFrom, TextGenerator } from "../tasks/language.ts";
 import { open } from "../tasks/open.ts";
@@ -21,6 +21,7 @@ export async function generate(run: string, flags: GenerateFlags, io: IO, stop: 
   const { prompt: given, json } = flags;
   const chosen = flagsOf(generationFlags, flags);
   const { samples, ...options } = checked(generationFlags, chosen, "option");
+  isSearched(options, samples);
   const seeds = seedsFrom(options.seed, samples);
   if (given === "") throw new ConfigError("--prompt: expected some text to start from, got none; leave it out for any");
   await using generator = await open(folder(run), await place(flags, io));

@@ -14,8 +14,8 @@ import {
   type Weights,
 } from "../runtime/index.ts";
 import { input, inputsOf } from "../tensor/index.ts";
-import { type GenerateOptions, generateSettings } from "./settings.ts";
 import { sourcesOf } from "./search.ts";
+import { type GenerateOptions, generateSettings } from "./settings.ts";
 import { SideBySide, staysOnDevice } from "./side-by-side.ts";
 import type { Chosen, Ending } from "./writing.ts";
 

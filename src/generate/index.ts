@@ -25,7 +25,7 @@ export { SequenceWriter, type Written } from "./encoder-decoder.ts";
 export { IdGenerator } from "./generator.ts";
 export type { LogitsContext, LogitsProcessor } from "./processors.ts";
 export * as processors from "./processors.ts";
-export { type TokenLogprob, sampler } from "./sample.ts";
+export { sampler, type TokenLogprob } from "./sample.ts";
 export { sourcesOf } from "./search.ts";
 export {
   type GenerateOptions,

@@ -93,18 +93,30 @@ export function judge(chosen: Sampling, count: number) {
   };
 }
 
-/**
- * Chooses ids: a pure function of logits [V], options and what there is before. The number that is drawn depends on seed
- * and position alone; it falls on ids in the order of falling probability.
- */
-export function sampler(chosen: Sampling): (logits: ArrayLike<number>, context: LogitsContext) => number {
-  const list = processorsOf(chosen);
+/** A number of 0..1 for the next id. */
+type Uniform = (context: LogitsContext) => number;
+
+function seeded(seed: number): Uniform {
   const draw = new Float64Array(1);
+  return ({ promptLength, step }) => {
+    stream(seed, promptLength + step, "sample").fillUniform(draw);
+    return draw[0] as number;
+  };
+}
+
+/**
+ * Chooses ids: a pure function of logits [V], options and what there is before. The number of 0..1 that is drawn depends on
+ * seed and position alone, unless `uniform` is another source; it falls on ids in the order of falling probability.
+ */
+export function sampler(
+  chosen: Sampling,
+  uniform: Uniform = seeded(chosen.seed),
+): (logits: ArrayLike<number>, context: LogitsContext) => number {
+  const list = processorsOf(chosen);
   return (given, context) => {
     const logits = processed(list, copied(given), context);
     const { weights, total } = weigh(logits);
     if (total === 0) throw new ConfigError(nothingLeft(context));
-    stream(chosen.seed, context.promptLength + context.step, "sample").fillUniform(draw);
-    return reaching(logits, weights, (draw[0] as number) * total);
+    return reaching(logits, weights, uniform(context) * total);
   };
 }

@@ -34,23 +34,22 @@ async function searchTexts(
     isFirst = false;
     return readAll(batch, fresh, vocabulary);
   };
-  return beamSearch(advance, new Int32Array(prompts.length), {
+  const found = await beamSearch(advance, new Int32Array(prompts.length), {
     ...{ beam: beams, end, earlyStopping, signal, prompts },
     longest: prompts.map(() => tokens),
     normalize: lengthPower(lengthPenalty),
     processors: penaltiesOf(settings),
   });
+  if (tokens === 0 || found.every(({ length }) => length > 0)) return found;
+  throw new ConfigError("beams: every id is forbidden before a text ends; expected one that is not, allow some");
 }
 
 /** The ids of a text that was found, one by one, and at last why there are no more. */
-async function* told(found: Hypothesis | undefined, { logprobs }: Settings): AsyncGenerator<Chosen, Ending> {
+async function* told(found: Hypothesis | undefined, { logprobs, signal }: Settings): AsyncGenerator<Chosen, Ending> {
   for (const [i, id] of (found?.ids ?? []).entries())
     yield { id, ...(logprobs !== undefined && { logprob: found?.logProbabilities[i] ?? Number.NaN, top: [] }) };
+  if (!found && signal?.aborted) return "aborted";
   return found?.ended ? "end" : "length";
-}
-
-async function* nothing(): AsyncGenerator<Chosen, Ending> {
-  return "aborted";
 }
 
 /** The same, until the text needs no more ids of this row. */
@@ -78,7 +77,7 @@ export async function sourcesOf(
     const found = await searchTexts(batch, prompts, shared);
     return found.map(([best]) => told(best, shared));
   } catch (cause) {
-    if (shared.signal?.aborted) return prompts.map(() => nothing());
+    if (shared.signal?.aborted) return prompts.map(() => told(undefined, shared));
     throw cause;
   }
 }

@@ -148,8 +148,11 @@ export interface GenerateOptions extends SampleOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Settings that say what an id is drawn from. */
+type Draw = "topK" | "topP" | "minP" | "typicalP";
+
 /** Whether the likeliest text is searched for. Throws ConfigError where settings of a draw are given as well. */
-export function isSearched(settings: Settings, samples = 1): boolean {
+export function isSearched(settings: Pick<Settings, "beams" | Draw>, samples = 1): boolean {
   const { beams = 1, topK, topP, minP, typicalP } = settings;
   if (beams === 1) return false;
   const draws = Object.entries({ topK, topP, minP, typicalP, samples: samples === 1 ? undefined : samples });

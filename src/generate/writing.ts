@@ -1,6 +1,6 @@
 /** The loop that generates: read, choose, and again, until there is a reason to end. */
 import { ConfigError } from "../errors.ts";
-import { judge, type TokenLogprob, sampler } from "./sample.ts";
+import { judge, sampler, type TokenLogprob } from "./sample.ts";
 import type { Settings } from "./settings.ts";
 
 /**
@@ -19,12 +19,19 @@ export interface Chosen {
   readonly top?: readonly TokenLogprob[];
 }
 
-/** The ids after `prompt`, one by one, without the one that ends the text. Throws ConfigError on an empty prompt. */
-export async function* writing(read: Read, prompt: Int32Array, settings: Settings): AsyncGenerator<Chosen, Ending> {
+/**
+ * The ids after `prompt`, one by one, as `choose` chooses them, without the one that ends the text. Throws ConfigError on an
+ * empty prompt.
+ */
+export async function* writing(
+  read: Read,
+  prompt: Int32Array,
+  settings: Settings,
+  choose = sampler(settings),
+): AsyncGenerator<Chosen, Ending> {
   const { tokens, vocabulary, signal, end = [] } = settings;
   if (prompt.length === 0)
     throw new ConfigError("prompt: expected at least one token, got none; give some text to continue");
-  const choose = sampler(settings);
   const judged = settings.logprobs === undefined ? () => ({}) : judge(settings, settings.logprobs);
   const ids = Array.from(prompt);
   let fresh = prompt;

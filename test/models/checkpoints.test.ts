@@ -14,7 +14,7 @@ const place = fileURLToPath(new URL("../fixtures/checkpoints", import.meta.url))
 const rows = JSON.parse(readFileSync(join(place, "rows.json"), "utf8")) as Row[];
 
 describe.each(rows)("$name", ({ name, kind }) => {
-  test("logits, gradients and greedy tokens", async () => {
+  test("logits, gradients, and tokens by every way of decoding", async () => {
     const measured = await measure(await openCheckpoint(join(place, name), kind), kind);
     expect(measured.filter(({ value, limit }) => !(value <= limit))).toEqual([]);
   });

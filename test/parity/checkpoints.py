@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 from transformers import (AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForQuestionAnswering,
                           AutoModelForSequenceClassification, AutoModelForTokenClassification, logging)
+from decoding import decodings
 from rows import ROWS
 
 warnings.filterwarnings("ignore")
@@ -285,6 +286,9 @@ def make(row, kind: str, out: Path, seed: int, plain: bool) -> dict:
     with torch.no_grad():
         expected["logits"] = how.logits(model, expected)
         expected.update(how.more(model, config, draw))
+        if kind == "causal":
+            lines = [json.dumps(one, separators=(",", ":")) for one in decodings(model, expected["prompt.1"])]
+            (folder / "decoding.json").write_text("[\n" + ",\n".join(lines) + "\n]\n")
     loss = how.loss(model, expected)
     loss.backward()
     expected["loss"] = loss.detach()

@@ -13,7 +13,8 @@ import {
   weightsFromFile,
 } from "../../src/checkpoint/index.ts";
 import { folder } from "../../src/checkpoint/node-run.ts";
-import { IdGenerator } from "../../src/generate/index.ts";
+import type { Chosen, GenerateOptions } from "../../src/generate/index.ts";
+import { generateSettings, IdGenerator, sampler, writing } from "../../src/generate/index.ts";
 import { gradient } from "../../src/graph/index.ts";
 import { type Architecture, build, type FileNames, type Heads, loadArchitecture } from "../../src/models/index.ts";
 import { crossEntropy, namedParameters, traceTraining } from "../../src/nn/index.ts";
@@ -206,10 +207,79 @@ async function generated(checkpoint: Checkpoint): Promise<Measured[]> {
   ];
 }
 
+/** What transformers' `generate` gives with some options, after one of the prompts (decoding.py). */
+interface Decoding {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly ids: readonly number[];
+  /** log p of each. */
+  readonly logprobs: readonly number[];
+  /** The number that was drawn for each, where ids are drawn. */
+  readonly uniform?: readonly number[];
+}
+
+const NEW = 24;
+
+/** transformers' name of an option -> ours. */
+const OPTIONS: Readonly<Record<string, keyof GenerateOptions>> = {
+  temperature: "temperature",
+  top_k: "topK",
+  top_p: "topP",
+  min_p: "minP",
+  typical_p: "typicalP",
+  repetition_penalty: "repetitionPenalty",
+  no_repeat_ngram_size: "noRepeatNgram",
+  min_new_tokens: "minNewTokens",
+  eos_token_id: "end",
+  num_beams: "beams",
+  length_penalty: "lengthPenalty",
+  early_stopping: "earlyStopping",
+};
+
+function optionsOf({ options: { do_sample: draws, ...given } }: Decoding): GenerateOptions {
+  const known = Object.entries(given).filter(([key, value]) => !(key === "top_k" && value === 0));
+  return {
+    ...(!draws && { temperature: 0 }),
+    ...{ tokens: NEW, logprobs: 0, end: [] },
+    ...Object.fromEntries(known.map(([key, value]) => [OPTIONS[key] ?? key, value])),
+  };
+}
+
+/** The ids of one decoding, found here. */
+async function decoded(generator: IdGenerator, prompt: Int32Array, one: Decoding): Promise<Chosen[]> {
+  const options = optionsOf(one);
+  const settings = generateSettings(options);
+  const choose = one.uniform && sampler(settings, ({ step }) => one.uniform?.[step] ?? Number.NaN);
+  const side = generator.open();
+  const source = choose ? writing(side.text(0).read, prompt, settings, choose) : generator.choices(prompt, options);
+  const found: Chosen[] = [];
+  for await (const chosen of source) found.push(chosen);
+  await side.release();
+  return found;
+}
+
+/** Beams, draws of given numbers and penalties: how many texts have other ids, and how far log p of their ids is off. */
+async function decodings({ place, model, weights, expected }: Checkpoint): Promise<Measured[]> {
+  const all = JSON.parse(readFileSync(join(place, "decoding.json"), "utf8")) as Decoding[];
+  const prompt = Int32Array.from(numbersOf(expected("prompt.1").data));
+  const generator = await IdGenerator.create(model as Heads["causal"], weights);
+  let [wrong, off] = [0, 0];
+  for (const one of all) {
+    const found = await decoded(generator, prompt, one);
+    const same = found.length === one.ids.length && one.ids.every((id, i) => found[i]?.id === id);
+    if (!same) wrong++;
+    else off = Math.max(off, ...one.logprobs.map((wanted, i) => Math.abs((found[i]?.logprob ?? Number.NaN) - wanted)));
+  }
+  await generator.release();
+  return [
+    { what: "beams and draws, of 12 wrong", value: wrong, limit: LIMITS.greedy },
+    { what: "log p", value: off, limit: LIMITS.logits },
+  ];
+}
+
 export const measurements: {
   readonly [K in Row["kind"]]: readonly ((checkpoint: Checkpoint) => Promise<Measured[]>)[];
 } = {
-  causal: [oneBatch, generated],
+  causal: [oneBatch, generated, decodings],
   classes: [oneBatch],
   tags: [oneBatch],
   masked: [oneBatch],

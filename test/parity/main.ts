@@ -4,7 +4,8 @@
  *   npm run parity -- --python VENV [--seed 1] [--only llama,llama-yarn] [--keep FOLDER] [--texts 1000] [--data FOLDER]
  *
  * Logits within 1e-4, padded on either side too, 64 greedy tokens after three prompts equal, gradients of every parameter
- * within 1e-3 of its largest, and the checkpoint written here gives transformers the same logits. Then tokenizers of the
+ * within 1e-3 of its largest, 12 texts by beams, penalties and draws of given numbers equal, log p of their tokens within
+ * 1e-4, and the checkpoint written here gives transformers the same logits. Then tokenizers of the
  * published kinds, trained on random words, and with --data published vocabularies: the ids of random texts are those of
  * the Python library. Prints tables, and ends with 1 where something is off. What is made, `rows.py` and `fuzzed_text.py` list.
  */
@@ -96,7 +97,17 @@ function aligned(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-const COLUMNS = ["logits", "loss", "gradients", "padded left", "padded right", "greedy, of 192 wrong", "saved"];
+const COLUMNS = [
+  "logits",
+  "loss",
+  "gradients",
+  "padded left",
+  "padded right",
+  "greedy, of 192 wrong",
+  "beams and draws, of 12 wrong",
+  "log p",
+  "saved",
+];
 
 const COUNTS = ["texts", "ids", "decoded", "said"] as const;
 
