@@ -1,7 +1,7 @@
 /**
  * A plain autoencoder beside a VAE of equal size. Nothing tells the autoencoder where its codes shall lie: it reconstructs better, and what
- * it makes of codes that no digit has looks less like digits. Such codes are samples of the prior N(0, 1), samples of a normal
- * distribution that is fitted to the codes of digits, and those half way between two digits. Pictures are judged by a small classifier.
+ * it makes of codes that no digit has, drawn from the prior N(0, 1) or from a normal distribution that is fitted to the codes of digits, looks
+ * less like digits. Codes half way between two digits are measured as well. Pictures are judged by a small classifier.
  *
  * N pictures · L latents · K classes
  */
