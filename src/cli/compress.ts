@@ -6,9 +6,10 @@ import { type FormatSize, otherFormats } from "../compress/node-formats.ts";
 import { type Picture, readPictures } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import { openSource } from "../files/index.ts";
-import { grouped } from "./format.ts";
+import { counted, grouped } from "./format.ts";
 import type { Interruption } from "./interruption.ts";
 import { emit, type IO } from "./io.ts";
+import { requireFile } from "./latent/output.ts";
 import { createNotes } from "./notes.ts";
 
 export interface CompressFlags {
@@ -47,7 +48,7 @@ async function read(files: readonly string[], flags: CompressFlags, signal: Abor
   const chosen = all.slice(skip, n === undefined ? undefined : skip + n);
   if (chosen.length < (n ?? 1))
     throw new DataError(
-      `compress: expected ${n ?? 1} pictures after ${skip}, got ${chosen.length} of ${all.length}; ask for fewer`,
+      `compress: expected ${counted(n ?? 1, "picture")} after ${skip}, got ${chosen.length} of ${all.length}; ask for fewer`,
     );
   return chosen.map((picture) => (flags.binarize ? binarized(picture) : picture));
 }
@@ -84,6 +85,7 @@ export async function compress(
   const { out, json, rows, seed, compare = true } = flags;
   const notes = createNotes(io, flags.quiet === true);
   try {
+    await requireFile("--out", out);
     const pictures = await read(files, flags, signal);
     const watch = { signal, onProgress: (note: string) => notes.show(note) };
     const compressed = await compressPictures(run, pictures, { rows, seed, ...watch });

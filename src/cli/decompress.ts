@@ -1,7 +1,7 @@
 /** `descent decompress`: the pictures of a file, each as it was, in a folder. */
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { makeOutput, readFileBounded, reason, safeJoin } from "../checkpoint/node-files.ts";
+import { makeFolder, makeOutput, readFileBounded, reason, safeJoin } from "../checkpoint/node-files.ts";
 import { decompress as decompressPictures } from "../compress/index.ts";
 import { fileName } from "../compress/names.ts";
 import { encodePng, type Picture } from "../data/index.ts";
@@ -41,7 +41,7 @@ async function writeAll(path: string, pictures: readonly Picture[], signal: Abor
     for (const picture of pictures) {
       signal.throwIfAborted();
       const file = safeJoin(temporary, fileName(picture.name));
-      await mkdir(dirname(file), { recursive: true });
+      await makeFolder(dirname(file));
       await writeFile(file, await encodePng(picture), { flag: "wx" });
     }
     await rmdir(path).catch(() => undefined);

@@ -143,6 +143,19 @@ describe("what is refused leaves nothing behind", () => {
     expect(await refused("decompress", "a.dsc", "-o", "a.dsc")).toMatch(/a part of the path is not a folder/);
   });
 
+  test("a place where nothing can be written, before anything is computed", async () => {
+    mkdirSync("taken.dsc", { recursive: true });
+    const place = await refused("compress", "runs/first", "data", "-o", "taken.dsc");
+    expect(place).toMatch(/^descent: --out taken.dsc: it is a folder; name a file in it$/m);
+    const nowhere = await refused("compress", "runs/first", "data", "-o", "none/a.dsc");
+    expect(nowhere).toMatch(/^descent: --out none\/a.dsc: none: no such file or folder/);
+    await descent(["compress", "runs/first", "data", "-o", "a.dsc"]);
+    if (process.platform === "linux")
+      expect(await refused("decompress", "a.dsc", "-o", "/proc/restored", "--quiet")).toMatch(
+        /^descent: --out \/proc\/restored: .*; nothing was written$/m,
+      );
+  });
+
   test("more pictures than there are, a run that makes no codes, pictures of another size", async () => {
     expect(await refused("compress", "runs/first", "data", "-o", "b.dsc", "--n", "99")).toMatch(
       /expected 99 pictures after 0, got 12 of 12/,
