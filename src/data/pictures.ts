@@ -35,7 +35,7 @@ export interface Pictures {
 export const pictureOptions = {
   size: z
     .string()
-    .regex(/^[1-9]\d{0,4}(x[1-9]\d{0,4})?$/)
+    .refine((given) => /^[1-9]\d{0,4}(x[1-9]\d{0,4})?$/.test(given), "expected 28 or 32x24, width by height")
     .optional()
     .describe("resize pictures to 28 or 32x24, width by height (default: as they are)"),
   fit: z

@@ -11,7 +11,7 @@ import { DataError } from "../errors.ts";
 import { freeBits as counted, normalKL, reparameterise } from "../nn/index.ts";
 import { stream } from "../runtime/index.ts";
 import { real, whole } from "../schema.ts";
-import { options as ofImages, scheduled } from "./reconstruct/options.ts";
+import { options as ofImages, requireRise, scheduled } from "./reconstruct/options.ts";
 import { codes, prediction, TextAutoencoder } from "./reconstruct-text/autoencoder.ts";
 import { countedBaselines, type TextExample } from "./reconstruct-text/baselines.ts";
 import { batchSpecs, type Column, collate, numbersIn, textNats } from "./reconstruct-text/batch.ts";
@@ -119,6 +119,7 @@ export const reconstructText: Task<"latentText", TextExample, typeof options, Co
   },
   best: "loss",
   async learn(source, chosen, watch, base) {
+    requireRise({ ...chosen, capacity: undefined });
     const texts = await readTexts(source, chosen);
     return problem(await Lines.learn(texts, chosen, watch, base), chosen);
   },

@@ -60,7 +60,7 @@ function requireModel(model: LatentModel, known: Learned, conditional: boolean):
   const [C, H, W] = model.image;
   if (C !== known.channels || H !== known.height || W !== known.width)
     throw new ConfigError(
-      `model: expected pictures of ${known.width}x${known.height}x${known.channels}, as the data have, got ${W}x${H}x${C}; leave num_channels, image_height and image_width out`,
+      `model: expected pictures of ${known.width}x${known.height}x${known.channels}, as the data have, got ${W}x${H}x${C}; resize the pictures with size=${W}x${H}, or leave num_channels, image_height and image_width out`,
     );
   const K = conditional ? known.labels.length : 0;
   if (K > 0 && model.classes === 0)

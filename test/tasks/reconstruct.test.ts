@@ -137,6 +137,8 @@ describe("a VAE", () => {
     expect(rows[0]?.[1]?.data).toEqual(rows[2]?.[1]?.data); // 0 everywhere
     expect((await model.traverse(a, { dimensions: [1], steps: 2 })).length).toBe(1);
     await expect(model.traverse(a, { dimensions: [3] })).rejects.toThrow(ConfigError);
+    for (const several of [model.traverse(val), model.interpolate(a, val)])
+      await expect(several).rejects.toThrow("picture: expected one, got 60 beginning with 0; give the file of one");
     await model.release();
   });
 
@@ -280,7 +282,8 @@ test("how often rows of a codebook stood at each place is kept, and samples are 
 
 test("a model that draws no codes has no KL to weigh, and one without labels cannot be told any", async () => {
   const given = { ...options, steps: 2 } as const;
-  await expect(Promise.resolve(train("ae", { ...given, beta: 4 }))).rejects.toThrow("this model draws none");
+  for (const odd of [{ beta: 4 }, { samples: 5 }])
+    await expect(Promise.resolve(train("ae", { ...given, ...odd }))).rejects.toThrow("this model draws none");
   await expect(Promise.resolve(train("vqvae", { ...given, conditional: true }))).rejects.toThrow(
     "option: conditional: this model takes no labels; leave it out, or choose vae",
   );
@@ -331,13 +334,23 @@ describe("what cannot be is refused in one line", () => {
       ConfigError,
       "option: samples: the total correlation is estimated from one of each; leave it out",
     ],
+    [
+      { annealSteps: 10 },
+      ConfigError,
+      "option: annealSteps: nothing rises within them, as anneal is none; leave it out",
+    ],
+    [{ size: "0" }, ConfigError, 'option: size: expected 28 or 32x24, width by height, got "0"'],
     [{ config: { deviation: 1 } }, ConfigError, "config: deviation: only a gaussian likelihood has one"],
     [
       { config: { num_labels: 3 } },
       ConfigError,
       "model: expected 0 classes, got 3; leave num_labels out, and say conditional=true",
     ],
-    [{ config: { image_height: 9 } }, ConfigError, "model: expected pictures of 14x14x1, as the data have, got 14x9x1"],
+    [
+      { config: { image_height: 9 } },
+      ConfigError,
+      "model: expected pictures of 14x14x1, as the data have, got 14x9x1; resize the pictures with size=14x9",
+    ],
     [
       { data: unlabelled, val: undefined, conditional: true },
       DataError,

@@ -345,10 +345,14 @@ export class Imager implements LatentPredictor<Pictured, Picture> {
     return ids.map((_, i) => rowOf(codes, i));
   }
 
-  /** The first picture of what is given, its code, and its class, which is `other` where it has no label. */
+  /** The code of the one picture that is given, and its class, which is `other` where it has no label. Throws DataError for several. */
   async #codeOf(given: Pictured, other: string | undefined, watch: Watch) {
-    const [picture] = await this.pictures(given, watch);
+    const [picture, ...more] = await this.pictures(given, watch);
     if (!picture) throw new DataError("picture: expected one, got none; give a file of a picture");
+    if (more.length > 0)
+      throw new DataError(
+        `picture: expected one, got ${more.length + 1} beginning with ${picture.name}; give the file of one of them`,
+      );
     const { mean } = await this.#encode(this.#feeds([picture], other), [0]);
     return { code: finite(rowOf(mean, 0), "gives codes").slice(), label: this.#labelOf(picture, other) };
   }

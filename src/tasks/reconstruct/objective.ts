@@ -39,11 +39,12 @@ const isDrawn = (posterior: Posterior): posterior is Drawn => posterior.logVaria
 const reconstructionOf = (model: LatentModel, { images, labels }: Given, { mean }: Posterior): Tensor =>
   model.likelihood.logProbability(model.decode(mean, labels), images).neg();
 
-/** Throws ConfigError where options weigh a KL that there is none of. */
-function requireNoWeights({ objective, beta, anneal, capacity, freeBits: free }: Options): void {
-  if (objective === "elbo" && beta === 1 && anneal === "none" && capacity === undefined && free === 0) return;
+/** Throws ConfigError where options are about the samples or the KL of a code, and it has neither. */
+function requireNoWeights({ objective, samples, beta, anneal, capacity, freeBits: free }: Options): void {
+  const plain = objective === "elbo" && samples === undefined && capacity === undefined;
+  if (plain && beta === 1 && anneal === "none" && free === 0) return;
   throw new ConfigError(
-    "task reconstruct: objective, beta, anneal, capacity and freeBits weigh the KL of a code that is drawn, and this model draws none; leave them out or choose vae",
+    "task reconstruct: objective, samples, beta, anneal, capacity and freeBits are about a code that is drawn, and this model draws none; leave them out or choose vae",
   );
 }
 

@@ -36,11 +36,20 @@ export const options = z.strictObject({
 });
 export type Options = z.output<typeof options>;
 
+const refuse = (what: string, why: string): never => {
+  throw new ConfigError(`option: ${what}: ${why}; leave it out`);
+};
+
+/** Throws ConfigError where steps of a rise are given and nothing rises. */
+export function requireRise({ anneal, annealSteps, capacity }: Omit<Rising, "beta">): void {
+  if (annealSteps !== undefined && anneal === "none" && capacity === undefined)
+    refuse("annealSteps", "nothing rises within them, as anneal is none");
+}
+
 /** Throws ConfigError for options that do not go together. */
-export function requireTogether({ objective, beta, anneal, capacity, freeBits, samples }: Options): void {
-  const refuse = (what: string, why: string): never => {
-    throw new ConfigError(`option: ${what}: ${why}; leave it out`);
-  };
+export function requireTogether(chosen: Options): void {
+  const { objective, beta, anneal, capacity, freeBits, samples } = chosen;
+  requireRise(chosen);
   if (capacity !== undefined && freeBits > 0) refuse("freeBits", "capacity already says what the KL may be");
   if (objective === "elbo") return;
   if (capacity !== undefined) refuse("capacity", `it is of the KL, which ${objective} does not weigh`);
