@@ -186,9 +186,15 @@ export const reconcile = (
   names: FileNames,
 ): Reconciled => reconcileBy(takeValues, tensors, parameters, names);
 
-/** The tensors of a file by the names of today. */
-const today = (tensors: Tensors, { renamed }: FileNames): Tensors =>
-  renamed ? new Map([...tensors].map(([name, tensor]) => [renamed(name), tensor])) : tensors;
+/** The tensors of a file by the names of today, those too that others stand for. */
+function today(tensors: Tensors, { renamed, instead = {} }: FileNames): Tensors {
+  const found = renamed ? new Map([...tensors].map(([name, tensor]) => [renamed(name), tensor])) : tensors;
+  const standing = Object.entries(instead).flatMap(([name, other]) => {
+    const tensor = found.has(name) ? undefined : found.get(other);
+    return tensor ? [[name, tensor] as const] : [];
+  });
+  return standing.length > 0 ? new Map([...found, ...standing]) : found;
+}
 
 function reconcileBy<W extends Weight>(
   take: Take<W>,

@@ -29,6 +29,8 @@ export interface FileNames {
   readonly place?: (path: string, shape: Shape) => string | PartOf | MadeOf;
   /** What a name in a file is called today, where older files have another. */
   readonly renamed?: (name: string) => string;
+  /** Names of tensors that some files leave out -> that of the one which then stands for them. */
+  readonly instead?: Readonly<Record<string, string>>;
   /** Names in files that hold no parameter. */
   readonly ignore?: RegExp;
 }

@@ -21,6 +21,7 @@ const registry = new Map<string, () => Promise<Architecture>>([
   ["bert", async () => (await import("./bert.ts")).bert],
   ["roberta", async () => (await import("./roberta.ts")).roberta],
   ["distilbert", async () => (await import("./distilbert.ts")).distilbert],
+  ["t5", async () => (await import("./t5.ts")).t5],
   ["ae", async () => (await import("./ae.ts")).ae],
   ["vae", async () => (await import("./vae.ts")).vae],
   ["vqvae", async () => (await import("./vqvae.ts")).vqvae],

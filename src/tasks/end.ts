@@ -46,3 +46,23 @@ export function endIds(files: Description, tokenizer: Tokenizer): readonly numbe
   if (tokenizer.kind !== "huggingface") return [];
   return SPELLINGS.map((token) => tokenizer.idOf(token)).filter((id) => id !== undefined);
 }
+
+/** `decoder_start_token_id` of generation_config.json, else of config.json. Throws CheckpointError where there is none. */
+export function startId(files: Description): number {
+  const [name = "config.json", id] = said(files, "decoder_start_token_id") ?? [];
+  if (isId(id)) return id;
+  throw new CheckpointError(
+    `${name}: decoder_start_token_id: expected the id that a target begins after, got ${id === undefined ? "none" : shown(id)}; add it`,
+  );
+}
+
+/** Ids that `bad_words_ids` forbids by themselves. */
+export function singleBadWords(files: Description): readonly number[] {
+  const [, words] = said(files, "bad_words_ids") ?? [];
+  return Array.isArray(words)
+    ? words
+        .filter((word) => Array.isArray(word) && word.length === 1)
+        .flat()
+        .filter(isId)
+    : [];
+}

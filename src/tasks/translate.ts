@@ -47,14 +47,14 @@ type Column = keyof typeof batch;
 const NONE = -1;
 
 /** Sources, what a decoder reads of the targets, and what it shall say after each. */
-function collate(pairs: readonly TranslationExample[], { boundary }: Languages): Record<Column, HostTensor> {
+function collate(pairs: readonly TranslationExample[], { marks }: Languages): Record<Column, HostTensor> {
   const { ids: source, lengths: sourceLengths } = padded(pairs.map((pair) => pair.source));
   const B = pairs.length;
   const T = bucket(Math.max(...pairs.map(({ target }) => target.length)) + 1);
   const [target, labels] = [new Int32Array(B * T), new Int32Array(B * T).fill(NONE)];
   for (const [b, { target: ids }] of pairs.entries()) {
-    target.set([boundary, ...ids], b * T);
-    labels.set([...ids, boundary], b * T);
+    target.set([marks.start, ...ids], b * T);
+    labels.set([...ids, marks.end[0]], b * T);
   }
   const ofTarget = (data: Int32Array): HostTensor => ({ data, shape: [B, T], dtype: "i32" });
   return { source, sourceLengths, target: ofTarget(target), labels: ofTarget(labels) };
@@ -80,10 +80,10 @@ const dataset = (examples: readonly TranslationExample[]): Dataset<TranslationEx
   listed(examples, textDigest(JSON.stringify(examples.map(({ text, reference }) => [text, reference]))), orderOf);
 
 /** Every pair, cut where it is longer than the longest. */
-function cut(examples: readonly TranslationExample[], length: number): TranslationExample[] {
+function cut(examples: readonly TranslationExample[], languages: Languages, length: number): TranslationExample[] {
   return examples.map((example) => ({
     ...example,
-    source: example.source.slice(0, length),
+    source: languages.cut(example.source),
     target: example.target.slice(0, length),
   }));
 }
@@ -103,17 +103,17 @@ function problem(
   languages: Languages,
   { length, smoothing, holdout }: Options,
 ): Problem<"encoderDecoder", TranslationExample, Column> {
-  const { boundary, caseless } = languages;
+  const { last, caseless } = languages;
   const read = async (source: Source) => examplesOf(await readParallel(source), languages);
-  const examples = async (source: Source) => dataset(cut(await read(source), length));
+  const examples = async (source: Source) => dataset(cut(await read(source), languages, length));
   return {
-    config: { vocab_size: languages.source.vocabSize, target_vocab_size: boundary + 1, bidirectional: true },
+    config: { ...languages.sizes, bidirectional: true },
     files: languages.files,
     accept({ sourceVocabulary, vocabulary }) {
       requireVocabulary(sourceVocabulary, languages.source);
-      if (vocabulary <= boundary)
+      if (vocabulary <= last)
         throw new ConfigError(
-          `target_vocab_size: expected at least ${boundary + 1}, the tokenizer's and the end, got ${vocabulary}; leave it out`,
+          `target_vocab_size: expected at least ${last + 1}, the tokenizer's and the end, got ${vocabulary}; leave it out`,
         );
     },
     async split(train, validation, seed) {

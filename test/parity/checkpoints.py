@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 from transformers import (AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForQuestionAnswering,
-                          AutoModelForSequenceClassification, AutoModelForTokenClassification, logging)
+                          AutoModelForSeq2SeqLM, AutoModelForSequenceClassification, AutoModelForTokenClassification, logging)
 from decoding import decodings
 from rows import ROWS
 
@@ -84,7 +84,7 @@ class Causal(Kind):
         return loss + model.config.router_aux_loss_coef * found.aux_loss if balanced else loss
 
     @staticmethod
-    def more(model, config, draw):
+    def more(model, config, draw, expected):
         """Prompts of 1, 5 and 17 tokens: the logits after each, padded on both sides; 64 greedy tokens after each."""
         prompts = [ids_for(config, draw, n) for n in (1, 5, 17)]
         found = {}
@@ -133,7 +133,7 @@ class Classes(Kind):
         return F.cross_entropy(cls.logits(model, expected), expected["targets"].long())
 
     @staticmethod
-    def more(model, config, draw):
+    def more(model, config, draw, expected):
         return {}
 
 
@@ -213,7 +213,50 @@ class Sentence(Classes):
         return (cls.logits(model, expected) * expected["targets"]).mean()
 
 
-KINDS = {"causal": Causal, "classes": Classes, "tags": Tags, "masked": Masked, "spans": Spans, "sentence": Sentence}
+class EncoderDecoder(Kind):
+    """Sources of 29, 1 and 7 tokens, filled up at the right, and what is written of each alone: 64 tokens greedily, and the best of
+    four beams, which may end. A model whose head is one of its own gets one."""
+    make = AutoModelForSeq2SeqLM
+    penalty, most = 0.7, 24
+
+    @staticmethod
+    def inputs(config, draw):
+        found, size = ragged(config, draw), getattr(config, "decoder_vocab_size", config.vocab_size)
+        ids = lambda: torch.tensor([[draw.randrange(size) for _ in range(11)] for _ in range(B)])
+        return {"source": found["ids"], "sourceLengths": found["lengths"], "target": ids(), "targets": ids()}
+
+    @staticmethod
+    def logits(model, expected):
+        seen = torch.arange(T)[None] < expected["sourceLengths"][:, None]
+        return model(input_ids=expected["source"].long(), attention_mask=seen.long(),
+                     decoder_input_ids=expected["target"].long()).logits
+
+    @classmethod
+    def loss(cls, model, expected):
+        return F.cross_entropy(cls.logits(model, expected).flatten(0, 1), expected["targets"].long().flatten())
+
+    @classmethod
+    def more(cls, model, config, draw, expected):
+        model.generation_config = type(model.generation_config)()
+        start = {"decoder_start_token_id": config.decoder_start_token_id, "pad_token_id": config.pad_token_id, "do_sample": False}
+        found, alone = {"start": torch.tensor([config.decoder_start_token_id]), "end": torch.tensor([config.eos_token_id]),
+                        "penalty": torch.tensor([cls.penalty])}, []
+        for i, length in enumerate(expected["sourceLengths"].tolist()):
+            source = expected["source"][i : i + 1, :length].long()
+            alone.append(model(input_ids=source, decoder_input_ids=expected["target"][i : i + 1].long()).logits)
+            found[f"greedy.{i}"] = model.generate(source, max_new_tokens=NEW, eos_token_id=None, **start)[0]
+            found[f"beam.{i}"] = model.generate(source, max_new_tokens=cls.most, eos_token_id=config.eos_token_id, num_beams=4,
+                                                length_penalty=cls.penalty, **start)[0]
+        return {**found, "alone": torch.cat(alone)}
+
+
+KINDS = {"encoderDecoder": EncoderDecoder, "causal": Causal, "classes": Classes, "tags": Tags, "masked": Masked, "spans": Spans, "sentence": Sentence}
+
+
+def untie(model):
+    """T5 with a head of its own is made with that of the embedding, and keeps it only where the two differ."""
+    if getattr(model.config, "scale_decoder_outputs", True) is False:
+        model.lm_head.weight = torch.nn.Parameter(0.3 * torch.randn_like(model.lm_head.weight))
 
 
 def move(model):
@@ -236,6 +279,8 @@ def former(config: dict) -> dict:
         config["rope_theta"] = rope["full_attention"].pop("rope_theta")
         config["rope_local_base_freq"] = rope["sliding_attention"].pop("rope_theta")
         config["rope_scaling"] = None if rope["full_attention"].get("rope_type") == "default" else rope["full_attention"]
+    if config.pop("scale_decoder_outputs", True) is False:  # T5
+        config["tie_word_embeddings"] = False
     if "dtype" in config:
         config["torch_dtype"] = config.pop("dtype")
     return config
@@ -277,6 +322,7 @@ def make(row, kind: str, out: Path, seed: int, plain: bool) -> dict:
         config.pad_token_id = 0
     options = how.options(config)
     model = how.make.from_config(config, **options).eval()
+    untie(model)
     move(model)
     form = save(model, folder, draw, plain)
     model = how.make.from_pretrained(folder, **EXACTLY, **options).eval()
@@ -285,7 +331,7 @@ def make(row, kind: str, out: Path, seed: int, plain: bool) -> dict:
     expected = how.inputs(config, draw)
     with torch.no_grad():
         expected["logits"] = how.logits(model, expected)
-        expected.update(how.more(model, config, draw))
+        expected.update(how.more(model, config, draw, expected))
         if kind == "causal":
             lines = [json.dumps(one, separators=(",", ":")) for one in decodings(model, expected["prompt.1"])]
             (folder / "decoding.json").write_text("[\n" + ",\n".join(lines) + "\n]\n")

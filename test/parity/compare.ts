@@ -13,8 +13,8 @@ import {
   weightsFromFile,
 } from "../../src/checkpoint/index.ts";
 import { folder } from "../../src/checkpoint/node-run.ts";
-import type { Chosen, GenerateOptions } from "../../src/generate/index.ts";
-import { generateSettings, IdGenerator, sampler, writing } from "../../src/generate/index.ts";
+import type { BeamSettings, Chosen, GenerateOptions } from "../../src/generate/index.ts";
+import { generateSettings, IdGenerator, SequenceWriter, sampler, writing } from "../../src/generate/index.ts";
 import { gradient } from "../../src/graph/index.ts";
 import { type Architecture, build, type FileNames, type Heads, loadArchitecture } from "../../src/models/index.ts";
 import { crossEntropy, namedParameters, traceTraining } from "../../src/nn/index.ts";
@@ -25,7 +25,7 @@ import { host, numbersOf } from "../support/numbers.ts";
 /** One row of rows.json. */
 export interface Row {
   readonly name: string;
-  readonly kind: "causal" | "classes" | "tags" | "masked" | "spans" | "sentence";
+  readonly kind: "causal" | "classes" | "tags" | "masked" | "spans" | "sentence" | "encoderDecoder";
   readonly modelType: string;
   readonly parameters: number;
   /** How the file holds numbers and configuration. */
@@ -131,6 +131,7 @@ const ofTokens = ({ logits }: Named, targets: Tensor, inputs: Named): Compared =
 /** What of a head's outputs is compared, and the loss whose gradients are. */
 const comparisons: Readonly<Record<Row["kind"], (given: Named, targets: Tensor, inputs: Named) => Compared>> = {
   causal: ofClasses,
+  encoderDecoder: ofClasses,
   classes: ofClasses,
   tags: ofTokens,
   masked: ofTokens,
@@ -276,10 +277,55 @@ async function decodings({ place, model, weights, expected }: Checkpoint): Promi
   ];
 }
 
+/** How many of the expected ids are not those that were written. */
+function wrongIds(ids: readonly number[], { data }: HostTensor): number {
+  const wanted = numbersOf(data);
+  const first = wanted.findIndex((id, at) => ids[at] !== id);
+  return first < 0 ? Math.abs(ids.length - wanted.length) : wanted.length - first;
+}
+
+/** Sources of different lengths side by side: what is said of each alone, and what is written, greedily and by beam search. */
+async function written(checkpoint: Checkpoint): Promise<Measured[]> {
+  const { model, parameters, values, weights, expected } = checkpoint;
+  const feeds: Feeds = Object.fromEntries(Object.keys(model.inputs).map((name) => [name, expected(name)]));
+  const inputs = inputsOf(model.inputs);
+  const { logits } = (model.forward as (inputs: Named) => Named)(inputs);
+  const program = await compile({ ...inputs, ...parameters }, { logits: logits as Tensor });
+  const together = await program.run({ ...feeds, ...values });
+  await program.release();
+  const lengths = numbersOf(expected("sourceLengths").data);
+  const [padded, S] = [expected("source"), expected("source").shape[1] ?? 0];
+  const sources = lengths.map((length, i) => Int32Array.from(numbersOf(padded.data).slice(i * S, i * S + length)));
+  const [start = 0, end = 0, penalty = 0] = ["start", "end", "penalty"].flatMap((name) =>
+    numbersOf(expected(name).data),
+  );
+  const writer = await SequenceWriter.create(model as Heads["encoderDecoder"], weights);
+  const wrong = async (what: string, longest: number, settings: Pick<BeamSettings, "beam" | "end">) => {
+    const normalize = (length: number) => length ** penalty;
+    const texts = await writer.write(sources, start, { ...settings, longest: sources.map(() => longest), normalize });
+    const counts = texts.map(([best], i) => {
+      const ids = [start, ...(best?.ids ?? []), ...(best?.ended ? [end] : [])];
+      return wrongIds(ids, expected(`${what}.${i}`));
+    });
+    return counts.reduce((a, b) => a + b, 0);
+  };
+  const [greedy, beams] = [
+    await wrong("greedy", 64, { beam: 1, end: [] }),
+    await wrong("beam", 24, { beam: 4, end: [end] }),
+  ];
+  await writer.release();
+  return [
+    { what: "padded right", value: apart(together.logits, expected("alone")), limit: LIMITS.logits },
+    { what: "greedy, of 192 wrong", value: greedy, limit: LIMITS.greedy },
+    { what: "beam, of 72 wrong", value: beams, limit: LIMITS.greedy },
+  ];
+}
+
 export const measurements: {
   readonly [K in Row["kind"]]: readonly ((checkpoint: Checkpoint) => Promise<Measured[]>)[];
 } = {
   causal: [oneBatch, generated, decodings],
+  encoderDecoder: [oneBatch, written],
   classes: [oneBatch],
   tags: [oneBatch],
   masked: [oneBatch],
@@ -295,7 +341,7 @@ export async function measure(checkpoint: Checkpoint, kind: Row["kind"]): Promis
 }
 
 /** Keys that are the tokenizer's, not the model's. */
-const IDS = ["bos_token_id", "eos_token_id", "pad_token_id"];
+const IDS = ["bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"];
 
 /** Writes it as a run is written, to <place>/saved. */
 export async function saveBack({ place, architecture, published, config, values }: Checkpoint): Promise<void> {

@@ -106,6 +106,7 @@ const COLUMNS = [
   "greedy, of 192 wrong",
   "beams and draws, of 12 wrong",
   "log p",
+  "beam, of 72 wrong",
   "saved",
 ];
 

@@ -200,6 +200,20 @@ def distilbert(draw: Random) -> hf.DistilBertConfig:
     )
 
 
+def t5(draw: Random, tied: bool) -> hf.T5Config:
+    """Distances beyond the last bucket are in every source. The cache of transformers 5.24 has no place for more blocks in the
+    decoder than in the encoder."""
+    layers = draw.choice([1, 2, 3])
+    return hf.T5Config(
+        vocab_size=draw.randint(23, 97), d_model=draw.choice([6, 10, 15]), d_kv=draw.choice([3, 4]), d_ff=draw.randint(9, 45),
+        num_layers=layers, num_decoder_layers=draw.randint(1, layers), num_heads=draw.choice([1, 2, 3]),
+        relative_attention_num_buckets=draw.choice([6, 8, 12]), relative_attention_max_distance=draw.choice([9, 16, 128]),
+        layer_norm_epsilon=draw.choice([1e-6, 1e-5]), dropout_rate=0.0, initializer_factor=draw.choice([0.7, 1.0]),
+        feed_forward_proj=draw.choice(["gelu_new", "relu"] if tied else ["gated-silu", "gated-gelu"]),
+        tie_word_embeddings=tied, decoder_start_token_id=0, pad_token_id=0, eos_token_id=1,
+    )
+
+
 ROWS = [
     Row("gpt2", gpt2),
     Row("gpt_neo", gpt_neo),
@@ -216,4 +230,6 @@ ROWS = [
     Row("bert", bert, ENCODER),
     Row("roberta", roberta, ENCODER),
     Row("distilbert", distilbert, ENCODER),
+    Row("t5", lambda draw: t5(draw, True), ("encoderDecoder",)),
+    Row("t5-untied", lambda draw: t5(draw, False), ("encoderDecoder",)),
 ]

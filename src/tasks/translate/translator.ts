@@ -1,7 +1,7 @@
 /** Translations of any sentence by an encoder-decoder. */
 import { z } from "zod";
 import type { Json } from "../../checkpoint/index.ts";
-import { spelled } from "../../errors.ts";
+import { CheckpointError, spelled } from "../../errors.ts";
 import { lengthPenalty, perToken, SequenceWriter, type Written } from "../../generate/index.ts";
 import type { EncoderDecoderModel } from "../../models/index.ts";
 import { alignment } from "../../pictures/index.ts";
@@ -9,6 +9,7 @@ import type { RunOptions, Weights } from "../../runtime/index.ts";
 import { checked, real, whole } from "../../schema.ts";
 import { grouped, InputError, requireWatch, several } from "../batched.ts";
 import type { Predictor, Watch } from "../task.ts";
+import { requireTokens } from "../vocabulary.ts";
 import type { Languages } from "./languages.ts";
 
 export const prediction = z.strictObject({
@@ -63,7 +64,14 @@ export class Translator implements Predictor<unknown, Translation> {
     [this.#languages, this.#writer] = [languages, writer];
   }
 
+  /** Throws CheckpointError where the model has fewer tokens than its tokenizers, or none for what begins or ends a target. */
   static async open(languages: Languages, model: EncoderDecoderModel, weights: Weights, run: RunOptions) {
+    requireTokens(model.sourceVocabulary, languages.source);
+    requireTokens(model.vocabulary, languages.target);
+    if (languages.last >= model.vocabulary)
+      throw new CheckpointError(
+        `config.json: expected decoder_start_token_id and eos_token_id below ${model.vocabulary}, the model's tokens, got ${languages.last}; correct them`,
+      );
     return new Translator(languages, await SequenceWriter.create(model, weights, run));
   }
 
@@ -79,13 +87,13 @@ export class Translator implements Predictor<unknown, Translation> {
   }
 
   async #together(texts: readonly string[], chosen: Prediction, signal: AbortSignal | undefined) {
-    const { boundary, unsaid, spelling } = this.#languages;
+    const { start, end, never } = this.#languages.marks;
     const whole = texts.map((text) => (text === "" ? new Int32Array() : this.#languages.ids("source", text)));
-    const sources = whole.map((ids) => ids.subarray(0, spelling.length));
+    const sources = whole.map((ids) => this.#languages.cut(ids));
     const said = sources.filter((ids) => ids.length > 0);
     const { beam, maxLength } = chosen;
-    const found = await this.#writer.write(said, boundary, {
-      ...{ beam, signal, end: [boundary], suppress: unsaid },
+    const found = await this.#writer.write(said, start, {
+      ...{ beam, signal, end, suppress: never },
       longest: said.map(({ length }) => maxLength ?? 2 * length + 10),
       normalize: chosen.normalize === "mean" ? perToken : lengthPenalty(chosen.lengthPenalty),
     });
