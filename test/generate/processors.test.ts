@@ -14,20 +14,27 @@ import { fault, junk } from "../support/junk.ts";
 import { distance } from "../support/numbers.ts";
 import { double } from "../tolerances.ts";
 
-type Case = (typeof fixture.cases)[number] | (typeof fixture.together)[number];
+interface Case {
+  readonly ids: readonly number[];
+  /** -Infinity is null. */
+  readonly logits: readonly (number | null)[];
+  readonly expected: readonly (number | null)[];
+}
+const numbers = (values: readonly (number | null)[]): number[] =>
+  values.map((value) => value ?? Number.NEGATIVE_INFINITY);
 
 /** Logits below their largest: a constant that is added to all changes no probability. */
 const relative = (logits: readonly number[]): number[] => logits.map((logit) => logit - Math.max(...logits));
 
 function requireSame(processes: readonly LogitsProcessor[], { ids, logits, expected }: Case): void {
   const context = { ids, promptLength: fixture.prompt, step: ids.length - fixture.prompt };
-  const after = Float64Array.from(logits);
+  const after = Float64Array.from(numbers(logits));
   for (const process of processes) process(after, context);
-  const wanted = expected.map((value) => value ?? Number.NEGATIVE_INFINITY);
+  const wanted = numbers(expected);
   expect(distance(relative([...after]), relative(wanted), double)).toEqual({ at: -1, excess: 0 });
 }
 
-test.each(fixture.cases)("$name($arguments) as in transformers", (one) => {
+test.each([...fixture.cases, ...fixture.edges])("$name($arguments) after $ids as in transformers", (one) => {
   const make = processors[one.name as keyof typeof processors] as (...values: readonly unknown[]) => LogitsProcessor;
   requireSame([make(...one.arguments)], one);
 });
