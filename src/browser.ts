@@ -437,6 +437,7 @@ export type { DetectedRow, Detection, Detector } from "./tasks/detect/detector.t
 export type { EmbeddedSentence, SentenceEncoder } from "./tasks/embed/encoder.ts";
 export { type Evaluated, type EvaluateOptions, evaluate } from "./tasks/evaluate.ts";
 export { exportForward, exportTraining } from "./tasks/export.ts";
+export type { Filled, Filling, MaskFiller } from "./tasks/fill-mask/filler.ts";
 export type { ChannelForecast, Forecast, Forecaster } from "./tasks/forecast/forecaster.ts";
 export { addTask, loadTask, type Predictor, type Problem, type Task, taskNames } from "./tasks/index.ts";
 export type { Continuation, TextGenerator } from "./tasks/language.ts";

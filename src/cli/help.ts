@@ -119,6 +119,11 @@ export async function addPredictFlags(command: Command, argv: readonly string[])
   for (const task of tasks) addFlags(command, task.prediction, `Options of task ${task.name}:`, taken);
 }
 
+/** A flag for each option that a task has for predictions. */
+export async function addAskingFlags(command: Command, task: string): Promise<void> {
+  addFlags(command, (await loadTask(task)).prediction, "Options:");
+}
+
 /** A flag for each option that the task of the named run has for `verb`; where it has no codes, those of all tasks that have. */
 export async function addCodeFlags(
   command: Command,

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { buffer, text } from "node:stream/consumers";
 import { files } from "#files";
 import type { Json } from "../checkpoint/index.ts";
-import { reason } from "../checkpoint/node-files.ts";
+import { exists, reason } from "../checkpoint/node-files.ts";
 import { formatOf, type Header, linesOf, parseRow, readTable, readWords, type Source } from "../data/index.ts";
 import { DataError } from "../errors.ts";
 import { InputError } from "../tasks/batched.ts";
@@ -107,7 +107,13 @@ export async function* filesOf(
   for (const name of names) yield name === "-" ? standardInput(stdin) : await find(name);
 }
 
-/** Rows of tables, sentences of columns, lines of everything else; `-` is standard input. `trained` are the options of the run. */
+/** Whether an argument is a text itself: it has a space in it, and no file is called so. */
+const isText = async (name: string): Promise<boolean> => /\s/.test(name) && !(await exists(name));
+
+/**
+ * Rows of tables, sentences of columns, lines of everything else; `-` is standard input, and what is no file but has a space in it
+ * is a text. `trained` are the options of the run.
+ */
 export async function* inputsOf(
   names: readonly string[],
   stdin: NodeJS.ReadableStream,
@@ -117,7 +123,10 @@ export async function* inputsOf(
   for (const name of names) {
     if (name === "-")
       yield* inputsIn(createInterface({ input: stdin, crlfDelay: Number.POSITIVE_INFINITY }), "standard input", blank);
-    else if (/^(csv|tsv)$/.test(formatOf(name))) yield* rowsOf(name, trained, blank);
+    else if (await isText(name)) {
+      blank.input();
+      yield inputOf(name, "argument");
+    } else if (/^(csv|tsv)$/.test(formatOf(name))) yield* rowsOf(name, trained, blank);
     else if (formatOf(name) === "conll") yield* sentencesOf(name, trained, blank);
     else {
       await requireFile(name);

@@ -1,4 +1,4 @@
-/** `descent predict`: an answer for every line or row that comes in, as it comes. */
+/** `descent predict`, and commands that ask for one task: an answer for every line or row that comes in, as it comes. */
 import { folder, writePictures } from "../checkpoint/node-run.ts";
 import { openSource } from "../files/index.ts";
 import type { Predictor } from "../tasks/index.ts";
@@ -23,16 +23,18 @@ async function draw(predictor: Predictor, answer: unknown, folder: string, numbe
   return picture !== undefined;
 }
 
+/** `asked` is the task, where the command says it. */
 export async function predict(
   run: string,
   inputs: readonly string[],
   flags: PredictFlags,
   io: IO,
   stop: Interruption,
+  asked?: string,
 ): Promise<void> {
   const store = folder(run);
-  const { task, options: trained } = await describe(store);
-  const predictor = await open(store, await place(flags, io));
+  const { task, options: trained } = await describe(store, asked);
+  const predictor = await open(store, { ...(await place(flags, io)), ...(asked !== undefined && { task: asked }) });
   const signal = AbortSignal.any([stop.signal, io.closed]);
   const options = { ...flagsOf(task.prediction, flags), signal };
   const blank = new BlankLines();

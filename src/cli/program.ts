@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { askingVerbs } from "./asking.ts";
 import { ExitCode, exitCodeOf, failureLine } from "./failure.ts";
 import { type Interruption, listen } from "./interruption.ts";
 import type { IO } from "./io.ts";
@@ -157,6 +158,7 @@ const verbs: readonly Verb[] = [
   predict,
   evaluate,
   generate,
+  ...askingVerbs,
   ...autoencoderVerbs,
   experiment,
   exporting,

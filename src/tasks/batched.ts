@@ -8,7 +8,7 @@ import { compile, type Feeds, type GraphOptions, type Program } from "../runtime
 import { abortable, callable, checked, requireRecord } from "../schema.ts";
 import { inputsOf } from "../tensor/index.ts";
 import { type BatchSpecs, mapNames } from "../train/index.ts";
-import { noiseIn, noiseOfRows } from "./noise.ts";
+import { noiseIn, noiseOfRows, type Sizes } from "./noise.ts";
 import type { Watch } from "./task.ts";
 
 const PREFIX = "row.";
@@ -17,9 +17,11 @@ const PREFIX = "row.";
 export class RowProgram implements AsyncDisposable {
   readonly #program: Program;
   readonly #noise: Named;
-  private constructor(program: Program, noise: Named) {
+  readonly #specs: BatchSpecs;
+  private constructor(program: Program, noise: Named, specs: BatchSpecs) {
     this.#program = program;
     this.#noise = noise;
+    this.#specs = specs;
   }
 
   /** Compiles `outputs` for batches of any size. Values of parameters that are no weights are fed, and so is noise. */
@@ -33,13 +35,21 @@ export class RowProgram implements AsyncDisposable {
     const measured = mapNames(outputs(batch), (name) => PREFIX + name); // it may be called as an input is
     const inputs = { ...batch, ...namedState(parts) };
     const noise = noiseIn(Object.values(measured), Object.values(inputs));
-    return new RowProgram(await compile({ ...inputs, ...noise }, measured, run), noise);
+    return new RowProgram(await compile({ ...inputs, ...noise }, measured, run), noise, specs);
   }
 
   /** `numbers` are those of the examples, which decide about the noise of each. */
   async run(batch: Feeds, values: Feeds = {}, numbers: readonly number[] = []): Promise<Feeds> {
-    const noise = noiseOfRows(this.#noise, numbers);
+    const noise = noiseOfRows(this.#noise, numbers, this.#sizes(batch));
     return mapNames(await this.#program.run({ ...values, ...batch, ...noise }), (name) => name.slice(PREFIX.length));
+  }
+
+  /** The sizes that specs name, as a batch has them. */
+  #sizes(batch: Feeds): Sizes {
+    const named = Object.entries(this.#specs).flatMap(([name, { shape }]) =>
+      shape.map((dim, axis) => [dim, batch[name]?.shape[axis] ?? 0] as const),
+    );
+    return Object.fromEntries(named.filter(([dim]) => typeof dim === "string"));
   }
   release(): Promise<void> {
     return this.#program.release();

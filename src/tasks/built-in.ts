@@ -4,6 +4,8 @@ import type { Detector } from "./detect/detector.ts";
 import { detect } from "./detect.ts";
 import type { SentenceEncoder } from "./embed/encoder.ts";
 import { embed } from "./embed.ts";
+import type { MaskFiller } from "./fill-mask/filler.ts";
+import { fillMask } from "./fill-mask.ts";
 import type { Forecaster } from "./forecast/forecaster.ts";
 import { forecast } from "./forecast.ts";
 import { language, type TextGenerator } from "./language.ts";
@@ -32,6 +34,7 @@ export const builtIn = {
   reconstruct,
   "reconstruct-text": reconstructText,
   embed,
+  "fill-mask": fillMask,
 } satisfies Record<string, Task>;
 
 /** The tasks that come with the library, by name. */
@@ -50,5 +53,6 @@ export interface Predictors {
   reconstruct: Imager;
   "reconstruct-text": TextAutoencoder;
   embed: SentenceEncoder;
+  "fill-mask": MaskFiller;
 }
 export type PredictorOf<T extends string> = T extends keyof Predictors ? Predictors[T] : Predictor;

@@ -53,7 +53,7 @@ import { classesLine, classScorer, namedClasses, softmax } from "./classify/scor
 import { meantIds } from "./end.ts";
 import { Spelling, wordsFeeds } from "./tag/words.ts";
 import type { Description, Predictor, Problem, Task, Tensors, Watch } from "./task.ts";
-import { keptTokenizer, requireTokens, requireVocabulary } from "./vocabulary.ts";
+import { encodeWithin, keptTokenizer, requireTokens, requireVocabulary } from "./vocabulary.ts";
 import { embeddings, startVectors, wordsWithVectors } from "./word-vectors.ts";
 
 const options = z.strictObject({
@@ -200,7 +200,7 @@ class Encoding {
     return context < this.length ? new Encoding(this.tokenizer, this.labels, context, this.spelling) : this;
   }
   read(text: string): Read {
-    if (!this.spelling) return { ids: this.tokenizer.encode(text, { specialTokens: true }).slice(0, this.length) };
+    if (!this.spelling) return { ids: encodeWithin(this.tokenizer, text, this.length) };
     const words = this.spelling.of(wordsIn(text).slice(0, this.length));
     return { ids: words.ids, words };
   }

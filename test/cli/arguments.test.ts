@@ -393,7 +393,7 @@ test("without a command there is help, and what is missing in the last line", as
   expect([code, out]).toEqual([2, ""]);
   expect(err).toMatch(/^Usage: descent/);
   expect(err).toMatch(
-    /\ndescent: expected a command: train, predict, eval, generate, sample, reconstruct, interpolate, traverse, embed, probe, compress, decompress, experiment, export, info, doctor; see [^\n]*\n$/,
+    /\ndescent: expected a command: train, predict, eval, generate, classify, fill-mask, sample, reconstruct, interpolate, traverse, embed, probe, compress, decompress, experiment, export, info, doctor; see [^\n]*\n$/,
   );
 });
 

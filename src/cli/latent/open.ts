@@ -1,6 +1,5 @@
 /** The run of an autoencoder, and what arguments mean to it. */
 import type { Json } from "../../checkpoint/index.ts";
-import { exists } from "../../checkpoint/node-files.ts";
 import { folder } from "../../checkpoint/node-run.ts";
 import { ConfigError, DataError } from "../../errors.ts";
 import { openSource } from "../../files/index.ts";
@@ -93,13 +92,9 @@ async function picturesOf(latent: Latent, names: readonly string[]): Promise<unk
   return all;
 }
 
-/** The lines and rows of files; what is no file but has a space in it is a text itself. */
 async function textsOf({ io, trained }: Latent, names: readonly string[]): Promise<unknown[]> {
   const texts: unknown[] = [];
-  for (const name of names) {
-    if (/\s/.test(name) && !(await exists(name))) texts.push(name);
-    else for await (const text of inputsOf([name], io.stdin, trained, new BlankLines())) texts.push(text);
-  }
+  for await (const text of inputsOf(names, io.stdin, trained, new BlankLines())) texts.push(text);
   return texts;
 }
 
