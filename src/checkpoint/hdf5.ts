@@ -65,7 +65,7 @@ function watched(bytes: Uint8Array): ArrayBuffer {
     if (mark === "TREE") pieces -= (copy[start + 6] ?? 0) + 256 * (copy[start + 7] ?? 0);
     pieces -= 1;
     cut -= piece.byteLength;
-    if (pieces < 0 || cut < 0) fail("the file is damaged: it refers to the same places over and over; take it again");
+    if (pieces < 0 || cut < 0) fail("the file is damaged: it refers to the same places over and over; copy or download it again");
     return piece;
   };
   return Object.defineProperty(buffer, "slice", { value: slice });
@@ -88,7 +88,7 @@ function tensorOf(path: string, dataset: Dataset, left: { bytes: number }): Host
   left.bytes -= count * bytes;
   if (shape.length > MOST_RANK || !(left.bytes >= 0))
     fail(
-      `${quoted(path)} claims ${count} numbers in ${shape.length} dimensions, more than the file holds; take it again`,
+      `${quoted(path)} claims ${count} numbers in ${shape.length} dimensions, more than the file holds; copy or download it again`,
     );
   const data = hostArray(dataset.value, dtype) as Float32Array | Float64Array;
   requireFinite(path, data);
@@ -150,7 +150,7 @@ export async function readHdf5(bytes: Uint8Array, wanted: RegExp): Promise<Hdf5>
     });
   } catch (cause) {
     if (cause instanceof CheckpointError) throw cause;
-    throw new CheckpointError("HDF5: the file is damaged or of a form that Keras does not write; take it again", {
+    throw new CheckpointError("HDF5: the file is damaged or of a form that Keras does not write; copy or download it again", {
       cause,
     });
   }

@@ -1,4 +1,5 @@
 /** `descent eval`: scores of a run on data, beside those of naive baselines. */
+import { makeOutput } from "../checkpoint/node-files.ts";
 import { folder, writePictures } from "../checkpoint/node-run.ts";
 import { ConfigError } from "../errors.ts";
 import { type Evaluated, evaluate as measure } from "../tasks/evaluate.ts";
@@ -44,6 +45,7 @@ export async function evaluate(run: string, flags: EvaluateFlags, io: IO, stop: 
   const data = dataGiven(task, flags);
   if (data === undefined)
     throw new ConfigError(`--data: expected what to measure on, got nothing; name a file: ${dataFlags(task)}`);
+  if (drawn !== undefined) await makeOutput("pictures", drawn); // before anything is computed
   const measured = await measure(store, {
     ...{ data, dataDir, batch, baselines },
     ...(await place({ device, threads }, io)),
@@ -53,5 +55,7 @@ export async function evaluate(run: string, flags: EvaluateFlags, io: IO, stop: 
   if (drawn !== undefined) await writePictures(drawn, pictures);
   if (json) emit(io, { run, ...found });
   else io.out(report(run, measured));
+  if (drawn !== undefined && Object.keys(pictures).length === 0)
+    io.err("--pictures: nothing was drawn, as there are no pictures of these scores\n");
   if (found.note && !json) io.err(`${found.note}\n`);
 }

@@ -1,7 +1,7 @@
 /** `descent predict`, and commands that ask for one task: an answer for every line or row that comes in, as it comes. */
 import { folder, writePictures } from "../checkpoint/node-run.ts";
 import { openSource } from "../files/index.ts";
-import type { Predictor } from "../tasks/index.ts";
+import type { Predictor, Task } from "../tasks/index.ts";
 import { describe, open } from "../tasks/open.ts";
 import { type DeviceFlags, place } from "./device.ts";
 import { flagsOf } from "./flags.ts";
@@ -22,6 +22,12 @@ async function draw(predictor: Predictor, answer: unknown, folder: string, numbe
   if (picture !== undefined) await writePictures(folder, { [number]: picture });
   return picture !== undefined;
 }
+
+/** Where pictures are, if not here. */
+const instead = ({ codes, reads }: Task, run: string, { command }: IO): string =>
+  codes && reads === "files"
+    ? `as predict gives numbers; use ${command} reconstruct ${run}`
+    : "as the answers of this run have no pictures";
 
 /** `asked` is the task, where the command says it. */
 export async function predict(
@@ -52,7 +58,7 @@ export async function predict(
     }
     if (!flags.json && !signal.aborted) io.out(blank.below());
     if (flags.pictures !== undefined && count > 0 && drawn === 0)
-      io.err(`--pictures: nothing was drawn, as the answers of this run have no pictures\n`);
+      io.err(`--pictures: nothing was drawn, ${instead(task, run, io)}\n`);
   } catch (error) {
     throw placed(error);
   } finally {

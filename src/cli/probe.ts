@@ -1,5 +1,7 @@
 /** `descent probe`: what codes of pictures hold of their labels, beside what pixels hold. */
 import { folder } from "../checkpoint/node-run.ts";
+import { ConfigError } from "../errors.ts";
+import { describe } from "../tasks/open.ts";
 import { probe as measure, type Probed, type ProbedSamples } from "../tasks/probe.ts";
 import { type DeviceFlags, place } from "./device.ts";
 import { cell, grouped } from "./format.ts";
@@ -22,7 +24,10 @@ export interface ProbeFlags extends DeviceFlags {
 const SCORES = { linear: "linear", nearest: "neighbours", nmi: "NMI", ari: "ARI" } as const;
 const [NAME, CELL] = [22, 12];
 
-function report({ train, test, classes, latent, codes, pixels }: Probed): string {
+/** Under a table of codes that were made with labels. */
+const TOLD = "the model is conditional: its encoder is told the label of every picture, and codes may hold it\n";
+
+function report({ train, test, classes, latent, conditional, codes, pixels }: Probed): string {
   const keys = Object.keys(SCORES) as (keyof typeof SCORES)[];
   const line = (name: string, cells: readonly string[]) =>
     `${name.padEnd(NAME)}${cells.map((text) => text.padStart(CELL)).join("")}\n`;
@@ -40,6 +45,7 @@ function report({ train, test, classes, latent, codes, pixels }: Probed): string
     row(`codes of ${latent} numbers`, codes),
     row("pixels", pixels),
     "\nlinear, neighbours: share of labels told; NMI, ARI: how k-means agrees with labels, 1 at most\n",
+    ...(conditional ? [TOLD] : []),
   ].join("");
 }
 
@@ -62,10 +68,20 @@ function sampleReport({
   ].join("");
 }
 
+/** Throws ConfigError where a run has no codes of pictures. */
+async function requirePictures(run: string, { command }: IO): Promise<void> {
+  const { task } = await describe(folder(run));
+  if (task.name === "reconstruct") return;
+  throw new ConfigError(
+    `probe ${run}: expected the run of an autoencoder of pictures (task reconstruct), got one of task ${task.name}; train one with ${command} train vae`,
+  );
+}
+
 export async function probe(run: string, flags: ProbeFlags, io: IO, stop: Interruption): Promise<void> {
   const { json, quiet, device, threads, ...options } = flags;
   const notes = createNotes(io, quiet === true);
   try {
+    await requirePictures(run, io);
     const found = await measure(folder(run), {
       ...{ data: options.data, val: options.val, dataDir: options.dataDir },
       ...{ most: options.most, k: options.k, seed: options.seed, samples: options.samples },

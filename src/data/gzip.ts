@@ -17,7 +17,7 @@ export async function gunzipped(bytes: Uint8Array, name: string): Promise<Uint8A
       pieces.push(piece);
     }
   } catch (cause) {
-    throw new DataError(`gzip ${name}: it is damaged or cut off (${(cause as Error).message}); take it again`, {
+    throw new DataError(`gzip ${name}: it is damaged or cut off (${(cause as Error).message}); copy or download it again`, {
       cause,
     });
   }

@@ -48,7 +48,7 @@ const latin = (bytes: Uint8Array, from: number, count: number): string =>
 const refuse = (message: string): never => {
   throw new DataError(message);
 };
-const cutOff = (format: string): never => refuse(`expected a whole ${format}, got one that is cut off; take it again`);
+const cutOff = (format: string): never => refuse(`expected a whole ${format}, got one that is cut off; copy or download it again`);
 const animated = (): never => refuse("expected a still picture, got an animation; save the frame that is meant as PNG");
 
 /** Throws where a picture has no pixels or too many, so that nothing is set aside for them. */
@@ -140,7 +140,7 @@ function webpHeader(bytes: Uint8Array): PictureHeader {
 
 /** What a file is that is no picture, or one of another kind. */
 function otherKind(bytes: Uint8Array): never {
-  if (bytes.length === 0) refuse("expected a picture, got an empty file; take it again");
+  if (bytes.length === 0) refuse("expected a picture, got an empty file; name a file that has one");
   const other = OTHERS.find(([, at, start]) => latin(bytes, at, start.length) === start);
   return refuse(
     `expected PNG, JPEG or WebP, got ${other ? `a ${other[0]}` : "bytes of none of them"}; ${other ? "save it as PNG" : "it is damaged or no picture"}`,

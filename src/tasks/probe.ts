@@ -82,6 +82,8 @@ export interface Probed {
   readonly classes: number;
   /** L. */
   readonly latent: number;
+  /** Whether the encoder is told the labels, so that codes may hold them without having seen them. */
+  readonly conditional: boolean;
   readonly codes: ProbeScores;
   readonly pixels: ProbeScores;
   readonly samples?: ProbedSamples;
@@ -214,7 +216,7 @@ export async function probe(place: Store | string, options: ProbeOptions = {}): 
     return {
       train: { data: names.train, pictures: train.length },
       test: { data: names.test, pictures: test.length },
-      ...{ classes, latent: imager.model.latent, codes, pixels, ...samples },
+      ...{ classes, latent: imager.model.latent, conditional: imager.model.classes > 0, codes, pixels, ...samples },
     };
   } finally {
     await imager.release();

@@ -189,6 +189,8 @@ describe("reconstruct", () => {
     expect(lines).toHaveLength(5 + 1);
     expect(lines[3]).toMatch(/^5\/1\.png\t\d+\.\d\d\t\d+\.\d\d$/);
     expect((await run("predict vae digits:7")).out.split("\n")).toHaveLength(7 + 1);
+    const drawn = await run("predict vae a.png --pictures drawn");
+    expect(drawn.err).toBe("--pictures: nothing was drawn, as predict gives numbers; use descent reconstruct vae\n");
     expect(await fails("predict vae missing.png")).toMatch(/^data missing\.png: expected a file, a folder/);
   });
 
@@ -329,6 +331,11 @@ describe("a model of texts", () => {
     const blocks = out.split("\n\n").map((block) => block.trimEnd().split("\n"));
     expect(blocks.map(([original]) => original)).toEqual(["a dog ran", "the cat sat"]);
     expect(blocks.map(({ length }) => length)).toEqual([2, 2]);
+  });
+
+  test("is measured without pictures, and says so where some are asked for", async () => {
+    const { err } = await run("eval lines --data lines.txt --pictures drawn --threads 1 --no-baselines");
+    expect(err).toBe("--pictures: nothing was drawn, as there are no pictures of these scores\n");
   });
 
   test("gives a row of its table for each line, and refuses none", async () => {

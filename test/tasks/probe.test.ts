@@ -10,7 +10,7 @@ import { openSource } from "../../src/files/index.ts";
 import { linearClassifier, nearestNeighbors } from "../../src/metrics/points/index.ts";
 import { probe } from "../../src/tasks/probe.ts";
 import { train } from "../../src/tasks/train.ts";
-import { descent } from "../cli/support.ts";
+import { descent, TINY } from "../cli/support.ts";
 import { memory } from "../support/runs.ts";
 
 function digits(count: number, seed: number, labelled = true) {
@@ -103,6 +103,7 @@ describe("descent probe", () => {
       train: { data: "digits:300", pictures: 270 },
       test: { data: "digits:300, held out", pictures: 30 },
       latent: 2,
+      conditional: true,
     });
   });
   test("lets a small classifier judge samples, by the class that they were drawn for", async () => {
@@ -123,8 +124,14 @@ describe("descent probe", () => {
     expect(out).toMatch(/^40 pictures of digits:40:1, in 10 classes, after 100 of digits:300$/m);
     expect(out).toMatch(/^ +linear +neighbours +NMI +ARI$/m);
     expect(out).toMatch(/^codes of 2 numbers( +0\.\d{4}){4}$/m);
+    expect(out).toMatch(/^the model is conditional: its encoder is told the label of every picture/m);
     const failed = await descent(["probe", folder]);
     expect(failed.code).toBe(2);
     expect(failed.err).toMatch(/^descent: .*config\.json/);
+    const text = join(folder, "text");
+    await descent(`train gpt ${TINY.join(" ")} --steps 1 --quiet --out ${text}`.split(" "));
+    expect((await descent(["probe", text])).err).toBe(
+      `descent: probe ${text}: expected the run of an autoencoder of pictures (task reconstruct), got one of task language; train one with descent train vae\n`,
+    );
   });
 });

@@ -370,8 +370,8 @@ export class Imager implements LatentPredictor<Pictured, Picture> {
   }
 
   /**
-   * For each dimension, pictures of the code of `given`, or of 0, with that dimension at one value after the other. Throws
-   * ConfigError for a dimension that there is none of.
+   * For each dimension, pictures of the code of `given`, or of 0, with that dimension at one value after the other. From 0 a
+   * conditional model is told its first class, unless one is named. Throws ConfigError for a dimension that there is none of.
    */
   async traverse(given?: Pictured, options: PictureTraverseOptions = {}): Promise<Picture[][]> {
     const { signal, onProgress, ...rest } = options;
