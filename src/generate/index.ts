@@ -36,6 +36,6 @@ export {
   type SampleOptions,
   type Settings,
 } from "./settings.ts";
-export type { SideBySide } from "./side-by-side.ts";
+export type { SideBySide, Text } from "./side-by-side.ts";
 export { type Generated, spell } from "./text.ts";
 export { type Chosen, type Ending, writing } from "./writing.ts";

@@ -3,7 +3,7 @@ import { ConfigError } from "../errors.ts";
 import { beamSearch, type Hypothesis, lengthPower } from "./beam.ts";
 import { penaltiesOf } from "./sample.ts";
 import { isSearched, type Settings } from "./settings.ts";
-import type { SideBySide, Text } from "./side-by-side.ts";
+import type { SideBySide } from "./side-by-side.ts";
 import { type Chosen, type Ending, writing } from "./writing.ts";
 
 /** Logits [N, V] after more ids in each of N rows; only those of `vocabulary` ids, where it is given. */
@@ -52,15 +52,6 @@ async function* told(found: Hypothesis | undefined, { logprobs, signal }: Settin
   return found?.ended ? "end" : "length";
 }
 
-/** The same, until the text needs no more ids of this row. */
-async function* closing({ read, close }: Text, prompt: Int32Array, settings: Settings) {
-  try {
-    return yield* writing(read, prompt, settings);
-  } finally {
-    close();
-  }
-}
-
 /**
  * For each of `prompts`, each with a row of `batch`, the ids after it: drawn one by one, or found together where settings ask
  * for a search; all rows have the settings of the first then.
@@ -72,7 +63,7 @@ export async function sourcesOf(
 ): Promise<AsyncGenerator<Chosen, Ending>[]> {
   const [shared] = settings;
   if (!shared || !isSearched(shared))
-    return prompts.map((prompt, i) => closing(batch.text(i), prompt, settings[i] as Settings));
+    return prompts.map((prompt, i) => writing(batch.text(i).read, prompt, settings[i] as Settings));
   try {
     const found = await searchTexts(batch, prompts, shared);
     return found.map(([best]) => told(best, shared));

@@ -21,6 +21,7 @@ import {
   type SideBySide,
   sourcesOf,
   spell,
+  type Text,
 } from "../generate/index.ts";
 import type { CausalModel } from "../models/index.ts";
 import { crossEntropy } from "../nn/index.ts";
@@ -335,20 +336,22 @@ export class TextGenerator implements Predictor<unknown, Continuation> {
   /** Of each job its text, piece by piece; `batch` has a row for each. */
   async #continuations(jobs: readonly Job[], batch: SideBySide): Promise<AsyncGenerator<string, Continuation>[]> {
     const [prompts, settings] = [jobs.map(({ ids }) => ids), jobs.map(({ settings }) => settings)];
+    const texts = jobs.map((_, i) => batch.text(i));
     const sources = await sourcesOf(batch, prompts, settings);
-    return jobs.map((job, i) => this.#continue(job, sources[i] as AsyncGenerator<Chosen, Ending>));
+    return jobs.map((job, i) => this.#continue(job, sources[i] as AsyncGenerator<Chosen, Ending>, texts[i]));
   }
 
   async *#continue(
     { prompt, ids, settings }: Job,
     source: AsyncGenerator<Chosen, Ending>,
+    row: Text | undefined,
   ): AsyncGenerator<string, Continuation> {
     const { stop = [], seed } = settings;
     try {
       const generated = yield* spell(source, this.tokenizer, [stop].flat(), Array.from(ids));
       return { prompt, ...generated, seed };
     } finally {
-      await source.return("stop");
+      row?.close();
     }
   }
 

@@ -102,6 +102,15 @@ test("an answer has log p of each of its ids where it is asked for, and else non
   }
 });
 
+test("a text that stops early keeps no other one waiting", async () => {
+  const { model, weights } = await tiny("gpt");
+  await using texts = TextGenerator.open(letters, model, weights, {});
+  const options = { tokens: 6, temperature: 1, stop: ["a", "b", "c"], samples: 4 };
+  const answers = (await listOf(texts.predict(["a", "f"], options))) as Continuation[];
+  expect(answers.length).toBe(8);
+  expect(new Set(answers.map(({ ids }) => ids.length)).size).toBeGreaterThan(1);
+});
+
 test("a search that is ended by its signal has found nothing", async () => {
   const { model, weights } = await tiny("gpt");
   await using texts = TextGenerator.open(letters, model, weights, {});
