@@ -5,7 +5,7 @@
  */
 import type { Spec } from "../graph/index.ts";
 import type { Carried, DecoderStep } from "../models/index.ts";
-import { namedParameters } from "../nn/index.ts";
+import { namedState } from "../nn/index.ts";
 import type { Named } from "../onnx/index.ts";
 import { compile, type Feeds, type HostTensor, type Program, type RunOptions, type Weights } from "../runtime/index.ts";
 import { input, inputsOf, type Tensor } from "../tensor/index.ts";
@@ -80,7 +80,7 @@ export class StepWriter<I extends string = string> implements AsyncDisposable {
 
   /** Compiles both graphs with their weights. */
   static async create<I extends string>(model: Stepwise<I>, weights: Weights, run: RunOptions = {}) {
-    const parameters = namedParameters(model.parts);
+    const parameters = namedState(model.parts);
     const options = { ...run, weights };
     const given = inputsOf(model.inputs) as Readonly<Record<I, Tensor>>;
     const { memory, carried } = model.begin(given);

@@ -22,6 +22,7 @@ const registry = new Map<string, () => Promise<Architecture>>([
   ["roberta", async () => (await import("./roberta.ts")).roberta],
   ["distilbert", async () => (await import("./distilbert.ts")).distilbert],
   ["t5", async () => (await import("./t5.ts")).t5],
+  ["marian", async () => (await import("./marian.ts")).marian],
   ["ae", async () => (await import("./ae.ts")).ae],
   ["vae", async () => (await import("./vae.ts")).vae],
   ["vqvae", async () => (await import("./vqvae.ts")).vqvae],

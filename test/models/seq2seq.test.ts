@@ -7,7 +7,7 @@ import { CheckpointError, ConfigError } from "../../src/errors.ts";
 import { SequenceWriter } from "../../src/generate/index.ts";
 import { build, loadArchitecture } from "../../src/models/index.ts";
 import { bucketOf } from "../../src/models/seq2seq/buckets.ts";
-import { namedParameters } from "../../src/nn/index.ts";
+import { namedParameters, namedState } from "../../src/nn/index.ts";
 import { initialValues } from "../../src/runtime/index.ts";
 import { open } from "../../src/tasks/open.ts";
 import { train } from "../../src/tasks/train.ts";
@@ -67,6 +67,53 @@ describe("t5", () => {
     expect(values["lm_head.weight"]).toEqual(values["shared.weight"]);
     const less = new Map([...tensors].filter(([name]) => name !== "shared.weight"));
     expect(reconcile(less, parameters, files).complaints).toEqual(["missing shared.weight", "missing lm_head.weight"]);
+  });
+});
+
+describe("marian", () => {
+  const read = async (keys: object) =>
+    (await loadArchitecture("marian")).read({ ...json("checkpoints/marian-encoderDecoder/config.json"), ...keys });
+
+  test.each([
+    [
+      { d_model: 10, decoder_attention_heads: 3, encoder_attention_heads: 1 },
+      /decoder_attention_heads: expected a divisor of d_model/,
+    ],
+    [{ tie_word_embeddings: false }, /tie_word_embeddings false changes the mathematics/],
+    [{ activation_function: "swich" }, /activation_function: .*did you mean "swish"/],
+  ])("refuses %j", async (keys, message) => {
+    await expect(read(keys)).rejects.toThrow(ConfigError);
+    await expect(read(keys)).rejects.toThrow(message);
+  });
+
+  test("the token that bad_words_ids forbids is never written, however likely it is", async () => {
+    const marian = await loadArchitecture("marian");
+    const sizes = { vocab_size: 512, d_model: 8, encoder_layers: 1, decoder_layers: 1, max_position_embeddings: 16 };
+    const config = { ...sizes, encoder_attention_heads: 2, decoder_attention_heads: 2, pad_token_id: 511 };
+    const state = namedState(build(marian, "encoderDecoder", marian.configure(config)).parts);
+    const values = initialValues(state, 5);
+    (values.final_logits_bias?.data as Float32Array)[511] = 100;
+    const store = memory();
+    const told = { decoder_start_token_id: 511, eos_token_id: 1, bad_words_ids: [[511]] };
+    await store.create({
+      "config.json": {
+        model_type: "marian",
+        ...config,
+        scale_embedding: true,
+        encoder_ffn_dim: 512,
+        decoder_ffn_dim: 512,
+        ...told,
+      },
+      "tokenizer.json": tokenizer,
+    });
+    await store.saveWeights("last", toFile(values, marian.files));
+    await using translator = await open(store, { task: "translate", threads: 1 });
+    const [answer] = await listOf(
+      translator.predict(["a house, and a very small and old one it is"], { beam: 1, maxLength: 4 }),
+    );
+    expect(answer?.tokens).toHaveLength(4);
+    expect([answer?.sourceTokens.length, answer?.cut]).toEqual([16, true]);
+    expect(answer?.tokens.join("")).not.toBe("");
   });
 });
 

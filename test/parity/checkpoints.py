@@ -238,9 +238,10 @@ class EncoderDecoder(Kind):
     @classmethod
     def more(cls, model, config, draw, expected):
         model.generation_config = type(model.generation_config)()
-        start = {"decoder_start_token_id": config.decoder_start_token_id, "pad_token_id": config.pad_token_id, "do_sample": False}
+        never = [config.pad_token_id] if config.model_type == "marian" else []
+        start = {"bad_words_ids": [[id] for id in never] or None, "decoder_start_token_id": config.decoder_start_token_id, "pad_token_id": config.pad_token_id, "do_sample": False}
         found, alone = {"start": torch.tensor([config.decoder_start_token_id]), "end": torch.tensor([config.eos_token_id]),
-                        "penalty": torch.tensor([cls.penalty])}, []
+                        "penalty": torch.tensor([cls.penalty]), "never": torch.tensor(never)}, []
         for i, length in enumerate(expected["sourceLengths"].tolist()):
             source = expected["source"][i : i + 1, :length].long()
             alone.append(model(input_ids=source, decoder_input_ids=expected["target"][i : i + 1].long()).logits)
@@ -265,6 +266,9 @@ def move(model):
         for p in model.parameters():
             if p.dim() < 2:
                 p.add_(0.2 * torch.randn_like(p))
+        for name, bias in model.named_buffers():
+            if name == "final_logits_bias":
+                bias.add_(0.2 * torch.randn_like(bias))
 
 
 def former(config: dict) -> dict:

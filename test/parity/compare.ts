@@ -17,7 +17,7 @@ import type { BeamSettings, Chosen, GenerateOptions } from "../../src/generate/i
 import { generateSettings, IdGenerator, SequenceWriter, sampler, writing } from "../../src/generate/index.ts";
 import { gradient } from "../../src/graph/index.ts";
 import { type Architecture, build, type FileNames, type Heads, loadArchitecture } from "../../src/models/index.ts";
-import { crossEntropy, namedParameters, traceTraining } from "../../src/nn/index.ts";
+import { crossEntropy, namedParameters, namedState, traceTraining } from "../../src/nn/index.ts";
 import { compile, type Feeds, type HostTensor, type Weights } from "../../src/runtime/index.ts";
 import { arange, input, inputsOf, type Tensor } from "../../src/tensor/index.ts";
 import { host, numbersOf } from "../support/numbers.ts";
@@ -62,7 +62,7 @@ export async function openCheckpoint(place: string, kind: Row["kind"], numbers =
   const architecture = await loadArchitecture(String(published.model_type));
   const config = architecture.read(published);
   const model = build(architecture, kind, config);
-  const parameters = namedParameters(model.parts);
+  const parameters = namedState(model.parts);
   const { tensors } = readSafetensors(readFileSync(join(numbers, "expected.safetensors")));
   const given = await store.loadWeights();
   const mapped = (await store.mapWeights?.()) ?? given;
@@ -162,13 +162,14 @@ async function oneBatch(checkpoint: Checkpoint): Promise<Measured[]> {
   const given = traceTraining(() => forward(inputs)).result as Named & { balance?: Tensor };
   const { logits, loss: mean } = comparisons[checkpoint.kind](given, targets, inputs);
   const loss = given.balance ? mean.add(given.balance) : mean;
-  const grads = gradient(loss, Object.values(parameters));
-  const outputs = Object.fromEntries(Object.keys(parameters).map((path, i) => [`grad.${path}`, grads[i] as Tensor]));
+  const learned = namedParameters(model.parts);
+  const grads = gradient(loss, Object.values(learned));
+  const outputs = Object.fromEntries(Object.keys(learned).map((path, i) => [`grad.${path}`, grads[i] as Tensor]));
   const named: Record<string, Tensor> = { logits, loss, ...outputs };
   const program = await compile({ ...inputs, targets, ...parameters }, named);
   const results = await program.run({ ...feeds, targets: expected("targets"), ...values });
   await program.release();
-  const byPath = Object.keys(parameters).map((path) => [path, results[`grad.${path}`] as HostTensor]);
+  const byPath = Object.keys(learned).map((path) => [path, results[`grad.${path}`] as HostTensor]);
   const stored = toFile(Object.fromEntries(byPath), namesIn(checkpoint.kind, architecture.files));
   const errors = relativeErrors(
     stored.map(([name, tensor]) => fromStored(name, tensor)),
@@ -299,10 +300,12 @@ async function written(checkpoint: Checkpoint): Promise<Measured[]> {
   const [start = 0, end = 0, penalty = 0] = ["start", "end", "penalty"].flatMap((name) =>
     numbersOf(expected(name).data),
   );
+  const suppress = numbersOf(expected("never").data);
   const writer = await SequenceWriter.create(model as Heads["encoderDecoder"], weights);
   const wrong = async (what: string, longest: number, settings: Pick<BeamSettings, "beam" | "end">) => {
     const normalize = (length: number) => length ** penalty;
-    const texts = await writer.write(sources, start, { ...settings, longest: sources.map(() => longest), normalize });
+    const longests = sources.map(() => longest);
+    const texts = await writer.write(sources, start, { ...settings, suppress, longest: longests, normalize });
     const counts = texts.map(([best], i) => {
       const ids = [start, ...(best?.ids ?? []), ...(best?.ended ? [end] : [])];
       return wrongIds(ids, expected(`${what}.${i}`));
@@ -341,7 +344,7 @@ export async function measure(checkpoint: Checkpoint, kind: Row["kind"]): Promis
 }
 
 /** Keys that are the tokenizer's, not the model's. */
-const IDS = ["bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"];
+const IDS = ["bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "bad_words_ids"];
 
 /** Writes it as a run is written, to <place>/saved. */
 export async function saveBack({ place, architecture, published, config, values }: Checkpoint): Promise<void> {

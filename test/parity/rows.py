@@ -214,6 +214,20 @@ def t5(draw: Random, tied: bool) -> hf.T5Config:
     )
 
 
+def marian(draw: Random, shared: bool) -> hf.MarianConfig:
+    """Widths are even, as those of sines are. The cache of transformers 5.24 has no place for more blocks in the decoder."""
+    layers, heads, size = draw.choice([1, 2, 3]), draw.choice([1, 2, 3]), draw.randint(23, 97)
+    start = draw.choice([0, size - 1])
+    return hf.MarianConfig(
+        vocab_size=size, decoder_vocab_size=size if shared else draw.randint(size, 97), share_encoder_decoder_embeddings=shared,
+        d_model=heads * draw.choice([4, 6, 10]), encoder_layers=layers, decoder_layers=draw.randint(1, layers),
+        encoder_attention_heads=draw.choice([1, heads]), decoder_attention_heads=heads, encoder_ffn_dim=draw.randint(9, 45),
+        decoder_ffn_dim=draw.randint(9, 45), max_position_embeddings=96, activation_function=draw.choice(["swish", "gelu", "relu"]),
+        scale_embedding=draw.random() < 0.5, init_std=0.15, dropout=0.0, attention_dropout=0.0, activation_dropout=0.0,
+        decoder_start_token_id=start, pad_token_id=start, eos_token_id=1, forced_eos_token_id=None, bos_token_id=None,
+    )
+
+
 ROWS = [
     Row("gpt2", gpt2),
     Row("gpt_neo", gpt_neo),
@@ -232,4 +246,6 @@ ROWS = [
     Row("distilbert", distilbert, ENCODER),
     Row("t5", lambda draw: t5(draw, True), ("encoderDecoder",)),
     Row("t5-untied", lambda draw: t5(draw, False), ("encoderDecoder",)),
+    Row("marian", lambda draw: marian(draw, True), ("encoderDecoder",)),
+    Row("marian-apart", lambda draw: marian(draw, False), ("encoderDecoder",)),
 ]

@@ -6,6 +6,7 @@
  * T queries · S keys
  */
 import { arange, type Dim, type Tensor, tensor } from "../../tensor/index.ts";
+import { placesBeside } from "./past.ts";
 
 /** How distances are divided. */
 export interface Ranges {
@@ -37,8 +38,6 @@ export function bucketOf(distance: number, { count, most, both }: Ranges): numbe
 export function buckets(T: Dim, S: Dim, ranges: Ranges): Tensor {
   const { most } = ranges;
   const table = Array.from({ length: 2 * most + 1 }, (_, i) => bucketOf(i - most, ranges));
-  const [query, key] = [arange(T), arange(S)];
-  const places = T === S ? query : query.add(key.max().sub(query.max()));
-  const distance = key.sub(places.unsqueeze(1)).clamp(-most, most);
+  const distance = arange(S).sub(placesBeside(T, S).unsqueeze(1)).clamp(-most, most);
   return tensor(table, "i32").gather(distance.add(most));
 }

@@ -5,7 +5,7 @@
  * B batch · H heads · P tokens so far · D width of a head
  */
 import type { Spec } from "../../graph/index.ts";
-import { type Dim, type Tensor, zeros } from "../../tensor/index.ts";
+import { arange, type Dim, type Tensor, zeros } from "../../tensor/index.ts";
 import type { Carried } from "../heads.ts";
 
 /** Keys and values, [B, H, T, D] each. */
@@ -26,6 +26,12 @@ const named = <T>({ layers }: Kept, make: () => T): Record<string, T> =>
       .flat()
       .map((name) => [name, make()]),
   );
+
+/** Places of T tokens, the last of which stands beside the last of S: [T]. */
+export function placesBeside(T: Dim, S: Dim): Tensor {
+  const row = arange(T);
+  return T === S ? row : row.add(arange(S).max().sub(row.max()));
+}
 
 /** Keys and values of all layers in one step. */
 export class Past {
