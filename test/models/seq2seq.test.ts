@@ -207,7 +207,8 @@ describe("a folder as it is published", () => {
     });
     expect(losses.at(-1)).toBeLessThan(Number(losses[0]) - 1);
     expect(store.files["config.json"]).toMatchObject({ ...tiny, ...ids });
-    expect(Object.keys(store.files).sort()).not.toContain("source_tokenizer.json");
+    expect(Object.keys(store.files)).not.toContain("source_tokenizer.json");
+    expect(store.files["config.json"]).not.toHaveProperty("bad_words_ids"); // transformers refuses an empty list
     await using translator = await open(store, { task: "translate", threads: 1 });
     const [answer] = await listOf(translator.predict(["a house"], { beam: 1, maxLength: 3 }));
     expect(answer?.sourceTokens.at(-1)).toBe("");

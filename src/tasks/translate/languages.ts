@@ -137,10 +137,11 @@ export class Languages {
   get files(): Description {
     const { start, end, never } = this.marks;
     const marks = { decoder_start_token_id: start, eos_token_id: end.length > 1 ? end : end[0] };
+    const bad = never.length > 0 ? { bad_words_ids: never.map((id) => [id]) } : {}; // an empty list is none to transformers
     if (this.#published)
       return {
         "tokenizer.json": this.target.toJSON() as Json,
-        "config.json": { ...meantIds(this.#published), ...marks, bad_words_ids: never.map((id) => [id]) },
+        "config.json": { ...meantIds(this.#published), ...marks, ...bad },
       };
     return {
       "tokenizer.json": this.target.toJSON() as Json,
