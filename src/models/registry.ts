@@ -20,6 +20,7 @@ const registry = new Map<string, () => Promise<Architecture>>([
   ["gemma3_text", async () => (await import("./gemma3-text.ts")).gemma3Text],
   ["bert", async () => (await import("./bert.ts")).bert],
   ["roberta", async () => (await import("./roberta.ts")).roberta],
+  ["modernbert", async () => (await import("./modernbert.ts")).modernbert],
   ["distilbert", async () => (await import("./distilbert.ts")).distilbert],
   ["t5", async () => (await import("./t5.ts")).t5],
   ["marian", async () => (await import("./marian.ts")).marian],

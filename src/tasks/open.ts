@@ -57,7 +57,7 @@ export function publishedArchitecture({ model_type }: Json): Promise<Architectur
 const PUBLISHED: readonly (readonly [kind: RegExp, task: string])[] = [
   [/ForSequenceClassification$/, "classify"],
   [/ForMaskedLM$|ForPreTraining$/, "fill-mask"],
-  [/BertModel$|RobertaModel$/i, "embed"],
+  [/(Bert|Roberta)Model$/i, "embed"],
 ];
 
 /**

@@ -11,10 +11,14 @@ import { input } from "../../src/tensor/index.ts";
 import { host, requireClose } from "../support/numbers.ts";
 import { model as tolerance } from "../tolerances.ts";
 
-const types = ["bert", "roberta", "distilbert"] as const;
+const types = ["bert", "roberta", "distilbert", "modernbert"] as const;
 const tiny = {
   bert: { vocab_size: 23, hidden_size: 6, intermediate_size: 9, num_hidden_layers: 2, num_attention_heads: 2 },
   roberta: { vocab_size: 23, hidden_size: 6, intermediate_size: 9, num_hidden_layers: 2, num_attention_heads: 2 },
+  modernbert: {
+    ...{ vocab_size: 23, hidden_size: 8, intermediate_size: 9, num_hidden_layers: 2, num_attention_heads: 2 },
+    ...{ local_attention: 4, classifier_pooling: "mean" },
+  },
   distilbert: { vocab_size: 23, dim: 6, hidden_dim: 9, n_layers: 2, n_heads: 2 },
 };
 
@@ -98,6 +102,37 @@ test("a body without prefix or head is found, and the parts of other heads are p
   const found = reconcile(bare, parameters, architecture.files);
   expect([found.complaints, found.surplus]).toEqual([[], []]);
   expect(Object.keys(found.values)).toEqual(Object.keys(parameters));
+});
+
+describe("ModernBERT", () => {
+  const read = async (more: object) => (await loadArchitecture("modernbert")).read({ ...tiny.modernbert, ...more });
+  test("version 5 spells bases of both kinds of blocks differently", async () => {
+    const rope_parameters = {
+      full_attention: { rope_type: "default", rope_theta: 300 },
+      sliding_attention: { rope_type: "default", rope_theta: 20 },
+    };
+    expect(await read({ rope_parameters })).toEqual(await read({ global_rope_theta: 300, local_rope_theta: 20 }));
+    const stretched = { full_attention: { rope_type: "linear", factor: 2, rope_theta: 300 } };
+    await expect(read({ rope_parameters: stretched })).rejects.toThrow(/turns by plain angles only/);
+  });
+
+  test("a local block sees half of local_attention to either side, every third block all", async () => {
+    const logits = async (last: number, more: object) => {
+      const architecture = await loadArchitecture("modernbert");
+      const config = architecture.configure({ ...tiny.modernbert, num_hidden_layers: 1, ...more });
+      const model = build(architecture, "masked", config);
+      const given = { ids: input("ids", ["B", "T"], "i32"), lengths: input("lengths", ["B"], "i32") };
+      const parameters = namedParameters(model.parts);
+      await using program = await compile({ ...given, ...parameters }, { ...model.forward(given) }, { threads: 1 });
+      const feeds = { ids: ids([5, 9, 7, last]), lengths: lengths(4) };
+      const found = await program.run({ ...feeds, ...initialValues(parameters, 3) });
+      return [0, 1].map((t) => String(found.logits?.data.slice(t * 23, (t + 1) * 23)));
+    };
+    const local = { layer_types: ["sliding_attention"] };
+    const [a, b] = [await logits(8, local), await logits(10, local)];
+    expect([a[0] === b[0], a[1] === b[1]]).toEqual([true, false]); // places 0 and 3 are 3 apart, 1 and 3 are 2
+    expect((await logits(8, {}))[0]).not.toBe((await logits(10, {}))[0]);
+  });
 });
 
 describe("refused", () => {

@@ -279,6 +279,9 @@ def former(config: dict) -> dict:
         if "partial_rotary_factor" in rope:
             config["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
         config["rope_scaling"] = None if rope.get("rope_type") == "default" else rope
+    elif rope and config["model_type"] == "modernbert":
+        config["global_rope_theta"] = rope["full_attention"]["rope_theta"]
+        config["local_rope_theta"] = rope["sliding_attention"]["rope_theta"]
     elif rope:  # by kind of block: Gemma 3
         config["rope_theta"] = rope["full_attention"].pop("rope_theta")
         config["rope_local_base_freq"] = rope["sliding_attention"].pop("rope_theta")

@@ -228,6 +228,22 @@ def marian(draw: Random, shared: bool) -> hf.MarianConfig:
     )
 
 
+def modernbert(draw: Random) -> hf.ModernBertConfig:
+    heads, layers = draw.choice([1, 2, 3]), draw.choice([2, 3, 4])
+    kinds = [draw.choice(["full_attention", "sliding_attention"]) for _ in range(layers)]
+    return hf.ModernBertConfig(
+        vocab_size=draw.randint(23, 97), hidden_size=heads * draw.choice([4, 6, 10]), num_attention_heads=heads,
+        intermediate_size=draw.randint(9, 45), num_hidden_layers=layers, max_position_embeddings=draw.choice([29, 40]),
+        local_attention=draw.choice([2, 3, 8]), layer_types=draw.choice([None, kinds]), hidden_activation=draw.choice(["gelu", "silu"]),
+        norm_bias=draw.random() < 0.5, attention_bias=draw.random() < 0.5, mlp_bias=draw.random() < 0.5,
+        classifier_bias=draw.random() < 0.5, decoder_bias=draw.random() < 0.5, classifier_pooling=draw.choice(["cls", "mean"]),
+        rope_parameters={kind: {"rope_type": "default", "rope_theta": draw.choice([100.0, 10000.0, 160000.0])}
+                         for kind in ("full_attention", "sliding_attention")},
+        initializer_range=0.15, initializer_cutoff_factor=2.0, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1,
+        sep_token_id=2,
+    )
+
+
 ROWS = [
     Row("gpt2", gpt2),
     Row("gpt_neo", gpt_neo),
@@ -244,6 +260,7 @@ ROWS = [
     Row("bert", bert, ENCODER),
     Row("roberta", roberta, ENCODER),
     Row("distilbert", distilbert, ENCODER),
+    Row("modernbert", modernbert, ENCODER),
     Row("t5", lambda draw: t5(draw, True), ("encoderDecoder",)),
     Row("t5-untied", lambda draw: t5(draw, False), ("encoderDecoder",)),
     Row("marian", lambda draw: marian(draw, True), ("encoderDecoder",)),

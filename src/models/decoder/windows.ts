@@ -32,7 +32,10 @@ interface Windows {
 }
 
 /** Whether each block has a window. Throws ConfigError where `layer_types` is of another length. */
-export function slidingBlocks({ num_hidden_layers: L, layer_types }: Windows, otherwise: (layer: number) => boolean) {
+export function slidingBlocks(
+  { num_hidden_layers: L, layer_types }: Omit<Windows, "sliding_window">,
+  otherwise: (layer: number) => boolean,
+) {
   if (layer_types && layer_types.length !== L)
     throw new ConfigError(
       `config: layer_types: expected one for each of ${L} blocks, got ${layer_types.length}; correct it`,
