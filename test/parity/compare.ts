@@ -136,9 +136,10 @@ const comparisons: Readonly<Record<Row["kind"], (given: Named, targets: Tensor, 
   tags: ofTokens,
   masked: ofTokens,
   spans({ start, end }, targets, inputs) {
-    const logits = beside(start, end, -1); // [B, T, 2]
-    const inside = meant(inputs).where(logits, -1e9).transpose([0, 2, 1]);
-    return { logits: meant(inputs).where(logits, 0), loss: crossEntropy(inside, targets) };
+    const both = beside(start, end, -1); // [B, T, 2]
+    const inside = meant(inputs).where(both, -1e9).transpose([0, 2, 1]);
+    const logits = meant(inputs).where(both, 0);
+    return { logits, loss: crossEntropy(inside, targets).add(logits.mul(logits).mean()) };
   },
   sentence({ mean, first }, targets) {
     const logits = beside(mean, first, 1); // [B, 2, C]

@@ -1,6 +1,8 @@
 /** Trainings from the weights of another: what must be there, what may be new, and what stays as it was. */
 import { beforeAll, expect, test } from "vitest";
+import { fromStored, type StoredTensor } from "../../src/checkpoint/index.ts";
 import { CheckpointError } from "../../src/errors.ts";
+import { planNew } from "../../src/tasks/new-plan.ts";
 import { type TrainOptions, train } from "../../src/tasks/train.ts";
 import { type Memory, memory } from "../support/runs.ts";
 
@@ -84,4 +86,15 @@ test("the same labels keep the order that they had", async () => {
   await trainFrom("lstm", { ...from, loadFile }, { store });
   expect(from.files["config.json"]?.id2label).toEqual({ 0: "no", 1: "yes" });
   expect(store.files["config.json"]?.id2label).toEqual({ 0: "yes", 1: "no" });
+});
+
+test("of a head for other labels what fits is kept: BERT's pooler", async () => {
+  const sizes = { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2 };
+  const store = memory();
+  await train("bert", { ...options, config: sizes, store });
+  const { start } = await planNew("bert", { ...options, data: three, from: store });
+  const { weights } = start();
+  const before = store.weights.get("last")?.get("bert.pooler.dense.weight") as StoredTensor;
+  expect(weights["pooler.dense.weight"]).toEqual(fromStored("pooler", before));
+  expect(weights["classifier.weight"]?.shape).toEqual([3, 8]);
 });
