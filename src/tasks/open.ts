@@ -56,6 +56,7 @@ export function publishedArchitecture({ model_type }: Json): Promise<Architectur
 /** What transformers calls a model of some kind, and the task that it is for. */
 const PUBLISHED: readonly (readonly [kind: RegExp, task: string])[] = [
   [/ForSequenceClassification$/, "classify"],
+  [/ForTokenClassification$/, "tag"],
   [/ForMaskedLM$|ForPreTraining$/, "fill-mask"],
   [/(Bert|Roberta)Model$/i, "embed"],
 ];

@@ -126,3 +126,19 @@ test("descent fill-mask takes a checkpoint of somebody else and texts", async ()
   expect(answer.text).toBe("w1 [MASK] w2");
   expect(answer.masks.map((of) => of.length)).toEqual([3]);
 });
+
+test("descent classify takes a checkpoint of somebody else, and refuses one without the head's weights", async () => {
+  const words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", ...Array.from({ length: 18 }, (_, i) => `w${i}`)].join("\n");
+  for (const kind of ["classes", "tags"]) {
+    const from = fileURLToPath(new URL(`../fixtures/checkpoints/bert-${kind}`, import.meta.url));
+    cpSync(from, kind, { recursive: true });
+    writeFileSync(`${kind}/vocab.txt`, words);
+  }
+  const good = await descent(["classify", "classes", "w1 w2", "w3 w4 w5", "--json", "--threads", "1"]);
+  expect([good.code, good.err]).toEqual([0, ""]);
+  const answers = good.out.trim().split("\n");
+  expect(answers.map((line) => (JSON.parse(line) as { text: string }).text)).toEqual(["w1 w2", "w3 w4 w5"]);
+  const bad = await descent(["classify", "tags", "w1 w2", "--threads", "1"]);
+  expect([bad.code, bad.out]).toEqual([2, ""]);
+  expect(bad.err).toMatch(/the file does not fit the bert model: missing pooler.dense.weight/);
+});
