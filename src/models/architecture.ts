@@ -46,6 +46,8 @@ export interface Architecture {
   readonly heads: { readonly [H in Head]?: (config: Config) => Heads[H] };
   /** Checks values and fills in defaults. Throws ConfigError naming the key, what it expects and what it got. */
   configure(values: Config): Config;
+  /** More of a new model's configuration, from what follows from the data. */
+  readonly derived?: (data: Config) => Config;
   /**
    * The configuration in a published config.json, whichever spelling it has. Foreign keys are passed over, but
    * ConfigError is thrown for those that would change the mathematics.
@@ -66,6 +68,8 @@ export interface Statement<S extends z.ZodObject> {
   /** Our key -> its value in a config.json that spells it differently; undefined where it does not. */
   readonly spellings?: Readonly<Record<string, (published: Config) => unknown>>;
   readonly files?: FileNames;
+  /** Our keys that a new model has, from what follows from the data, if they are not those of other architectures. */
+  readonly derived?: (data: Config) => Config;
   readonly heads: { readonly [H in Head]?: (config: z.output<S>) => Heads[H] };
 }
 
@@ -119,6 +123,7 @@ const statements = z.strictObject({
   published: named("values").optional(),
   spellings: byName.optional(),
   files: named("names in files").optional(),
+  derived: callable("what follows from the data").optional(),
 });
 const rows = z.object({
   ...described,
@@ -142,6 +147,7 @@ export function architecture<S extends z.ZodObject>(statement: Statement<S>): Ar
     published: absent = {},
     spellings = {},
     files = {},
+    derived,
     heads,
   } = statement;
   const configure = (values: Config): Config => checked(schema, values, `${modelType} config`);
@@ -150,6 +156,7 @@ export function architecture<S extends z.ZodObject>(statement: Statement<S>): Ar
     about,
     schema,
     files,
+    ...(derived && { derived }),
     heads: heads as Architecture["heads"],
     configure,
     read(published) {

@@ -16,11 +16,16 @@ import { firstOf, Norm, Projection } from "./encoder/parts.ts";
 import { type Shape, shapeOf } from "./encoder/shape.ts";
 import { spanFinder, tokenClassifier } from "./encoder/tops.ts";
 
+/** The token of padding where nothing else is said. */
+const PADDING = 1;
+
 /** Keys as in the checkpoint's `config.json`. */
 export const robertaConfig = z.strictObject({
   ...encoderKeys,
   type_vocab_size: encoderKeys.type_vocab_size.default(1),
-  pad_token_id: whole(0, 1e7).default(1).describe("the token of padding; places are counted from the one after it"),
+  pad_token_id: whole(0, 1e7)
+    .default(PADDING)
+    .describe("the token of padding; places are counted from the one after it"),
 });
 
 /** The last layer is the embedding once more, with a bias. */
@@ -61,6 +66,8 @@ export const roberta = encoder({
   published: { vocab_size: 50_265, ...base, type_vocab_size: 2 },
   fixed: plain,
   shape: (config) => ({ ...shapeOf(config), first: config.pad_token_id + 1 }),
+  derived: ({ max_position_embeddings: length }) =>
+    typeof length === "number" ? { max_position_embeddings: length + PADDING + 1 } : {},
   prefix: "roberta.",
   bare: /^(lm_head|classifier|qa_outputs)\./,
   ignore: /(^|\.)pooler\.|\.position_ids$/,

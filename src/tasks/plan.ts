@@ -101,7 +101,11 @@ function configure(architecture: Architecture, follows: Json, given: Json): Json
 /** Throws ConfigError or DataError where data, model and settings do not go together. */
 export async function plan(ingredients: Ingredients): Promise<Plan> {
   const { architecture, task, options, problem, sources, training } = ingredients;
-  const config = configure(architecture, problem.config, ingredients.config);
+  const config = configure(
+    architecture,
+    { ...problem.config, ...architecture.derived?.(problem.config) },
+    ingredients.config,
+  );
   const model = build(architecture, task.head, config);
   problem.accept?.(model);
   const parameters = namedParameters(model.parts);

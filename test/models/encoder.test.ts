@@ -7,8 +7,10 @@ import { ConfigError } from "../../src/errors.ts";
 import { build, type Heads, loadArchitecture } from "../../src/models/index.ts";
 import { namedParameters } from "../../src/nn/index.ts";
 import { compile, type Feeds, type HostTensor, initialValues } from "../../src/runtime/index.ts";
+import { train } from "../../src/tasks/train.ts";
 import { input } from "../../src/tensor/index.ts";
 import { host, requireClose } from "../support/numbers.ts";
+import { memory } from "../support/runs.ts";
 import { model as tolerance } from "../tolerances.ts";
 
 const types = ["bert", "roberta", "distilbert", "modernbert"] as const;
@@ -102,6 +104,15 @@ test("a body without prefix or head is found, and the parts of other heads are p
   const found = reconcile(bare, parameters, architecture.files);
   expect([found.complaints, found.surplus]).toEqual([[], []]);
   expect(Object.keys(found.values)).toEqual(Object.keys(parameters));
+});
+
+test("a new RoBERTa has places for as many tokens as its task reads, and those before the first", async () => {
+  const data = { name: "rows", rows: ["a", "b", "a", "b"].map((text) => ({ text, label: text })) };
+  const { num_attention_heads, hidden_size, intermediate_size } = tiny.roberta;
+  const config = { num_attention_heads, hidden_size, intermediate_size, num_hidden_layers: 1 };
+  const store = memory();
+  await train("roberta", { task: "classify", data, config, length: 9, steps: 1, batch: 2, threads: 1, store });
+  expect(store.files["config.json"]?.max_position_embeddings).toBe(11);
 });
 
 describe("ModernBERT", () => {

@@ -17,6 +17,7 @@ export interface EncoderStatement<
   readonly published: Config;
   readonly fixed?: Config;
   readonly spellings?: Readonly<Record<string, (published: Config) => unknown>>;
+  readonly derived?: (data: Config) => Config;
   /** Stands before the names of the body in files with a head. */
   readonly prefix: string;
   /** Names of heads, which never have the prefix. */
