@@ -130,7 +130,7 @@ describe("nothing is written with", () => {
     ["config.json", "not JSON", "{", /expected JSON/],
     ["config.json", "a list", "[]", /expected a JSON object/],
     ["config.json", "no model_type", "{}", /model/],
-    ["config.json", "an unknown model", '{"model_type":"bert"}', /expected one of/],
+    ["config.json", "an unknown model", '{"model_type":"perceiver"}', /expected one of/],
     ["task.json", "not JSON", "{", /expected JSON/],
     ["task.json", "a list", "[]", /expected a JSON object/],
     ["task.json", "another task's", '{"task":"classify","options":{}}', /num_labels|it has changed since/],
