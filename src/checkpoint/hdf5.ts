@@ -65,7 +65,8 @@ function watched(bytes: Uint8Array): ArrayBuffer {
     if (mark === "TREE") pieces -= (copy[start + 6] ?? 0) + 256 * (copy[start + 7] ?? 0);
     pieces -= 1;
     cut -= piece.byteLength;
-    if (pieces < 0 || cut < 0) fail("the file is damaged: it refers to the same places over and over; copy or download it again");
+    if (pieces < 0 || cut < 0)
+      fail("the file is damaged: it refers to the same places over and over; copy or download it again");
     return piece;
   };
   return Object.defineProperty(buffer, "slice", { value: slice });
@@ -150,8 +151,11 @@ export async function readHdf5(bytes: Uint8Array, wanted: RegExp): Promise<Hdf5>
     });
   } catch (cause) {
     if (cause instanceof CheckpointError) throw cause;
-    throw new CheckpointError("HDF5: the file is damaged or of a form that Keras does not write; copy or download it again", {
-      cause,
-    });
+    throw new CheckpointError(
+      "HDF5: the file is damaged or of a form that Keras does not write; copy or download it again",
+      {
+        cause,
+      },
+    );
   }
 }

@@ -38,9 +38,12 @@ async function unzipped(bytes: Uint8Array): Promise<Readonly<Record<string, Uint
   try {
     return unzipSync(bytes, { filter });
   } catch (cause) {
-    throw new CheckpointError(`readKeras: the zip is damaged or cut off (${(cause as Error).message}); copy or download it again`, {
-      cause,
-    });
+    throw new CheckpointError(
+      `readKeras: the zip is damaged or cut off (${(cause as Error).message}); copy or download it again`,
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -17,9 +17,12 @@ export async function gunzipped(bytes: Uint8Array, name: string): Promise<Uint8A
       pieces.push(piece);
     }
   } catch (cause) {
-    throw new DataError(`gzip ${name}: it is damaged or cut off (${(cause as Error).message}); copy or download it again`, {
-      cause,
-    });
+    throw new DataError(
+      `gzip ${name}: it is damaged or cut off (${(cause as Error).message}); copy or download it again`,
+      {
+        cause,
+      },
+    );
   }
   return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }

@@ -27,7 +27,9 @@ async function decoded(bytes: Uint8Array, header: PictureHeader): Promise<Omit<P
   const { format, channels } = header;
   const pixels = await codec.decode(bytes, header).catch((cause: unknown) => {
     if (cause instanceof DataError) throw cause;
-    throw new DataError(`expected a whole ${format}, got a damaged one${why(cause)}; copy or download it again`, { cause });
+    throw new DataError(`expected a whole ${format}, got a damaged one${why(cause)}; copy or download it again`, {
+      cause,
+    });
   });
   const { width, height } = pixels;
   if (width * height !== header.width * header.height)

@@ -48,7 +48,8 @@ const latin = (bytes: Uint8Array, from: number, count: number): string =>
 const refuse = (message: string): never => {
   throw new DataError(message);
 };
-const cutOff = (format: string): never => refuse(`expected a whole ${format}, got one that is cut off; copy or download it again`);
+const cutOff = (format: string): never =>
+  refuse(`expected a whole ${format}, got one that is cut off; copy or download it again`);
 const animated = (): never => refuse("expected a still picture, got an animation; save the frame that is meant as PNG");
 
 /** Throws where a picture has no pixels or too many, so that nothing is set aside for them. */
