@@ -25,7 +25,8 @@ import { architecture, labelCount } from "./architecture.ts";
 import { Projection } from "./decoder/attention.ts";
 import { activation } from "./decoder/config.ts";
 import { Head } from "./decoder/heads.ts";
-import { type CausalModel, type ClassesModel, causalInputs, classesInputs, guarded, guardedCausal } from "./heads.ts";
+import { guarded, guardedCausal } from "./guarded.ts";
+import { type CausalModel, type ClassesModel, causalInputs, classesInputs } from "./heads.ts";
 import { classCount } from "./sizes.ts";
 
 /** Kinds of blocks and how often they come, such as [[["global", "local"], 6]]. */

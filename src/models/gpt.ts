@@ -22,7 +22,8 @@ import {
 import { probability, whole } from "../schema.ts";
 import { arange, parameter, type Tensor } from "../tensor/index.ts";
 import { architecture, labelCount } from "./architecture.ts";
-import { type CausalModel, type ClassesModel, causalInputs, classesInputs, guarded, guardedCausal } from "./heads.ts";
+import { guarded, guardedCausal } from "./guarded.ts";
+import { type CausalModel, type ClassesModel, causalInputs, classesInputs } from "./heads.ts";
 import { classCount } from "./sizes.ts";
 
 /** Keys as in the checkpoint's `config.json`. */

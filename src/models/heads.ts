@@ -6,8 +6,7 @@
  */
 import type { Spec } from "../graph/index.ts";
 import type { CRFScores } from "../nn/index.ts";
-import { requireRecord } from "../schema.ts";
-import { requireTensor, type Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/index.ts";
 import type { MaskedModel, SentenceModel, SpansModel } from "./encoder/head.ts";
 import type { LatentModel } from "./latent/head.ts";
 import type { LatentTextModel } from "./latent/text.ts";
@@ -202,52 +201,3 @@ export const spelledInputs = {
 } as const;
 /** Shapes of words that are told apart: lower case, upper case and so on. */
 export const SHAPES = 8;
-
-/** Throws ConfigError for what is no record, DTypeError unless it has a tensor for each of `names`. */
-export function requireTensors(what: string, names: readonly string[], given: Carried): Carried {
-  requireRecord(given, what);
-  for (const name of names) requireTensor(`${what}: ${name}`, given[name]);
-  return given;
-}
-
-/** `own`, a record, whose graph is refused inputs that are no tensors. */
-export const guarded = <I extends string, M extends Model<I>>(own: M & Model<I>): M => ({
-  ...own,
-  forward(inputs: Readonly<Record<I, Tensor>>) {
-    requireTensors("forward", Object.keys(own.inputs), inputs);
-    return own.forward(inputs);
-  },
-});
-
-/** The same of a causal model, which is refused what is no state. */
-export function guardedCausal(own: CausalModel): CausalModel {
-  const stateFor = (what: string, carried: Carried) => requireTensors(what, Object.keys(own.carried), carried);
-  const { follow } = own;
-  return {
-    ...guarded<"ids", CausalModel>(own),
-    step(piece, carried) {
-      requireTensors("step", ["ids", "lengths", "past"], { ...piece });
-      return own.step(piece, stateFor("step", carried));
-    },
-    ...(follow && {
-      follow(ids: Tensor, carried: Carried, truncate?: number) {
-        requireTensor("follow: ids", ids);
-        return follow(ids, stateFor("follow", carried), truncate);
-      },
-    }),
-  };
-}
-
-/** The same of an encoder-decoder. */
-export const guardedEncoderDecoder = (own: EncoderDecoderModel): EncoderDecoderModel => ({
-  ...guarded<"source" | "sourceLengths" | "target", EncoderDecoderModel>(own),
-  encode(source, lengths) {
-    requireTensors("encode", ["source", "lengths"], { source, lengths });
-    return own.encode(source, lengths);
-  },
-  step(ids, memory, carried) {
-    requireTensors("step", ["ids"], { ids });
-    requireTensors("step", Object.keys(own.memory), memory);
-    return own.step(ids, memory, requireTensors("step", Object.keys(own.carried), carried));
-  },
-});

@@ -1,7 +1,8 @@
 /** What is made of a decoder's hidden states. */
 import { atLast, isTraining, KeyValueCache, module, normalInit } from "../../nn/index.ts";
 import { parameter, type Tensor } from "../../tensor/index.ts";
-import { type CausalModel, type ClassesModel, causalInputs, classesInputs, guarded, guardedCausal } from "../heads.ts";
+import { guarded, guardedCausal } from "../guarded.ts";
+import { type CausalModel, type ClassesModel, causalInputs, classesInputs } from "../heads.ts";
 import { Decoder, keptOf } from "./decoder.ts";
 import { balance, type Routed } from "./mlp.ts";
 import { seesLength } from "./rope.ts";

@@ -5,7 +5,8 @@
  */
 import { meanOf } from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import { type ClassesModel, classesInputs, guarded, type TagsModel } from "../heads.ts";
+import { guarded } from "../guarded.ts";
+import { type ClassesModel, classesInputs, type TagsModel } from "../heads.ts";
 import { type MaskedModel, type SentenceModel, type SpansModel, segmentedInputs } from "./head.ts";
 import { firstOf, type Tokens } from "./parts.ts";
 

@@ -1,6 +1,6 @@
 /** Autoencoders of images around any kind of code. B images · C channels · H height · W width · F features · L code */
 import type { Tensor } from "../../tensor/index.ts";
-import { guarded } from "../heads.ts";
+import { guarded } from "../guarded.ts";
 import { type ImageConfig, imageSize, type LatentConfig, likelihoodOf } from "./config.ts";
 import { convDecoder, convEncoder } from "./conv.ts";
 import { denseDecoder, denseEncoder } from "./dense.ts";

@@ -5,7 +5,8 @@
  */
 import type { Spec } from "../../graph/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import { type Carried, type DecoderStep, guarded, type Model, requireTensors } from "../heads.ts";
+import { guarded, requireTensors } from "../guarded.ts";
+import type { Carried, DecoderStep, Model } from "../heads.ts";
 
 /** What an encoder says of the codes of texts: a normal distribution each. */
 export interface TextPosterior {

@@ -1,7 +1,8 @@
 /** Recurrent language models. B texts · T ids · L layers · V vocabulary */
 import { ConfigError } from "../../errors.ts";
 import { atLast, Linear } from "../../nn/index.ts";
-import { type CausalModel, causalInputs, guardedCausal } from "../heads.ts";
+import { guardedCausal } from "../guarded.ts";
+import { type CausalModel, causalInputs } from "../heads.ts";
 import { vocabularySize } from "../sizes.ts";
 import { overTokens, type Recurrence, stateWidths } from "./body.ts";
 import { type RecurrentConfig, stateWidth } from "./config.ts";

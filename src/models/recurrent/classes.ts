@@ -1,6 +1,7 @@
 /** Recurrent classifiers of texts. B texts · T ids · E width of a token · H hidden width · L layers · D directions · K classes */
 import { Dropout, Embedding, Linear } from "../../nn/index.ts";
-import { type ClassesModel, classesInputs, guarded, type Spelled, spelledInputs } from "../heads.ts";
+import { guarded } from "../guarded.ts";
+import { type ClassesModel, classesInputs, type Spelled, spelledInputs } from "../heads.ts";
 import { classCount, vocabularySize } from "../sizes.ts";
 import type { Recurrence } from "./body.ts";
 import type { RecurrentConfig } from "./config.ts";

@@ -28,7 +28,8 @@ import {
   uniformInit,
 } from "../../nn/index.ts";
 import { noise, ones, type Tensor, zeros } from "../../tensor/index.ts";
-import { type Carried, type EncoderDecoderModel, encoderDecoderInputs, guardedEncoderDecoder } from "../heads.ts";
+import { guardedEncoderDecoder } from "../guarded.ts";
+import { type Carried, type EncoderDecoderModel, encoderDecoderInputs } from "../heads.ts";
 import { targetVocabularySize, vocabularySize } from "../sizes.ts";
 import { overTokens, type Recurrence, stateWidths } from "./body.ts";
 import { directions, drawsEachStep, outputWidth, type RecurrentConfig, stateWidth } from "./config.ts";

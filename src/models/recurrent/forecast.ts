@@ -16,7 +16,8 @@
 import { ConfigError } from "../../errors.ts";
 import { Dropout, Linear, normalInit } from "../../nn/index.ts";
 import { type Dim, parameter, type Tensor } from "../../tensor/index.ts";
-import { type ForecastModel, guarded } from "../heads.ts";
+import { guarded } from "../guarded.ts";
+import type { ForecastModel } from "../heads.ts";
 import { channelCount, forecastSizes } from "../sizes.ts";
 import type { Layers, Recurrence } from "./body.ts";
 import { type RecurrentConfig, stateWidth } from "./config.ts";

@@ -4,7 +4,8 @@
  * B sequences · T steps · C channels · H hidden width · D directions · K classes
  */
 import { Dropout, Linear } from "../../nn/index.ts";
-import { type FramesModel, guarded } from "../heads.ts";
+import { guarded } from "../guarded.ts";
+import type { FramesModel } from "../heads.ts";
 import { channelCount, classCount } from "../sizes.ts";
 import type { Recurrence } from "./body.ts";
 import { outputWidth, type RecurrentConfig } from "./config.ts";

@@ -1,6 +1,7 @@
 /** Recurrent classifiers of numeric sequences. B sequences · T steps · C channels · H hidden width · D directions · K classes */
 import { Dropout, Linear } from "../../nn/index.ts";
-import { guarded, type SeriesModel } from "../heads.ts";
+import { guarded } from "../guarded.ts";
+import type { SeriesModel } from "../heads.ts";
 import { channelCount, classCount } from "../sizes.ts";
 import type { Recurrence } from "./body.ts";
 import type { RecurrentConfig } from "./config.ts";

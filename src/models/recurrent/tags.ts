@@ -5,7 +5,8 @@
  * B sentences · T words · E width of a word · H hidden width · D directions · K tags
  */
 import { CRF, Dropout, Embedding, Linear } from "../../nn/index.ts";
-import { classesInputs, guarded, type Spelled, spelledInputs, type TagsModel } from "../heads.ts";
+import { guarded } from "../guarded.ts";
+import { classesInputs, type Spelled, spelledInputs, type TagsModel } from "../heads.ts";
 import { classCount, vocabularySize } from "../sizes.ts";
 import type { Recurrence } from "./body.ts";
 import { outputWidth, type RecurrentConfig } from "./config.ts";

@@ -4,7 +4,8 @@
  * B batch · S tokens of the source · T of the target · C width · H heads · D width of a head · V vocabulary
  */
 import { arange, type Tensor } from "../../tensor/index.ts";
-import { type Carried, type EncoderDecoderModel, encoderDecoderInputs, guardedEncoderDecoder } from "../heads.ts";
+import { guardedEncoderDecoder } from "../guarded.ts";
+import { type Carried, type EncoderDecoderModel, encoderDecoderInputs } from "../heads.ts";
 import { type Kept, type Pair, Past } from "./past.ts";
 
 /** What the decoder reads of a source. */
