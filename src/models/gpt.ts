@@ -22,6 +22,7 @@ import {
 import { probability, whole } from "../schema.ts";
 import { arange, parameter, type Tensor } from "../tensor/index.ts";
 import { architecture, labelCount } from "./architecture.ts";
+import { Head } from "./decoder/heads.ts";
 import { guarded, guardedCausal } from "./guarded.ts";
 import { type CausalModel, type ClassesModel, causalInputs, classesInputs } from "./heads.ts";
 import { classCount } from "./sizes.ts";
@@ -120,14 +121,6 @@ export const GPT = (config: GPTConfig) => {
   );
 };
 
-/** x [.., C] -> [.., K]. */
-const Score = (config: GPTConfig) =>
-  module(
-    "Score",
-    { weight: parameter([classCount(config), config.n_embd], normalInit(config.initializer_range)) },
-    ({ weight }, x: Tensor) => x.linear(weight),
-  );
-
 /** The head is the embedding once more. */
 function causal(config: GPTConfig): CausalModel {
   const gpt = GPT(config);
@@ -149,7 +142,7 @@ function causal(config: GPTConfig): CausalModel {
 /** As GPT2ForSequenceClassification: the hidden state of the last token, without bias. */
 function classes(config: GPTConfig): ClassesModel {
   const gpt = GPT(config);
-  const score = Score(config);
+  const score = Head(config.n_embd, classCount(config), config.initializer_range);
   return guarded<"ids" | "lengths", ClassesModel>({
     parts: { ...gpt, score },
     inputs: classesInputs,
